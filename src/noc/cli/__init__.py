@@ -1,0 +1,1 @@
+"""Commands: order, output and exit codes, nothing else."""

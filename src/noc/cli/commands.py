@@ -1,0 +1,24 @@
+"""The table of commands: name, one line of help, and the module that holds it.
+
+The table is all that `noc --help` reads, so that help, completion and a mistyped name cost no heavy import.
+Each module defines `app`, a typer.Typer: with one command it is that command, with several it is a group.
+"""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "nodes": ("noc.cli.nodes", "List the fleet's machines and where each is in its life."),
+    "render": ("noc.cli.render", "Write what is derived from the fleet file, or check that nothing drifted."),
+    "keygen": ("noc.cli.keygen", "Make a WireGuard key pair where it belongs: on the node, or on the hub."),
+    "init": ("noc.cli.init", "Make the operator's and the recovery identity, on the operator's machine."),
+    "hub": ("noc.cli.hub", "Install HQ: users, tunnel hub, firewall, watch server, runner, proxy."),
+    "release": ("noc.cli.release", "Build, sign, verify and list releases of the service."),
+    "payload": ("noc.cli.payload", "Prove that a file meets the payload contract."),
+    "provision": ("noc.cli.provision", "Turn a fresh machine into a live node."),
+    "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
+    "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
+    "run": ("noc.cli.run", "Show or follow what a run did."),
+    "watch": ("noc.cli.watch", "The watch server: heartbeats in, incidents and alerts out."),
+    "incidents": ("noc.cli.incidents", "List incidents: open ones first."),
+    "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),
+    "lab": ("noc.cli.lab", "A fleet of real hosts on this machine."),
+    "explain": ("noc.cli.explain", "Explain an error code."),
+}

@@ -1,0 +1,68 @@
+"""The entry point: finds the command, and turns what it raises into one sentence and an exit code."""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from noc import __version__
+from noc.cli.commands import COMMANDS
+from noc.errors import NocError
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and help, and imports a command's module only to run it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer does not export its click types
+        """Names in the table's order, which is the order of an operator's first day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+        """The command itself for a call, a name with its help for a listing."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, help_line = COMMANDS[cmd_name]
+        if ctx.resilient_parsing or cmd_name in sys.argv[1:]:
+            command = typer.main.get_command(import_module(module).app)
+        else:
+            command = typer.main.get_command(_placeholder(help_line))
+        command.name, command.help, command.short_help = cmd_name, command.help or help_line, help_line
+        return command
+
+
+def _placeholder(help_line: str) -> typer.Typer:
+    app = typer.Typer(add_completion=False)
+    app.command(help=help_line)(lambda: None)
+    return app
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"noc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Run one small service on many independent machines, and prove that it runs."""
+
+
+def run() -> None:
+    """Run `noc` with the process's arguments; the exit code is the design's (0 ok … 130 interrupted)."""
+    try:
+        app()
+    except NocError as error:
+        from noc.cli.output import show_error  # noqa: PLC0415 - only a failure pays for it
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""What we run: the fleet file, the inventory, and what is derived from them."""

@@ -1,0 +1,1 @@
+"""HQ itself: identities, the self-extracting file, the installation."""

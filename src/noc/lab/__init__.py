@@ -1,0 +1,1 @@
+"""A fleet of real hosts on this machine."""

@@ -1,0 +1,1 @@
+"""A release: built, signed, verified and kept by its content's hash."""

@@ -1,0 +1,1 @@
+"""The server on HQ: heartbeats in, incidents and alerts out, one page."""
