@@ -1,0 +1,159 @@
+"""The fleet as data: what `fleet.toml` says, typed and frozen."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from noc.errors import NotFound
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
+Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
+Seconds = Annotated[float, Field(gt=0)]
+Role = Literal["viewer", "operator", "approver", "agent"]
+PlatformName = Literal["nixos", "debian"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Hub(_Part):
+    """HQ: the machine that runs `noc`, the watch and the tunnel's hub."""
+
+    name: Name
+    nickname: str = ""
+    city: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    provider: str
+    platform: PlatformName
+    address: IPv4Address
+    tunnel: IPv4Address
+    names: tuple[Name, ...] = ("noc", "soc")
+
+
+class Tunnel(_Part):
+    """The management network: hub and spokes over WireGuard."""
+
+    network: IPv4Network
+    interface: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,14}$")] = "wg0"
+    port: Annotated[int, Field(ge=1, le=65535)] = 51820
+    keepalive: Annotated[int, Field(ge=1, le=65535)] = 25
+    mtu: Annotated[int, Field(ge=1280, le=9000)] = 1380
+    push_port: Annotated[int, Field(ge=1, le=65535)] = 8084
+
+
+class Policy(_Part):
+    """Intervals in seconds, counts, and what each severity means."""
+
+    push_interval: Seconds = 30
+    sev2_missed: Annotated[int, Field(ge=1)] = 2
+    sev1_after: Seconds = 300
+    recovery_steady: Seconds = 60
+    soak: Seconds = 3
+    canary_soak: Seconds = 10
+    health_deadline: Seconds = 30
+    confirm_deadline: Seconds = 60
+
+
+class Budget(_Part):
+    """What the fleet may cost a month, in US dollars."""
+
+    ceiling_usd: Annotated[float, Field(gt=0)]
+
+
+class Acme(_Part):
+    """The certificate authority of the public names."""
+
+    directory: Annotated[str, Field(pattern=r"^https://")] = "https://acme-v02.api.letsencrypt.org/directory"
+    ca_root: str | None = None
+    email: str = ""
+
+
+class Ntfy(_Part):
+    """Where alerts go. The token lies in HQ's credentials as `ntfy_token`, never here."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    ca_root: str | None = None
+
+
+class Person(_Part):
+    """Somebody who may act on the fleet."""
+
+    name: Name
+    role: Role
+
+
+class Accepted(_Part):
+    """A finding that a person has taken responsibility for, with a reason and an end."""
+
+    what: str
+    reason: Annotated[str, Field(min_length=1)]
+    who: Name
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class Node(_Part):
+    """One machine that runs the service."""
+
+    name: Name
+    number: Annotated[int, Field(ge=1, le=244)]
+    city: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    region: str | None = None
+    provider: str
+    platform: PlatformName
+    instance_type: str | None = None
+    tunnel: IPv4Address
+    subdomain: Name
+    aliases: tuple[Domain, ...] = ()
+    tags: tuple[Name, ...] = ()
+    batch: Annotated[int, Field(ge=0)] = 0
+
+
+class Fleet(_Part):
+    """The whole fleet file. Cross-checks (duplicates, networks, regions) are the loader's, which knows the lines."""
+
+    name: Name
+    domain: Domain
+    timezone: str
+    hub: Hub
+    tunnel: Tunnel
+    policy: Policy = Policy()
+    budget: Budget
+    acme: Acme = Acme()
+    ntfy: Ntfy
+    people: tuple[Person, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
+    nodes: tuple[Node, ...]
+
+    def node(self, name: str) -> Node:
+        """The node of that name. Raises NotFound, with the nearest name as the fix."""
+        return self.select([name])[0]
+
+    def select(self, names: Sequence[str]) -> tuple[Node, ...]:
+        """Nodes by name, in the fleet's order, each once; "all" stands for every node.
+
+        Raises:
+            NotFound: a name is not in the fleet.
+        """
+        if "all" in names:
+            return self.nodes
+        known = {node.name for node in self.nodes}
+        if unknown := [name for name in names if name not in known]:
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake pays for it
+
+            near = get_close_matches(unknown[0], known, 1)
+            fix = f"did you mean {near[0]}?" if near else "noc nodes lists them"
+            raise NotFound(f"no node is called {unknown[0]}", fix=fix)
+        return tuple(node for node in self.nodes if node.name in names)
+
+    def hostname(self, node: Node) -> str:
+        """A node's public name: `frankfurt.clavitor.com`."""
+        return f"{node.subdomain}.{self.domain}"
