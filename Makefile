@@ -27,3 +27,20 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+demo: setup
+	$(BIN)/noc demo $(if $(FOR),--for $(FOR))
+
+dist: setup
+	$(BIN)/python tools/dist.py --out dist
+
+pilot: setup dist
+	@sh tools/packages.sh lab
+	$(BIN)/noc pilot $(if $(NODES),--nodes $(NODES))
+
+# Everything, the fast tests first; the lab's need root, and saying so is better than a green lie.
+test: setup
+	@sh tools/packages.sh web
+	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist && $(BIN)/pytest; else \
+	  $(BIN)/pytest tests/unit tests/web && \
+	  echo "LEFT OUT: tests/lab, every test that boots real hosts: they need root on Linux (sudo make test)." >&2; fi
