@@ -1,0 +1,47 @@
+"""Where the runner finds and keeps things, with an environment variable for each."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every path that this room uses. The defaults are HQ's.
+
+    Attributes:
+        fleet: the fleet directory (`NOC_FLEET`).
+        runs: one directory a run, and the fence (`NOC_RUNS`).
+        releases: the release store (`NOC_RELEASES`).
+        signers: release signers in `allowed_signers` format (`NOC_SIGNERS`).
+        runner_socket: the runner's door (`NOC_RUNNER_SOCKET`).
+        watch_socket: the watch's local API (`NOC_WATCH_SOCKET`).
+        tunnels_socket: answers each connection with the hub's tunnel counters (`NOC_TUNNELS_SOCKET`).
+        credentials: the directory of `ssh_key` and `host_ca` (`CREDENTIALS_DIRECTORY`, filled by systemd).
+    """
+
+    fleet: Path = Path("/etc/noc")
+    runs: Path = Path("/var/lib/noc/runs")
+    releases: Path = Path("/var/lib/noc/releases")
+    signers: Path = Path("/etc/noc-trust/signers")
+    runner_socket: Path = Path("/run/noc-runner/runner.sock")
+    watch_socket: Path = Path("/run/noc-watch/watch.sock")
+    tunnels_socket: Path = Path("/run/noc-tunnels.sock")
+    credentials: Path = Path("/run/credentials/noc-runner.service")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The defaults, each replaced by its variable where that is set and not empty."""
+        named = {
+            "fleet": "NOC_FLEET",
+            "runs": "NOC_RUNS",
+            "releases": "NOC_RELEASES",
+            "signers": "NOC_SIGNERS",
+            "runner_socket": "NOC_RUNNER_SOCKET",
+            "watch_socket": "NOC_WATCH_SOCKET",
+            "tunnels_socket": "NOC_TUNNELS_SOCKET",
+            "credentials": "CREDENTIALS_DIRECTORY",
+        }
+        return cls(**{field: Path(environment[name]) for field, name in named.items() if environment.get(name)})
