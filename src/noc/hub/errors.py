@@ -1,0 +1,61 @@
+"""What can go wrong with HQ itself: one class a cause, E801 to E829."""
+
+from noc.errors import NocError
+
+
+class AlreadyMade(NocError):
+    """`noc init` makes identities once. Making them again would orphan every backup and release made with the old."""
+
+    code, exit_code = "E801", 2
+
+
+class KeyNotMade(NocError):
+    """`ssh-keygen` could not make a key pair."""
+
+    code = "E802"
+
+
+class UnsupportedHost(NocError):
+    """HQ runs Debian 12 or newer, or Ubuntu 24.04 or newer, with systemd. This machine is something else."""
+
+    code = "E803"
+
+
+class NoFleet(NocError):
+    """The fleet directory is missing or holds no fleet.toml. HQ cannot be installed without knowing its own fleet."""
+
+    code, exit_code = "E804", 6
+
+
+class NoTrust(NocError):
+    """The public halves that `noc init` made, `signers` and `recipients`, are not where they were looked for."""
+
+    code, exit_code = "E805", 6
+
+
+class StepFailed(NocError):
+    """A step of HQ's installation failed. What was done before stays; running it again goes on from there."""
+
+    code = "E806"
+
+
+class BadPeers(NocError):
+    """The list of tunnel peers holds something that root must not apply.
+
+    The runner writes the list and root applies it, so root checks it: each peer owns exactly one address, inside the
+    tunnel's network, not the hub's own, not an operator's, and nobody else's; and nothing but peers stands in the file.
+    """
+
+    code = "E807"
+
+
+class UnknownSecret(NocError):
+    """HQ keeps only secrets that a unit reads. No unit reads one of that name."""
+
+    code, exit_code = "E808", 2
+
+
+class BadSecret(NocError):
+    """A secret is one line of printable characters, at most 4,096 of them, given on standard input."""
+
+    code, exit_code = "E809", 2

@@ -1,0 +1,134 @@
+"""May this release run? Every way to say no is an error of its own."""
+
+import hashlib
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from noc.errors import TimedOut
+from noc.release.errors import (
+    BadSignature,
+    Expired,
+    NoSigners,
+    NotSigned,
+    WrongContent,
+    WrongNamespace,
+    WrongProduct,
+    WrongSigner,
+    WrongSize,
+)
+from noc.release.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    NAMESPACE,
+    PAYLOAD,
+    PRODUCT,
+    SIGNATURE,
+    Manifest,
+    parse_manifest,
+)
+from noc.release.sshsig import MAX_SIGNATURE_BYTES, parse_envelope, principal_of
+
+_SIGN_AGAIN = "noc release sign, on the operator's machine"
+
+
+def verify(directory: Path, signers: Path, *, now: datetime | None = None) -> Manifest:
+    """Verify a release: signature, signer, product, expiry, size, content, in this order.
+
+    Args:
+        directory: holds `clavitor.pyz`, `manifest.json` and `manifest.json.sig`.
+        signers: the trusted signers, an OpenSSH `allowed_signers` file.
+        now: the moment to judge the expiry at; the clock's where None.
+
+    Returns:
+        The manifest, which may be believed from here on.
+
+    Raises:
+        NotSigned, NoSigners, MalformedSignature, WrongNamespace, WrongSigner, BadSignature, MalformedManifest,
+        WrongProduct, Expired, WrongSize, WrongContent: what their docstrings say.
+    """
+    manifest = parse_manifest(_authentic_manifest(directory, signers))
+    _check_claims(manifest, now or datetime.now(UTC))
+    _check_payload(directory / PAYLOAD, manifest)
+    return manifest
+
+
+def _authentic_manifest(directory: Path, signers: Path) -> bytes:
+    for name in (PAYLOAD, MANIFEST, SIGNATURE):
+        if not (directory / name).is_file():
+            raise NotSigned(f"{directory} is not a signed release", why=f"{name} is missing", fix=_SIGN_AGAIN)
+    content = _read(directory / MANIFEST, MAX_MANIFEST_BYTES)
+    envelope = parse_envelope(_read(directory / SIGNATURE, MAX_SIGNATURE_BYTES))
+    if envelope.namespace != NAMESPACE:
+        raise WrongNamespace(
+            f"{directory} carries a signature for another purpose",
+            why=f"its namespace is {envelope.namespace!r}, not {NAMESPACE!r}",
+            fix=_SIGN_AGAIN,
+        )
+    principal = principal_of(_signers_text(signers), envelope.public_key)
+    if principal is None:
+        raise WrongSigner(
+            f"{directory} is signed by a key that is not trusted here",
+            why=f"{signers} does not hold it",
+            fix="sign with a key of that file; or, if the new key is meant, add its line there",
+        )
+    _check_signature(directory, signers, principal, content)
+    return content
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _signers_text(signers: Path) -> str:
+    try:
+        return signers.read_text(errors="replace")
+    except OSError as error:
+        raise NoSigners(
+            f"{signers} cannot be read", why=error.strerror or "", fix="copy the `signers` file of noc init there"
+        ) from None
+
+
+def _check_signature(directory: Path, signers: Path, principal: str, content: bytes) -> None:
+    argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", principal, "-n", NAMESPACE]
+    argv += ["-s", str(directory / SIGNATURE)]
+    try:
+        result = subprocess.run(argv, input=content, capture_output=True, check=False, timeout=20)
+    except subprocess.TimeoutExpired:
+        raise TimedOut(f"ssh-keygen did not verify {directory} within 20 s") from None
+    if result.returncode != 0:
+        raise BadSignature(
+            f"the signature of {directory} does not fit its manifest",
+            why="one of the two was changed, or the signer's key is not valid now",
+            fix=_SIGN_AGAIN,
+        )
+
+
+def _check_claims(manifest: Manifest, now: datetime) -> None:
+    if manifest.product != PRODUCT:
+        raise WrongProduct(f"this is a release of {manifest.product}, not of {PRODUCT}")
+    if now >= manifest.expires:
+        raise Expired(
+            f"release {manifest.version} (build {manifest.build}) is past its last day",
+            why=f"its manifest expired at {manifest.expires:%Y-%m-%d %H:%M} UTC",
+            fix=_SIGN_AGAIN,
+        )
+
+
+def _check_payload(path: Path, manifest: Manifest) -> None:
+    size = path.stat().st_size
+    again = "copy the release again from where it was signed"
+    if size != manifest.size:
+        raise WrongSize(f"{path} has {size} bytes", why=f"its manifest says {manifest.size}", fix=again)
+    digest = sha256_of(path)
+    if digest != manifest.sha256:
+        raise WrongContent(
+            f"{path} is not the file that was signed", why=f"its hash is {digest}, not {manifest.sha256}", fix=again
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
