@@ -1,0 +1,17 @@
+"""What the service refuses, said so that an operator or a client can act on it."""
+
+
+class ServiceError(Exception):
+    """The service or one of its commands cannot go on. The text says what failed, why, and what mends it."""
+
+
+class HttpError(Exception):
+    """A request that is answered with an error.
+
+    `status` is the HTTP status; the message is shown to the client, so it never holds a secret or a path;
+    `retry_after` is in seconds.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.retry_after = status, message, retry_after

@@ -1,0 +1,80 @@
+"""The service put together: one process from its first line in the log to its last answer."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from clavitor.app import App, Route
+from clavitor.checks import Checks
+from clavitor.counters import HourCounter
+from clavitor.database import Database, prepare
+from clavitor.health import Health
+from clavitor.push import Pusher
+from clavitor.release import Identity, identify
+from clavitor.server import Server, listen
+from clavitor.settings import Settings
+from clavitor.telemetry import Gauge, Service, Telemetry
+
+log = logging.getLogger(__name__)
+
+FIRST_CHECKS = 0.5  # seconds that a push may wait for the first round of slow checks
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was accepted and return.
+
+    Raises:
+        ServiceError: the database or the listening socket cannot be had.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    os.umask(0o077)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    identity = identify()
+    prepare(settings.database)
+    requests, errors = HourCounter(), HourCounter()
+    with closing(Database(settings.database)) as database:
+        app = App(_routes(identity, database), requests, errors)
+        listener, held = listen(settings.listen)
+        server = Server(listener, app.handle, held=held)
+        log.info("clavitor %s build %d serves %s", identity.version, identity.build, settings.domain)
+        with _heartbeat(settings, identity, requests, errors):
+            await server.run(stop)
+    log.info("clavitor %s has finished", identity.version)
+
+
+def _routes(identity: Identity, database: Database) -> list[Route]:
+    return [Route("GET", "/health", Health(identity, database).get)]
+
+
+@contextmanager
+def _heartbeat(settings: Settings, identity: Identity, requests: HourCounter, errors: HourCounter) -> Iterator[None]:
+    """Pushing for as long as the context is open; nothing at all where no push URL is given."""
+    if settings.push_url is None:
+        log.info("KUMA_PUSH_URL is not set: nothing is pushed")
+        yield
+        return
+    checks = Checks(settings.database, settings.domain)
+    service = Service(requests.total, errors.total, lambda: 0, checks.integrity, checks.certificate_days)
+    gauge = Gauge(settings.database, service)
+
+    def read() -> Telemetry:
+        checks.wait_first_round(FIRST_CHECKS)
+        return gauge.read()
+
+    pusher = Pusher(settings.push_url, identity, read, settings.push_interval, settings.push_source)
+    checks.start()
+    pusher.start()
+    try:
+        yield
+    finally:
+        pusher.stop()
+        checks.stop()
