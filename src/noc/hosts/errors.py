@@ -1,0 +1,137 @@
+"""What can go wrong between HQ and one machine (E3xx).
+
+HostError
+├── HostKeyMismatch     the machine is not the one that was meant
+├── NoTrust             nothing says which host key to expect
+├── Unreachable         refused, no route, no answer, no such name
+├── AuthRefused         the machine does not accept our key
+├── KeyUnusable         our own private key cannot be used
+├── CommandFailed       a command ended with another status than 0
+│   └── DiskFull        no room for a file
+├── ConnectionLost      the way to the machine broke
+├── Unclear             the machine answered something that makes no sense
+├── ClosureMissing      no NixOS closure was built for the node
+└── ActivationRefused   the activator says no, with a code of its own
+Overdue                 no end within the deadline
+UnknownPlatform         no platform of that name
+"""
+
+from noc.errors import NocError, NotFound, TimedOut
+from noc.hosts.shell import Result
+
+
+class HostError(NocError):
+    """Something failed on the way to one machine, or on it. The message names the machine."""
+
+    code = "E300"
+
+
+class HostKeyMismatch(HostError):
+    """The machine that answered did not prove to be the one that was meant. Nothing was sent to it.
+
+    No user name, no key. Either the address is wrong, or somebody stands in between, or the machine was installed
+    anew. Compare the fingerprint with the machine's console before you trust another one.
+    """
+
+    code = "E301"
+
+
+class NoTrust(HostError):
+    """Nothing says which host key the machine must show, and there is no accepting of whatever comes.
+
+    Read the fingerprint on the machine's console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) and give it as
+    `--host-key SHA256:…`.
+    """
+
+    code = "E302"
+
+
+class Unreachable(HostError):
+    """No SSH server answered at the address: the connection was refused, there is no route, or no answer came in time.
+
+    Refused: the machine is up and nothing listens there, or its firewall rejects us. No answer: it is off, the address
+    is wrong, or a firewall drops us.
+    """
+
+    code = "E303"
+
+
+class AuthRefused(HostError):
+    """The machine is the right one, and it does not accept HQ's key for this user."""
+
+    code = "E304"
+
+
+class CommandFailed(HostError):
+    """A command on the machine ended with a status other than 0. The message ends with what it wrote last."""
+
+    code = "E305"
+
+    def __init__(self, what: str, *, result: Result, why: str = "", fix: str = "") -> None:
+        """Keep the result beside the sentences; without `why`, the last line of the error output is the cause."""
+        super().__init__(what, why=why or _last_words(result), fix=fix)
+        self.result = result
+
+
+class ConnectionLost(HostError):
+    """The connection broke in the middle of a command. What the command did is not known; ask the machine again."""
+
+    code = "E306"
+
+
+class Overdue(TimedOut):
+    """A command on a machine did not end within its deadline. It was told to stop; what it did is not known."""
+
+    code = "E307"
+
+
+class DiskFull(CommandFailed):
+    """The machine has no room for a file that was to be put there. Nothing was changed."""
+
+    code = "E308"
+
+
+class KeyUnusable(HostError):
+    """HQ's own private key is missing, readable by others than its owner, or not a private key."""
+
+    code = "E309"
+
+
+class Unclear(HostError):
+    """The machine answered in a way that makes no sense, for example because a program there is of another version."""
+
+    code = "E310"
+
+
+class UnknownPlatform(NotFound):
+    """The fleet file names a platform that this version does not know."""
+
+    code = "E311"
+
+
+class ClosureMissing(HostError):
+    """No NixOS system was built for this node. It is built away from the node, and pushed."""
+
+    code = "E312"
+
+
+class ActivationRefused(HostError):
+    """The node's activator refused, before anything changed. Its own code is part of the message.
+
+    `fence`: a younger run has acted on this node since. `busy`: another activation is under way. `unsigned`,
+    `untrusted`, `signature`, `content`, `manifest`: the release is not what a trusted signer signed. `expired`, `old`:
+    it was, but not for a node that does not know it. `disk`: no room for the snapshot of the database.
+    """
+
+    code = "E313"
+
+    def __init__(self, what: str, *, reason: str, why: str = "", fix: str = "") -> None:
+        """Keep the activator's code as `reason`."""
+        super().__init__(what, why=why, fix=fix)
+        self.reason = reason
+
+
+def _last_words(result: Result) -> str:
+    lines = [line.strip() for line in (result.stderr or result.stdout).splitlines() if line.strip()]
+    said = "".join(char for char in lines[-1] if char.isprintable())[:300] if lines else "it said nothing"
+    return f"status {result.status}, {said}"
