@@ -8,9 +8,6 @@ from pathlib import Path
 from clavitor.database import connect
 from clavitor.errors import ServiceError
 
-PAGES_A_STEP = 256  # between two steps a writer gets its turn
-PAUSE = 0.01  # seconds between two steps that met a busy database
-
 
 def backup(database: Path, target: Path) -> int:
     """Copy the database to a new file that its owner alone may read, and sync it to the disk.
@@ -47,7 +44,8 @@ def _create(target: Path) -> None:
 
 def _copy(source: sqlite3.Connection, target: Path) -> None:
     with closing(sqlite3.connect(target, isolation_level=None)) as copy:
-        source.backup(copy, pages=PAGES_A_STEP, sleep=PAUSE)
+        # In one step, thus from one snapshot: WAL lets writers go on, and no write can make the copy start again.
+        source.backup(copy, pages=-1)
         # The copy stands alone: no write-ahead log beside it that could be left behind.
         copy.execute("PRAGMA journal_mode=DELETE").fetchone()
         verdict = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
