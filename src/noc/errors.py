@@ -4,7 +4,7 @@ An error says what failed, why, and what mends it. Its class carries the code th
 exit code of the command; its docstring is the explanation.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class NocError(Exception):
@@ -30,8 +30,8 @@ class NocError(Exception):
         mend = f" Fix: {self.fix}" if self.fix else ""
         return f"NOC-{self.code} {self.what}{cause}.{mend}"
 
-    def as_dict(self) -> dict[str, str]:
-        """The same for `--json`: code, what, why, fix."""
+    def as_dict(self) -> dict[str, Any]:
+        """The same for `--json`: code, what, why, fix, each a string; a subclass may add what it knows."""
         return {"code": f"NOC-{self.code}", "what": self.what, "why": self.why, "fix": self.fix}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from noc.errors import NocError
@@ -39,15 +41,16 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON document
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Write a plain table to stdout: one line a row, no frame."""
+    """Write a plain table to stdout: one line a row, however narrow the terminal, no frame."""
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*row)
-    out.print(table)
+    width = Measurement.get(out, out.options.update(max_width=1000), table).maximum
+    Console(highlight=False, width=max(out.width, width)).print(table)
 
 
 def show_error(error: NocError) -> None:
     """Write an error to stderr; with --json among the arguments, as JSON on stdout as well."""
     if "--json" in sys.argv:
         print_json({"error": error.as_dict()})
-    err.print(f"[red]✗[/red] {error}", markup=True, soft_wrap=True)
+    err.print(f"[red]✗[/red] {escape(str(error))}", markup=True, soft_wrap=True)

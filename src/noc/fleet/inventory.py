@@ -3,8 +3,22 @@
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field
+
+from noc.fleet.document import read_document, validate
+from noc.fleet.errors import InventoryProblems
+from noc.fleet.files import replace
+from noc.fleet.model import Name
+
+FILE = "inventory.toml"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+HostKey = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
+WireGuardKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")]
+PublicLine = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*)?$", max_length=2000)]
 
 
 class Life(StrEnum):
@@ -34,20 +48,20 @@ class NodeRecord(BaseModel):
 
     life: Life = Life.PLANNED
     address: IPv4Address | None = None
-    host_key: str | None = None
-    wireguard_key: str | None = None
-    push_token_sha256: str | None = None
-    release: str | None = None
+    host_key: HostKey | None = None
+    wireguard_key: WireGuardKey | None = None
+    push_token_sha256: Sha256 | None = None
+    release: Sha256 | None = None
 
 
 class HubRecord(BaseModel):
-    """What is known of HQ: public halves only."""
+    """What is known of HQ: public halves only, the SSH ones as OpenSSH writes them, in one line."""
 
     model_config = ConfigDict(extra="forbid")
 
-    wireguard_key: str | None = None
-    ssh_key: str | None = None
-    host_ca: str | None = None
+    wireguard_key: WireGuardKey | None = None
+    ssh_key: PublicLine | None = None
+    host_ca: PublicLine | None = None
 
 
 class Inventory(BaseModel):
@@ -56,7 +70,7 @@ class Inventory(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hub: HubRecord = HubRecord()
-    nodes: dict[str, NodeRecord] = {}
+    nodes: dict[Name, NodeRecord] = {}
 
     def record(self, name: str) -> NodeRecord:
         """A node's record; an empty one, planned, where nothing was learnt yet."""
@@ -64,26 +78,22 @@ class Inventory(BaseModel):
 
 
 def load_inventory(directory: Path) -> Inventory:
-    """Read `inventory.toml` of a fleet directory; an empty inventory where there is none."""
-    import tomllib  # noqa: PLC0415
+    """Read `inventory.toml` of a fleet directory; an empty inventory where there is none.
 
-    path = directory / "inventory.toml"
+    Raises:
+        InventoryProblems: it has mistakes; all of them are in it.
+        FileUnreadable: the system refuses to read it, or it is too large or not UTF-8.
+    """
+    path = directory / FILE
     if not path.exists():
         return Inventory()
-    return Inventory.model_validate(tomllib.loads(path.read_text()))
+    document = read_document(path)
+    inventory, problems = validate(document, Inventory)
+    if inventory is None:
+        raise InventoryProblems(path, problems)
+    return inventory
 
 
 def save_inventory(directory: Path, inventory: Inventory) -> None:
-    """Write `inventory.toml` whole: a temporary file, fsynced, renamed over the old one."""
-    import os  # noqa: PLC0415
-
-    import tomli_w  # noqa: PLC0415
-
-    path = directory / "inventory.toml"
-    text = tomli_w.dumps(inventory.model_dump(mode="json", exclude_none=True))
-    temporary = path.with_suffix(".new")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    """Write `inventory.toml` whole: a reader, or a crash, sees the old text or the new one."""
+    replace(directory / FILE, tomli_w.dumps(inventory.model_dump(mode="json", exclude_none=True)))

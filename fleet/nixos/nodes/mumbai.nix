@@ -1,0 +1,10 @@
+# Derived from fleet.toml and inventory.toml by `noc render`; edited by hand, it drifts.
+{
+  clavitor.node = {
+    hostName = "mumbai";
+    pushTokenFile = "/etc/clavitor/environment";
+    region = "ap-south-1";
+    subdomain = "mumbai";
+    tunnelAddress = "10.84.0.24";
+  };
+}

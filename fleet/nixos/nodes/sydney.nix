@@ -1,0 +1,10 @@
+# Derived from fleet.toml and inventory.toml by `noc render`; edited by hand, it drifts.
+{
+  clavitor.node = {
+    hostName = "sydney";
+    pushTokenFile = "/etc/clavitor/environment";
+    region = "ap-southeast-2";
+    subdomain = "sydney";
+    tunnelAddress = "10.84.0.28";
+  };
+}

@@ -1,0 +1,60 @@
+"""`noc nodes`: the fleet's machines, and where each is in its life."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from noc.cli.options import FleetOption, JsonOption
+from noc.cli.output import mark, print_json, print_table
+
+if TYPE_CHECKING:
+    from noc.fleet.inventory import Inventory, NodeRecord
+    from noc.fleet.model import Fleet, Node
+
+app = typer.Typer(add_completion=False)
+
+MARKS = {"planned": "pending", "launched": "info", "provisioned": "info", "live": "ok", "retired": "pending"}
+
+
+@app.command()
+def nodes(*, directory: FleetOption = None, as_json: JsonOption = False) -> None:
+    """List the fleet's machines and where each is in its life.
+
+    A node is planned, launched (its machine exists), provisioned, live (only now it is judged), or retired.
+    """
+    from noc.fleet.directory import fleet_directory  # noqa: PLC0415 - the models are only for a real call
+    from noc.fleet.inventory import load_inventory  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+
+    chosen = fleet_directory(directory)
+    fleet, inventory = load(chosen), load_inventory(chosen)
+    if as_json:
+        print_json(document(fleet, inventory))
+    else:
+        columns = ("#", "name", "city", "region", "machine", "tunnel", "address", "life")
+        print_table(columns, [_hub_row(fleet), *(_row(node, inventory.record(node.name)) for node in fleet.nodes)])
+
+
+def document(fleet: "Fleet", inventory: "Inventory") -> dict[str, Any]:
+    """The same for `--json`: the hub, and each node with its record."""
+    return {
+        "fleet": fleet.name,
+        "hub": fleet.hub.model_dump(mode="json") | inventory.hub.model_dump(mode="json"),
+        "nodes": [_entry(fleet, node, inventory.record(node.name)) for node in fleet.nodes],
+    }
+
+
+def _entry(fleet: "Fleet", node: "Node", record: "NodeRecord") -> dict[str, Any]:
+    described = node.model_dump(mode="json") | {"hostname": fleet.hostname(node)}
+    return described | record.model_dump(mode="json", exclude={"push_token_sha256"})
+
+
+def _hub_row(fleet: "Fleet") -> tuple[str, ...]:
+    hub = fleet.hub
+    return ("HQ", hub.name, hub.city, "-", f"{hub.provider} {hub.platform}", str(hub.tunnel), str(hub.address), "")
+
+
+def _row(node: "Node", record: "NodeRecord") -> tuple[str, ...]:
+    address, life = str(record.address or "-"), mark(MARKS[record.life], record.life)
+    named = (str(node.number), node.name, node.city, node.region or "-", f"{node.provider} {node.platform}")
+    return (*named, str(node.tunnel), address, life)

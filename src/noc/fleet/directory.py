@@ -1,0 +1,28 @@
+"""Which fleet directory a command works on."""
+
+import os
+from pathlib import Path
+
+from noc.fleet.errors import NoFleetDirectory
+
+VARIABLE = "NOC_FLEET"
+DEFAULT = Path("/etc/noc")
+
+
+def fleet_directory(chosen: Path | None = None) -> Path:
+    """The fleet directory: the one chosen with `-C`, else NOC_FLEET's, else /etc/noc.
+
+    Args:
+        chosen: the value of `-C`, None where it was not given.
+
+    Raises:
+        NoFleetDirectory: there is no `fleet.toml` in it.
+    """
+    named = os.environ.get(VARIABLE)
+    directory = chosen or (Path(named) if named else DEFAULT)
+    if not (directory / "fleet.toml").is_file():
+        source = "-C" if chosen else VARIABLE if named else "neither -C nor NOC_FLEET was given"
+        raise NoFleetDirectory(
+            f"no fleet.toml in {directory}", why=source, fix="name the fleet directory with -C DIR or NOC_FLEET"
+        )
+    return directory

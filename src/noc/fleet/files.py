@@ -1,0 +1,30 @@
+"""Writing files of the fleet directory so that a reader, or a crash, sees the old text or the new one."""
+
+import os
+from pathlib import Path
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file whole: a temporary name beside it, fsynced, renamed over it, the directory fsynced.
+
+    Args:
+        path: the file; its directory exists. An existing file's mode is kept, a new one is 0644 less the umask.
+        text: its new content, written as UTF-8.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        if path.exists():
+            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
