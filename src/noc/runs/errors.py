@@ -43,16 +43,6 @@ class PlanRefused(NocError):
     code, exit_code = "E504", 6
 
 
-class NoTrust(NocError):
-    """A machine was to be reached for the first time, and nothing says which host key is its own.
-
-    The first byte already goes to a verified host: read the fingerprint from the provider's console
-    (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) and give it as `--host-key SHA256:…`. There is no accept-new.
-    """
-
-    code: ClassVar[str] = "E505"
-
-
 class StepTimedOut(NocError):
     """A step had not ended by its deadline, and was given up. Steps check first, so the run can simply be repeated."""
 
@@ -159,3 +149,13 @@ class NodeBlocked(NocError):
     """Before anything was touched, something was found that would make the run fail. All of it is named at once."""
 
     code, exit_code = "E518", 1
+
+
+class StageRefused(NocError):
+    """A node refuses a release that was sent to it: hash, signature, product, expiry or build are not as they must be.
+
+    `sha`, `signature`, `untrusted`: the files are not what a trusted signer signed; build and sign the release again.
+    `expired`, `old`: it was signed, and this node will not take it as new. Nothing was changed on the node.
+    """
+
+    code: ClassVar[str] = "E519"

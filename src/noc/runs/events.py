@@ -57,7 +57,8 @@ class Verdict(BaseModel):
         before: what it ran or was before, "" where unknown.
         now: what it runs or is now.
         verdict: one word or a short phrase: confirmed, unchanged, rolled-back, untouched, live, failed …
-        why: the reason where the verdict is not a good one, "" otherwise.
+        good: whether it is what the plan wanted.
+        why: the reason where it is not, "" otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,4 +67,5 @@ class Verdict(BaseModel):
     before: str
     now: str
     verdict: str
+    good: bool = False
     why: str = ""

@@ -105,10 +105,9 @@ class Rollout:
         """The nodes that stand at one of these phases, in order."""
         return tuple(name for name, phase in self.phases.items() if phase in phases)
 
-    @property
-    def good(self) -> bool:
-        """Whether every node ended as the plan wants it."""
-        return all(phase in GOOD for phase in self.phases.values())
+    def is_good(self, node: str) -> bool:
+        """Whether a node ended as the plan wants it."""
+        return self.phases[node] in GOOD
 
     def verdict(self, node: str) -> str:
         """A node's verdict: its final phase, or `untouched` where its service was never touched."""

@@ -1,0 +1,205 @@
+"""The steps of a rollout on one node, each of which either returns what came of it or raises why it failed."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from noc.fleet.model import Node
+from noc.hosts.activation import FINAL, NodeFacts
+from noc.hosts.activation import Verdict as NodeVerdict
+from noc.hosts.errors import ActivationRefused, ConnectionLost, Overdue, Unreachable
+from noc.release.store import Release
+from noc.runs.errors import NodeBlocked, NotProven, StageRefused
+from noc.runs.events import State
+from noc.runs.gate import Expected, Sight, prove
+from noc.runs.link import Link
+from noc.runs.preflight import obstacles, runs_already, shows
+from noc.runs.site import Site
+
+SERVICE = "clavitor.service"
+_MARGIN_S = 20
+_WAIT_S = 10
+_POLL_S = 0.5
+_RECONNECT_S = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step: ok or skipped, with facts."""
+
+    state: State = State.OK
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class NodeRollout:
+    """One node and the release that it is to run."""
+
+    def __init__(self, site: Site, node: Node, release: Release, *, run: str, fence: int, soak_s: float) -> None:
+        """Prepare; nothing is connected yet.
+
+        Args:
+            site: the fleet.
+            node: the node.
+            release: what it is to run.
+            run: the run's id, under which the node keeps its verdict.
+            fence: the run's fence number.
+            soak_s: seconds for which the node has to stay steady.
+        """
+        self._site, self._node, self._release = site, node, release
+        self._run, self._fence, self._soak_s = run, fence, soak_s
+        self._hostname = site.fleet.hostname(node)
+        self.link = Link(lambda: site.through_tunnel(node), site.ways)
+        self.before: str | None = None
+        self.say: Callable[[str], None] = lambda _: None
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self._node.name
+
+    @property
+    def confirm_within_s(self) -> float:
+        """Seconds after which the node turns back by itself: never shorter than what the gate may take."""
+        policy = self._site.fleet.policy
+        return max(policy.confirm_deadline, policy.health_deadline + self._soak_s + _MARGIN_S)
+
+    async def preflight(self) -> Outcome:
+        """Look whether the release can be activated, or runs already. Raises NodeBlocked with all that is against it."""
+        facts = await self.link.ask(lambda activator: activator.facts())
+        self.before = facts.current
+        manifest = self._release.manifest
+        if runs_already(facts, manifest):
+            return await self._unchanged(facts)
+        if found := obstacles(facts, manifest, self._fence):
+            raise NodeBlocked(f"{self.name} cannot take the release now", why="; ".join(found))
+        return Outcome(detail={"before": self._site.label(facts.current), "disk_free_bytes": facts.disk_free_bytes})
+
+    async def _unchanged(self, facts: NodeFacts) -> Outcome:
+        public = await self._site.web.health(self._hostname)
+        if not shows(public, self._release.manifest):
+            why = public.trouble or f"HTTPS answers {public.status}, version {public.version} build {public.build}"
+            raise NodeBlocked(
+                f"{self.name} has the release, and is not healthy", why=why, fix=f"noc health {self.name}"
+            )
+        return Outcome(State.SKIPPED, {"before": self._site.label(facts.current), "why": "runs it already"})
+
+    async def stage(self) -> Outcome:
+        """Send what the node lacks of the release, and let it verify hash and signature itself."""
+        sent = await self.link.ask(lambda activator: activator.stage(self._release.directory))
+        verified = await self.link.ask(lambda activator: activator.verify(self._release.sha256))
+        if not verified.ok:
+            raise StageRefused(f"{self.name} refuses the release ({verified.code})", why=verified.why)
+        return Outcome(State.OK if sent else State.SKIPPED, {"bytes": sent})
+
+    async def activate(self, *, replace: bool = False) -> Outcome:
+        """Let the node switch over, and wait until it has proven itself locally.
+
+        Args:
+            replace: let a node without a release take one whatever its age.
+
+        Raises:
+            ActivationRefused: nothing was changed.
+            NotProven: the release did not get healthy; the node turned back, or is about to.
+        """
+        health_s = self._site.fleet.policy.health_deadline
+        shell = await self.link.shell()
+        activator = self._site.ways.activator(shell)
+        await activator.start(
+            self._release.sha256, self._run, self._fence, self.confirm_within_s, health_s, replace=replace
+        )
+        verdict = await self._settled(health_s + _MARGIN_S)
+        if verdict.state == "refused":
+            raise ActivationRefused(f"{self.name} refused the activation", reason="refused", why=verdict.reason)
+        if verdict.state != "activated":
+            raise NotProven(f"{self.name} did not take the release: {verdict.state}", why=verdict.reason)
+        return Outcome(detail={"health": verdict.health})
+
+    async def _settled(self, within_s: float) -> NodeVerdict:
+        """The node's verdict once it is neither staged nor activating, or the last one when time is up."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_s
+        known: str | None = None
+        while True:
+            verdict = await self._status(wait_s=min(_WAIT_S, max(end - clock(), 0)), not_state=known)
+            if verdict.state not in ("staged", "activating") or clock() >= end:
+                return verdict
+            known = verdict.state
+
+    async def _status(self, *, wait_s: float = 0, not_state: str | None = None) -> NodeVerdict:
+        return await self.link.ask(lambda a: a.status(self._run, wait_s, not_state), within_s=_RECONNECT_S)
+
+    async def prove(self) -> Outcome:
+        """Hold the node against the gate. Raises NotProven."""
+        manifest = self._release.manifest
+        health_s = self._site.fleet.policy.health_deadline
+        expected = Expected(manifest.version, manifest.build, health_s, self._soak_s)
+        sight = await prove(self.name, expected, self._look, self.say)
+        return Outcome(detail={"boot_id": sight.boot_id, "soak_s": self._soak_s, "restarts": sight.restarts})
+
+    async def _look(self) -> Sight:
+        verdict, restarts, public, heartbeat = await asyncio.gather(
+            self._status(), self._restarts(), self._site.web.health(self._hostname), self._site.watch.heard(self.name)
+        )
+        boot = verdict.health.get("boot_id")
+        return Sight(verdict.state, verdict.reason, str(boot) if boot else None, restarts, public, heartbeat)
+
+    async def _restarts(self) -> int | None:
+        try:
+            status = await self._site.ways.platform(self._node).status(await self.link.shell(), SERVICE)
+        except (ConnectionLost, Overdue, Unreachable):
+            return None
+        return int(status["NRestarts"]) if status.get("NRestarts", "").isdecimal() else None
+
+    async def confirm(self) -> Outcome:
+        """Tell the node to keep the release. Raises NotProven where it had turned back before."""
+        try:
+            verdict = await self.link.ask(lambda activator: activator.confirm(self._run), within_s=_RECONNECT_S)
+        except ActivationRefused:
+            # An answer that got lost on the way: asked again, there is nothing left to confirm.
+            verdict = await self._status()
+        if verdict.state != "confirmed":
+            raise NotProven(f"{self.name} could not be confirmed: it is {verdict.state}", why=verdict.reason)
+        return Outcome(detail={"now": self._site.label(self._release.sha256)})
+
+    async def revert(self, reason: str) -> Outcome:
+        """Turn the node back, and read from it that it did.
+
+        Args:
+            reason: why, for the node's verdict file.
+
+        Raises:
+            NotProven: the node does not run the release from before.
+        """
+        within_s = self.confirm_within_s + _MARGIN_S
+        try:
+            verdict = await self.link.ask(lambda a: a.status(self._run), within_s=within_s)
+            if verdict.state not in FINAL:
+                verdict = await self.link.ask(lambda a: a.revert(self._run, reason[:500]), within_s=within_s)
+        except ActivationRefused:
+            return await self._never_began()
+        if verdict.state not in ("rolled-back", "refused"):
+            raise NotProven(f"{self.name} could not be turned back: it is {verdict.state}", why=verdict.reason)
+        return Outcome(detail={"reason": verdict.reason, "log": list(verdict.log)})
+
+    async def _never_began(self) -> Outcome:
+        facts = await self.link.ask(lambda activator: activator.facts(), within_s=_RECONNECT_S)
+        if facts.current != self.before:
+            raise NotProven(f"{self.name} runs {facts.current} and knows nothing of run {self._run}")
+        return Outcome(detail={"reason": "the activation never began"})
+
+    async def prove_old(self) -> Outcome:
+        """See the release from before answer at the public name. Raises NotProven."""
+        old = next((kept for kept in self._site.releases.list() if kept.sha256 == self.before), None)
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._site.fleet.policy.health_deadline
+        while True:
+            public = await self._site.web.health(self._hostname)
+            if public.status == 200 and (old is None or shows(public, old.manifest)):
+                return Outcome(detail={"now": self._site.label(self.before), "boot_id": public.boot_id})
+            if clock() >= end:
+                why = public.trouble or f"HTTPS answers {public.status}, version {public.version}"
+                raise NotProven(
+                    f"{self.name} is not healthy on its old release", why=why, fix=f"noc health {self.name}"
+                )
+            await asyncio.sleep(_POLL_S)

@@ -1,0 +1,91 @@
+"""The watch's local API, as runs use it: who was heard, and which node is being deployed to."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from noc.runs.errors import WatchAbsent
+
+_TIMEOUT_S = 5.0
+
+
+class Heartbeat(BaseModel):
+    """One push: when it came, the process that sent it, and its telemetry."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    at: datetime
+    seq: int | None = None
+    boot: str | None = None
+    version: str | None = None
+    telemetry: dict[str, Any] | None = None
+
+
+class Watched(BaseModel):
+    """A node as the watch sees it; `state` is one of pending, up, late, down."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    state: str
+    last_heartbeat: Heartbeat | None = None
+    deployment: str | None = None
+
+
+class WatchDoor:
+    """A client of the watch's Unix socket. Every call raises WatchAbsent where it does not answer, or not with yes."""
+
+    def __init__(self, socket: Path) -> None:
+        """Use a socket; connections are made call by call, so that a watch that restarts is found again."""
+        self._socket = socket
+
+    async def nodes(self) -> dict[str, Watched]:
+        """Every node that the watch knows, by name."""
+        rows = (await self._call("GET", "/api/v1/nodes"))["nodes"]
+        return {row["name"]: Watched.model_validate(row) for row in rows}
+
+    async def node(self, name: str) -> Watched | None:
+        """One node; None where the watch does not know it."""
+        return (await self.nodes()).get(name)
+
+    async def heard(self, name: str) -> str | None:
+        """The process of a node that was heard last, by its boot id; None for none, or where the watch is away."""
+        try:
+            watched = await self.node(name)
+        except WatchAbsent:
+            return None
+        return watched.last_heartbeat.boot if watched and watched.last_heartbeat else None
+
+    async def heartbeats(self, name: str, limit: int = 10) -> list[Heartbeat]:
+        """A node's last heartbeats, newest first."""
+        answer = await self._call("GET", f"/api/v1/nodes/{name}/heartbeats", params={"limit": limit})
+        rows = answer["heartbeats"] if isinstance(answer, dict) else answer
+        return [Heartbeat.model_validate(row) for row in rows]
+
+    async def open_deployment(self, name: str, run: str, until: datetime) -> None:
+        """Say that a node is being deployed to: until then its deaths belong to the run and page nobody."""
+        await self._call("PUT", f"/api/v1/nodes/{name}/deployment", json={"run": run, "until": until.isoformat()})
+
+    async def close_deployment(self, name: str) -> None:
+        """Say that the deployment is over; harmless where none is open."""
+        await self._call("DELETE", f"/api/v1/nodes/{name}/deployment")
+
+    async def reload(self) -> None:
+        """Let the watch read the fleet directory again: who is live, and which tokens count."""
+        await self._call("POST", "/api/v1/reload")
+
+    async def _call(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - a JSON document
+        transport = httpx.AsyncHTTPTransport(uds=str(self._socket))
+        fix = "systemctl status noc-watch on HQ"
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://watch", timeout=_TIMEOUT_S) as client:
+                response = await client.request(method, path, **options)
+        except (httpx.HTTPError, OSError) as error:
+            raise WatchAbsent("the watch does not answer", why=str(error) or type(error).__name__, fix=fix) from error
+        if response.is_error:
+            why = f"{response.status_code} to {method} {path}: {response.text[:200]}"
+            raise WatchAbsent("the watch refuses", why=why, fix=fix)
+        return response.json() if response.content else None
