@@ -16,6 +16,9 @@ def main() -> None:
     commands.add_parser("serve", help="serve until SIGTERM")
     backup = commands.add_parser("backup", help="copy the database to a new file while it is served")
     backup.add_argument("path", type=Path, metavar="PATH", help="a file that does not exist yet")
+    invite = commands.add_parser("invite", help="print a code with which one account may be opened")
+    invite.add_argument("--days", type=float, default=7.0, metavar="N", help="days until it expires (default: 7)")
+    invite.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     try:
         _run(arguments)
@@ -29,6 +32,10 @@ def _run(arguments: argparse.Namespace) -> None:
         from clavitor.service import serve  # noqa: PLC0415
 
         serve(from_environment(os.environ))
+    elif arguments.command == "invite":
+        from clavitor.invite import invite  # noqa: PLC0415
+
+        print(invite(os.environ, arguments.days, as_json=arguments.json))  # noqa: T201
     elif arguments.command == "backup":
         from clavitor.backup import backup  # noqa: PLC0415
 

@@ -150,7 +150,7 @@ class Connection:
     async def _send(self, response: Response, *, with_body: bool) -> None:
         body = response.body
         headers = [*response.headers, ("date", formatdate(usegmt=True))]
-        if isinstance(body, bytes):
+        if isinstance(body, bytes) and response.status != HTTPStatus.NO_CONTENT:
             headers.append(("content-length", str(len(body))))
         if self._draining:
             headers.append(("connection", "close"))

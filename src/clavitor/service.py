@@ -4,18 +4,26 @@ import asyncio
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
 
+from clavitor import sessions
+from clavitor.access import Access
+from clavitor.account_api import AccountApi
 from clavitor.app import App, Route
 from clavitor.checks import Checks
 from clavitor.counters import HourCounter
-from clavitor.database import Database, prepare
+from clavitor.database import Database, connect, prepare
+from clavitor.entry_api import EntryApi
 from clavitor.health import Health
 from clavitor.push import Pusher
 from clavitor.release import Identity, identify
 from clavitor.server import Server, listen
 from clavitor.settings import Settings
+from clavitor.stretch import Stretcher
 from clavitor.telemetry import Gauge, Service, Telemetry
 
 log = logging.getLogger(__name__)
@@ -41,8 +49,8 @@ async def _serve(settings: Settings) -> None:
     identity = identify()
     prepare(settings.database)
     requests, errors = HourCounter(), HourCounter()
-    with closing(Database(settings.database)) as database:
-        app = App(_routes(identity, database), requests, errors)
+    with closing(Database(settings.database)) as database, closing(Stretcher()) as stretcher:
+        app = App(_routes(identity, database, stretcher), requests, errors)
         listener, held = listen(settings.listen)
         server = Server(listener, app.handle, held=held)
         log.info("clavitor %s build %d serves %s", identity.version, identity.build, settings.domain)
@@ -51,8 +59,19 @@ async def _serve(settings: Settings) -> None:
     log.info("clavitor %s has finished", identity.version)
 
 
-def _routes(identity: Identity, database: Database) -> list[Route]:
-    return [Route("GET", "/health", Health(identity, database).get)]
+def _routes(identity: Identity, database: Database, stretcher: Stretcher) -> list[Route]:
+    access = Access(database)
+    return [
+        Route("GET", "/health", Health(identity, database).get),
+        *AccountApi(database, access, stretcher).routes(),
+        *EntryApi(database, access).routes(),
+    ]
+
+
+def _active_sessions(database: Path) -> int:
+    """Counted through a connection of the moment: the caller's thread is neither the writer's nor the reader's."""
+    with closing(connect(database)) as connection:
+        return sessions.count(connection, time.time())
 
 
 @contextmanager
@@ -63,7 +82,8 @@ def _heartbeat(settings: Settings, identity: Identity, requests: HourCounter, er
         yield
         return
     checks = Checks(settings.database, settings.domain)
-    service = Service(requests.total, errors.total, lambda: 0, checks.integrity, checks.certificate_days)
+    active = partial(_active_sessions, settings.database)
+    service = Service(requests.total, errors.total, active, checks.integrity, checks.certificate_days)
     gauge = Gauge(settings.database, service)
 
     def read() -> Telemetry:

@@ -38,7 +38,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """
     return Settings(
         database=database_path(environment),
-        domain=environment.get("CLAVITOR_DOMAIN", "localhost").strip().lower(),
+        domain=domain_name(environment),
         listen=_address(environment.get("CLAVITOR_LISTEN", DEFAULT_LISTEN)),
         push_url=_push_url(environment.get("KUMA_PUSH_URL", "").strip()),
         push_interval=_interval(environment.get("CLAVITOR_PUSH_INTERVAL", str(DEFAULT_INTERVAL))),
@@ -54,6 +54,11 @@ def database_path(environment: Mapping[str, str]) -> Path:
             "CLAVITOR_DB is not set: name the database file, as in CLAVITOR_DB=/var/lib/clavitor/clavitor.db"
         )
     return Path(path)
+
+
+def domain_name(environment: Mapping[str, str]) -> str:
+    """The node's public name: `CLAVITOR_DOMAIN`."""
+    return environment.get("CLAVITOR_DOMAIN", "").strip().lower() or "localhost"
 
 
 def _address(text: str) -> tuple[str, int]:
