@@ -1,0 +1,47 @@
+"""Two clocks in one reading: deadlines live on the monotonic one, records carry the wall's."""
+
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+class Moment(NamedTuple):
+    """One reading of both clocks: a step of the wall clock moves no deadline.
+
+    Attributes:
+        mono: monotonic seconds; only differences mean anything.
+        wall: milliseconds since the epoch, UTC.
+    """
+
+    mono: float
+    wall: int
+
+    def wall_at(self, mono: float) -> int:
+        """The wall time (ms) of another monotonic instant, as seen from this reading."""
+        return self.wall + round((mono - self.mono) * 1000)
+
+    def mono_at(self, wall: int) -> float:
+        """The monotonic instant of another wall time (ms), as seen from this reading."""
+        return self.mono + (wall - self.wall) / 1000
+
+    def at(self, mono: float) -> "Moment":
+        """The reading that both clocks would have given at another monotonic instant."""
+        return Moment(mono, self.wall_at(mono))
+
+
+def now() -> Moment:
+    """Read both clocks."""
+    return Moment(time.monotonic(), time.time_ns() // 1_000_000)
+
+
+def iso(wall: int) -> str:
+    """ISO 8601 in UTC with milliseconds: `2026-03-01T12:00:00.250Z`."""
+    return datetime.fromtimestamp(wall / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> int:
+    """Milliseconds since the epoch of an ISO 8601 time that names its offset. Raises ValueError for any other text."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset, such as Z")
+    return round(moment.timestamp() * 1000)

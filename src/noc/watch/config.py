@@ -1,0 +1,68 @@
+"""What the watch knows of the fleet: read from the fleet directory, and only from there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from noc.fleet.inventory import Inventory, Life, load_inventory
+from noc.fleet.load import load
+from noc.fleet.model import Fleet, Node
+from noc.watch.rules import Rules
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One node as the watch sees it. `token` is the hex SHA-256 of its push token, None while it has none."""
+
+    node: Node
+    life: Life
+    token: str | None
+
+    @property
+    def live(self) -> bool:
+        """Whether the node is judged."""
+        return self.life is Life.LIVE
+
+
+@dataclass(frozen=True)
+class Config:
+    """The fleet, with the look-ups that a push needs.
+
+    Attributes:
+        nodes: by name, in the fleet's order.
+        by_token: SHA-256 of a push token (hex) → name of its node; retired nodes are left out.
+        by_address: tunnel address → name of the node that lives there.
+        directory: where certificates that the fleet file names are looked up.
+    """
+
+    fleet: Fleet
+    rules: Rules
+    nodes: dict[str, Watched]
+    by_token: dict[str, str]
+    by_address: dict[str, str]
+    directory: Path
+
+    @classmethod
+    def of(cls, fleet: Fleet, inventory: Inventory, directory: Path) -> "Config":
+        """Join what the fleet file says with what the inventory has learnt."""
+        nodes = {}
+        for node in fleet.nodes:
+            record = inventory.record(node.name)
+            nodes[node.name] = Watched(node, record.life, record.push_token_sha256)
+        by_token = {
+            each.token.lower(): name for name, each in nodes.items() if each.token and each.life is not Life.RETIRED
+        }
+        by_address = {str(each.node.tunnel): name for name, each in nodes.items()}
+        return cls(fleet, Rules.of(fleet.policy), nodes, by_token, by_address, directory)
+
+    @classmethod
+    def read(cls, directory: Path) -> "Config":
+        """Read a fleet directory.
+
+        Raises:
+            NocError: the fleet file or the inventory has problems; all of them are named.
+        """
+        return cls.of(load(directory), load_inventory(directory), directory)
+
+    def live(self) -> dict[str, bool]:
+        """Every node's name, and whether it is judged."""
+        return {name: each.live for name, each in self.nodes.items()}

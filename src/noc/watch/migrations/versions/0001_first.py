@@ -1,0 +1,79 @@
+"""The first schema: heartbeats, incidents, events, outbox, deployments, server."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables of version 0001, as they were then."""
+    op.create_table(
+        "heartbeats",
+        sa.Column("id", _KEY, primary_key=True),
+        sa.Column("node", sa.String(32), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("up", sa.Boolean, nullable=False),
+        sa.Column("msg", sa.String(2000), nullable=False),
+        sa.Column("ping", sa.Double),
+        sa.Column("seq", sa.BigInteger),
+        sa.Column("boot", sa.String(64)),
+        sa.Column("version", sa.String(64)),
+        sa.Column("sent", sa.BigInteger),
+        sa.Column("telemetry", sa.JSON),
+        sa.Column("warn", sa.String(500), nullable=False),
+    )
+    op.create_index("heartbeats_by_node", "heartbeats", ["node", "at"])
+    op.create_table(
+        "incidents",
+        sa.Column("id", _KEY, primary_key=True, autoincrement=False),
+        sa.Column("node", sa.String(32), nullable=False),
+        sa.Column("cause", sa.String(16), nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("started", sa.BigInteger, nullable=False),
+        sa.Column("severity", sa.String(8), nullable=False),
+        sa.Column("escalated", sa.BigInteger),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("end_reason", sa.Text, nullable=False),
+    )
+    still_open = sa.text("ended IS NULL")
+    op.create_index(
+        "one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open, postgresql_where=still_open
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", _KEY, primary_key=True),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("node", sa.String(32)),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("incident", sa.BigInteger),
+        sa.Column("detail", sa.JSON, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("channel", sa.String(32), primary_key=True),
+        sa.Column("incident", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.String(500), nullable=False),
+        sa.Column("sent", sa.BigInteger),
+    )
+    waiting = sa.text("sent IS NULL")
+    op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_table(
+        "deployments",
+        sa.Column("node", sa.String(32), primary_key=True),
+        sa.Column("run", sa.String(128), nullable=False),
+        sa.Column("until", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "server",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("alive", sa.BigInteger, nullable=False),
+    )

@@ -1,0 +1,145 @@
+"""What the judge decides, as values: the store turns each into rows, the page into words."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["SEV1", "SEV2"]
+State = Literal["pending", "up", "late", "down"]
+Cause = Literal["missed", "death"]
+AlertKind = Literal["opened", "escalated", "closed"]
+EventKind = Literal[
+    "death",
+    "missed",
+    "incident-opened",
+    "incident-escalated",
+    "incident-closed",
+    "alert-sent",
+    "boot",
+    "gap",
+    "foreign-token",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One push of a node, as it is stored.
+
+    Attributes:
+        node: the node's name.
+        at: when it was received, ms UTC.
+        up: whether it reports life; a down push reports a death.
+        msg: the pusher's words, at most 2,000 characters.
+        ping: round trip that the pusher measured, ms.
+        seq: number of the push within its process; None from a pusher that does not count.
+        boot: name of the process that pushed.
+        version: release that the process runs.
+        sent: when the pusher says that it sent, ms UTC.
+        telemetry: field → value.
+        warn: what was wrong with the telemetry, "" if nothing.
+    """
+
+    node: str
+    at: int
+    up: bool = True
+    msg: str = "OK"
+    ping: float | None = None
+    seq: int | None = None
+    boot: str | None = None
+    version: str | None = None
+    sent: int | None = None
+    telemetry: dict[str, Any] | None = None
+    warn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A time during which a live node was not well. Times are ms UTC.
+
+    Attributes:
+        id: counts up from 1; part of each alert's identity.
+        cause: `missed` pushes, or the reported `death` of the service.
+        detail: the cause in words.
+        started: the exact instant at which the deadline passed, or at which the death was received.
+    """
+
+    id: int
+    node: str
+    cause: Cause
+    detail: str
+    started: int
+    severity: Severity = "SEV2"
+    escalated: int | None = None
+    ended: int | None = None
+    end_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSaved:
+    """An incident as it stands now; `alert` is set where people must hear of the change."""
+
+    incident: Incident
+    alert: AlertKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for the log that runs and people read in order."""
+
+    kind: EventKind
+    node: str | None
+    at: int
+    incident: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment of one node: until its time (ms UTC) passes, what happens there pages nobody."""
+
+    node: str
+    run: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentEnded:
+    """The deployment of that node is over."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The server was up and listening at that time (ms UTC)."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """What is older than these times (ms UTC) may go, for one node."""
+
+    node: str
+    heartbeats: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSent:
+    """One message went out on a channel, and settles these alerts."""
+
+    channel: str
+    alerts: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFailed:
+    """An alert could not go out yet."""
+
+    channel: str
+    alert: str
+    error: str
+
+
+Record = Beat | IncidentSaved | Event | Deployment | DeploymentEnded | Alive | Prune | AlertSent | AlertFailed
