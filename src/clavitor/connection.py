@@ -22,6 +22,7 @@ LINGER = 1.0  # seconds in which the rest of a refused body is thrown away
 MAX_HEAD = 16 * 1024
 MAX_BODY = 128 * 1024
 CHUNK = 64 * 1024
+BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Connection:
@@ -150,7 +151,7 @@ class Connection:
     async def _send(self, response: Response, *, with_body: bool) -> None:
         body = response.body
         headers = [*response.headers, ("date", formatdate(usegmt=True))]
-        if isinstance(body, bytes) and response.status != HTTPStatus.NO_CONTENT:
+        if isinstance(body, bytes) and response.status not in BODILESS:
             headers.append(("content-length", str(len(body))))
         if self._draining:
             headers.append(("connection", "close"))

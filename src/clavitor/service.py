@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from clavitor import sessions
+from clavitor import page, sessions
 from clavitor.access import Access
 from clavitor.account_api import AccountApi
 from clavitor.app import App, Route
@@ -65,6 +65,7 @@ def _routes(identity: Identity, database: Database, stretcher: Stretcher) -> lis
         Route("GET", "/health", Health(identity, database).get),
         *AccountApi(database, access, stretcher).routes(),
         *EntryApi(database, access).routes(),
+        *page.routes(),
     ]
 
 

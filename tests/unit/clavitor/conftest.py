@@ -1,0 +1,33 @@
+"""Fixtures of the service's tests."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from clavitor.access import Access
+from clavitor.account_api import AccountApi
+from clavitor.app import App
+from clavitor.counters import HourCounter
+from clavitor.database import Database, prepare
+from clavitor.entry_api import EntryApi
+from clavitor.stretch import Stretcher
+from clavitor_service import Service, Vault
+
+
+@pytest.fixture
+async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
+    path = tmp_path / "vault.db"
+    prepare(path)
+    with closing(Database(path)) as database, closing(Stretcher()) as stretcher:
+        access = Access(database)
+        routes = [*AccountApi(database, access, stretcher).routes(), *EntryApi(database, access).routes()]
+        yield Vault(App(routes, HourCounter(), HourCounter()), database, path)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    service = Service(tmp_path)
+    yield service
+    service.close()
