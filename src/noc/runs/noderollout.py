@@ -65,7 +65,7 @@ class NodeRollout:
         return max(policy.confirm_deadline, policy.health_deadline + self._soak_s + _MARGIN_S)
 
     async def preflight(self) -> Outcome:
-        """Look whether the release can be activated, or runs already. Raises NodeBlocked with all that is against it."""
+        """Look whether the release can be activated, or runs already. Raises NodeBlocked with all that prevents it."""
         facts = await self.link.ask(lambda activator: activator.facts())
         self.before = facts.current
         manifest = self._release.manifest

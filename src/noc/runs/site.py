@@ -68,6 +68,7 @@ class Site:
         watch: the watch's local API.
         web: public names.
         ways: how nodes are reached.
+        acme_root: PEM file of the fleet's own ACME root, None where the system's roots are enough.
     """
 
     paths: Paths
@@ -77,6 +78,7 @@ class Site:
     watch: WatchDoor
     web: Web
     ways: Ways
+    acme_root: Path | None = None
 
     def authority(self, node: Node) -> Authority:
         """Trust in exactly this node, by HQ's host CA.
@@ -112,17 +114,14 @@ def open_site(paths: Paths) -> Site:
     """
     credential(paths.credentials, "ssh_key")
     fleet = load(paths.fleet)
+    root = paths.fleet / fleet.acme.ca_root if fleet.acme.ca_root else None
     return Site(
         paths=paths,
         fleet=fleet,
         book=Book(paths.fleet),
         releases=ReleaseStore(paths.releases),
         watch=WatchDoor(paths.watch_socket),
-        web=Web(acme_root(paths.fleet, fleet)),
+        web=Web(root),
         ways=SSHWays(paths.credentials / "ssh_key"),
+        acme_root=root,
     )
-
-
-def acme_root(directory: Path, fleet: Fleet) -> Path | None:
-    """The fleet's own ACME root: a file named in the fleet directory or absolutely, None for the system's roots."""
-    return directory / fleet.acme.ca_root if fleet.acme.ca_root else None

@@ -66,8 +66,10 @@ class WatchDoor:
         return [Heartbeat.model_validate(row) for row in rows]
 
     async def open_deployment(self, name: str, run: str, until: datetime) -> None:
-        """Say that a node is being deployed to: until then its deaths belong to the run and page nobody."""
-        await self._call("PUT", f"/api/v1/nodes/{name}/deployment", json={"run": run, "until": until.isoformat()})
+        """Say that a node is being deployed to: until then (UTC) its deaths belong to the run and page nobody."""
+        await self._call(
+            "PUT", f"/api/v1/nodes/{name}/deployment", json={"run": run, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+        )
 
     async def close_deployment(self, name: str) -> None:
         """Say that the deployment is over; harmless where none is open."""

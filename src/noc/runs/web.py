@@ -23,7 +23,7 @@ class Health:
     Attributes:
         status: HTTP status; None where nothing answered, or TLS did not hold.
         version, build, boot_id: what it says of its process; None where it does not.
-        certificate_ends: end of the certificate's validity, UTC; None where TLS did not hold.
+        certificate_begins, certificate_ends: the certificate's validity, UTC; None where TLS did not hold.
         trouble: why there is no status, "" otherwise.
     """
 
@@ -31,6 +31,7 @@ class Health:
     version: str | None = None
     build: int | None = None
     boot_id: str | None = None
+    certificate_begins: datetime | None = None
     certificate_ends: datetime | None = None
     trouble: str = ""
 
@@ -84,8 +85,13 @@ def _health(response: httpx.Response, body: bytes) -> Health:
         version=_of(said, "version", str),
         build=_of(said, "build", int),
         boot_id=_of(said, "boot_id", str),
-        certificate_ends=datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC),
+        certificate_begins=_moment(certificate["notBefore"]),
+        certificate_ends=_moment(certificate["notAfter"]),
     )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
