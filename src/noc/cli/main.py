@@ -1,5 +1,6 @@
 """The entry point: finds the command, and turns what it raises into one sentence and an exit code."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -19,17 +20,23 @@ class LazyGroup(TyperGroup):
         """Names in the table's order, which is the order of an operator's first day."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
         """The command itself for a call, a name with its help for a listing."""
         if cmd_name not in COMMANDS:
             return None
         module, help_line = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or cmd_name in sys.argv[1:]:
+        if cmd_name in _words():
             command = typer.main.get_command(import_module(module).app)
         else:
             command = typer.main.get_command(_placeholder(help_line))
         command.name, command.help, command.short_help = cmd_name, command.help or help_line, help_line
         return command
+
+
+def _words() -> list[str]:
+    """What stands on the command line: our own, or the one that a shell asks completions for."""
+    asked = (os.environ.get(name, "") for name in ("COMP_WORDS", "_TYPER_COMPLETE_ARGS"))
+    return [*sys.argv[1:], *" ".join(asked).split()]
 
 
 def _placeholder(help_line: str) -> typer.Typer:

@@ -73,21 +73,21 @@ def _walk(value: Any, keys: tuple[str, ...], at: KeyPath) -> Iterator[tuple[KeyP
         yield from _walk(value[keys[0]], keys[1:], (*at, keys[0]))
 
 
-def read_document(file: Path) -> Document:
+def read_document(file: Path, mistakes: type[FleetProblems] = FleetProblems) -> Document:
     """Read and parse a TOML file of at most 1 MB.
 
     Raises:
         FileUnreadable: it is missing, too large or not UTF-8, or the system refuses to read it.
-        FleetProblems: it is not TOML.
+        FleetProblems: it is not TOML; the subclass that was given as `mistakes`.
     """
     text = _read_text(file)
     try:
         data = tomllib.loads(text)
         return Document(file, data, places(text))
     except tomllib.TOMLDecodeError as error:
-        raise FleetProblems(file, [_syntax_problem(text, str(error))]) from None
+        raise mistakes(file, [_syntax_problem(text, str(error))]) from None
     except RecursionError:
-        raise FleetProblems(file, [Problem(1, "tables or arrays are nested too deeply", "flatten them")]) from None
+        raise mistakes(file, [Problem(1, "tables or arrays are nested too deeply", "flatten them")]) from None
 
 
 def _read_text(file: Path) -> str:

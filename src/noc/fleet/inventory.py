@@ -87,7 +87,7 @@ def load_inventory(directory: Path) -> Inventory:
     path = directory / FILE
     if not path.exists():
         return Inventory()
-    document = read_document(path)
+    document = read_document(path, InventoryProblems)
     inventory, problems = validate(document, Inventory)
     if inventory is None:
         raise InventoryProblems(path, problems)

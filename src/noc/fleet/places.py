@@ -60,9 +60,9 @@ class _Scanner:
     def _header(self) -> KeyPath:
         """`[a.b]` or `[[a.b]]`: returns the table's path, the last element's where the path leads through arrays."""
         is_array = self._text.startswith("[[", self._at)
-        self._at += 2 if is_array else 1
+        self._expect("[[" if is_array else "[")
         keys, line = self._dotted(), self._line()
-        self._at += 2 if is_array else 1
+        self._expect("]]" if is_array else "]")
         path: KeyPath = ()
         for position, key in enumerate(keys):
             path = (*path, key)

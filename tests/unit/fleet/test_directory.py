@@ -1,0 +1,28 @@
+"""Which fleet directory is meant."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from noc.fleet.directory import fleet_directory
+from noc.fleet.errors import NoFleetDirectory
+
+
+def test_the_chosen_directory_wins_over_the_variable(
+    fleet_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOC_FLEET", "/nowhere")
+    assert fleet_directory(fleet_file()) == fleet_file()
+
+
+def test_the_variable_is_used_where_none_is_chosen(
+    fleet_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOC_FLEET", str(fleet_file()))
+    assert fleet_directory() == fleet_file()
+
+
+def test_a_directory_without_a_fleet_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoFleetDirectory, match="-C DIR"):
+        fleet_directory(tmp_path)
