@@ -1,4 +1,4 @@
-"""What makes a node healthy: verdicts over facts that were gathered, without I/O. A check that did not run is no pass."""
+"""What makes a node healthy: pure verdicts over facts that were gathered. A check that did not run is no pass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Facts:
     tunnel_known: bool = False
     handshake_at: int | None = None
     round_trip_ms: float | None = None
-    public: Health = Health()
+    public: Health = field(default_factory=Health)
     open_ports: frozenset[int] | None = None
     tried_ports: tuple[int, ...] = ()
     watched: Watched | None = None
@@ -190,14 +190,11 @@ def odd_telemetry(telemetry: Mapping[str, Any]) -> tuple[str, ...]:
     found = [f"{name} is missing" for name in sorted(wanted - telemetry.keys())]
     found += [f"{name} is not a field" for name in sorted(telemetry.keys() - wanted)]
     for name, (least, most) in _RANGES.items():
-        value = telemetry.get(name)
-        unknown = value is None and name in _MAY_BE_UNKNOWN
-        if name in telemetry and not unknown and not (_is_number(value) and least <= value <= most):
+        value = telemetry.get(name, least)
+        if value is None and name in _MAY_BE_UNKNOWN:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             found.append(f"{name} is {value}")
     if telemetry.get("db_integrity") not in ("ok", None):
         found.append(f"db_integrity is {telemetry['db_integrity']}")
     return tuple(found)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

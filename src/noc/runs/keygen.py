@@ -1,20 +1,15 @@
-"""Tunnel keys: the hub's own pair, and the rotation of a node's pair over the tunnel that it carries."""
+"""The rotation of a node's tunnel key, over the tunnel that it carries."""
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from noc.errors import NocError, NotPermitted
-from noc.fleet.inventory import load_inventory, save_inventory
-from noc.fleet.load import load
+from noc.errors import NocError
 from noc.fleet.model import Node
-from noc.fleet.render import render, write
 from noc.hosts.errors import HostError
 from noc.hosts.shell import Shell
 from noc.mesh.config import SPOKE_KEY
-from noc.mesh.keys import check_public, generate
+from noc.mesh.keys import check_public
 from noc.mesh.status import LinkState, link_state, read_tunnels
 from noc.runs.errors import HandshakeMissing, RotationUndone
 from noc.runs.events import Verdict
@@ -22,7 +17,6 @@ from noc.runs.run import Run
 from noc.runs.site import Site
 from noc.runs.steps import Step, walk
 
-HUB_KEY = "hub_wg_key"
 SWITCH_WITHIN_S = 90
 _NEXT = f"{SPOKE_KEY}.next"
 _POLL_S = 0.5
@@ -138,44 +132,3 @@ class Rotation:
             if time.monotonic() >= end:
                 raise HandshakeMissing(f"no handshake of {self._node.name} with its new key")
             await asyncio.sleep(_POLL_S)
-
-
-def keygen_hub(directory: Path, credentials: Path) -> tuple[str, bool]:
-    """Make HQ's tunnel pair where it has none; the private half goes into the credentials and nowhere else.
-
-    Args:
-        directory: the fleet directory; inventory and `wireguard/hans.pub` get the public half.
-        credentials: where HQ keeps its credentials.
-
-    Returns:
-        The public half (base64), and whether the pair is new.
-
-    Raises:
-        NotPermitted: this user may not write there.
-    """
-    path = credentials / HUB_KEY
-    inventory = load_inventory(directory)
-    if path.exists() and inventory.hub.wireguard_key:
-        return inventory.hub.wireguard_key, False
-    private, public = generate()
-    _write_private(path, private)
-    hub = inventory.hub.model_copy(update={"wireguard_key": public})
-    save_inventory(directory, inventory.model_copy(update={"hub": hub}))
-    write(directory, render(load(directory), load_inventory(directory)))
-    return public, True
-
-
-def _write_private(path: Path, private: str) -> None:
-    temporary = path.with_suffix(".new")
-    try:
-        temporary.unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise NotPermitted(
-            f"{path.parent} cannot be written", why=error.strerror or "", fix="run it as root on HQ"
-        ) from None
-    with os.fdopen(handle, "w") as file:
-        file.write(private + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

@@ -230,8 +230,10 @@ class NodeProvision:
     async def _settled(self) -> NodeFacts:
         """The activator's facts, once an activation that an earlier run left has turned back by itself."""
         activator = self._site.ways.activator(self._shell)
-        while (facts := await activator.facts()).pending is not None:
+        facts = await activator.facts()
+        while facts.pending is not None:
             await asyncio.sleep(_POLL_S)
+            facts = await activator.facts()
         return facts
 
     async def certificate(self) -> Sequence[str]:
