@@ -43,7 +43,7 @@ class BadPeers(NocError):
     """The list of tunnel peers holds something that root must not apply.
 
     The runner writes the list and root applies it, so root checks it: each peer owns exactly one address, inside the
-    tunnel's network, not the hub's own, not an operator's, and nobody else's; and nothing but peers stands in the file.
+    tunnel's network, not the hub's own and nobody else's; and nothing but peers stands in the file.
     """
 
     code = "E807"

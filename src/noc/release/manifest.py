@@ -10,7 +10,7 @@ from noc.release.errors import MalformedManifest
 PRODUCT = "clavitor"
 NAMESPACE = "noc-release"
 PAYLOAD, MANIFEST, SIGNATURE = "clavitor.pyz", "manifest.json", "manifest.json.sig"
-MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 MAX_MANIFEST_BYTES = 64 * 1024
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

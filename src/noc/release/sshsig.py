@@ -77,3 +77,8 @@ def principal_of(signers: str, public_key: str) -> str | None:
         if fields and not fields[0].startswith("#") and public_key in fields[1:]:
             return fields[0].split(",")[0]
     return None
+
+
+def has_keys(signers: str) -> bool:
+    """Whether an `allowed_signers` file trusts anybody."""
+    return any(line.strip() and not line.lstrip().startswith("#") for line in signers.splitlines())

@@ -1,0 +1,121 @@
+"""`noc hub`: HQ itself."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from noc.cli.options import FleetOption, JsonOption
+from noc.cli.output import err, mark, out, print_json, print_table
+from noc.errors import NotPermitted
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="HQ itself: install it, look at it, keep its secrets."
+)
+secret = typer.Typer(add_completion=False, no_args_is_help=True, help="Secrets that HQ's units read.")
+app.add_typer(secret, name="secret")
+
+
+def _as_root() -> None:
+    if os.geteuid() != 0:
+        raise NotPermitted("HQ belongs to root", fix="run it with sudo, on HQ")
+
+
+@app.command()
+def install(
+    *,
+    source: Annotated[
+        Path | None,
+        typer.Option("-C", "--fleet", metavar="DIR", help="Fleet directory to start from; not needed the second time."),
+    ] = None,
+    trust: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Directory `trust` that noc init made; not needed again.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Install HQ: users, tunnel hub, firewall, watch server, runner, proxy. Running it again changes nothing."""
+    from noc.hub.install import Installation  # noqa: PLC0415
+    from noc.hub.steps import Done  # noqa: PLC0415
+
+    _as_root()
+    installation = Installation(source, trust)
+    for warning in installation.warnings:
+        err.print(mark("warn", warning))
+
+    def tell(done: Done) -> None:
+        err.print(f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {', '.join(done.changed)}")
+
+    done = installation.run(tell)
+    changed = any(step.changed for step in done)
+    if as_json:
+        print_json(
+            {
+                "changed": changed,
+                "steps": [step.as_dict() for step in done],
+                "warnings": installation.warnings,
+                "hub": installation.record.model_dump(mode="json"),
+            }
+        )
+        return
+    out.print("HQ is installed." if changed else "HQ is as it should be; nothing was changed.")
+    out.print(f"Authorise this key for root on every node:\n{installation.record.ssh_key}", soft_wrap=True)
+
+
+@app.command()
+def status(*, as_json: JsonOption = False) -> None:
+    """Look whether HQ is as it was installed."""
+    from noc.hub.status import look  # noqa: PLC0415
+
+    _as_root()
+    checks = look()
+    if as_json:
+        print_json({"ok": all(check.ok for check in checks), "checks": [check.as_dict() for check in checks]})
+    else:
+        rows = [(mark("ok" if c.ok else "fail", "ok" if c.ok else "wrong"), c.name, c.seen) for c in checks]
+        print_table(("", "WHAT", "SEEN"), rows)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def peers(*, directory: FleetOption = None) -> None:
+    """Apply the list of tunnel peers; noc-peers.service does it by itself whenever the list changes."""
+    from noc.fleet.directory import fleet_directory  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.fleet.render import PEERS  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS  # noqa: PLC0415
+    from noc.hub.tunnel import apply_peers  # noqa: PLC0415
+
+    _as_root()
+    place = fleet_directory(directory)
+    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS)
+    count = apply_peers(load(place), place / PEERS, credentials)
+    err.print(f"{count} peers")
+
+
+@secret.command("set")
+def set_secret(
+    name: Annotated[str, typer.Argument(help="Which secret: ntfy_token.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep a secret given on standard input, and let the unit that reads it have it."""
+    from noc.hub.places import FLEET, UNITS  # noqa: PLC0415
+    from noc.hub.secrets import MAX_CHARS  # noqa: PLC0415
+    from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
+
+    _as_root()
+    changed = keep(name, sys.stdin.read(MAX_CHARS + 2))
+    if changed and (UNITS / "noc-watch.service").exists():
+        from noc.fleet.load import load  # noqa: PLC0415
+        from noc.hub.install import ensure_watch  # noqa: PLC0415
+        from noc.hub.system import run  # noqa: PLC0415
+
+        if not ensure_watch(load(FLEET)):
+            run("systemctl", "restart", "noc-watch.service")
+    if as_json:
+        print_json({"secret": name, "changed": changed})
+    else:
+        err.print("set" if changed else "unchanged")

@@ -1,0 +1,75 @@
+"""HQ's fleet directory: copied once from where it was written, a git repository of the runner's from then on."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from noc.fleet.inventory import HubRecord, load_inventory, save_inventory
+from noc.fleet.load import load
+from noc.fleet.render import render, write
+from noc.fleet.repository import commit
+from noc.hub.asuser import run_as
+from noc.hub.errors import NoFleet
+from noc.hub.places import FLEET
+
+USER, GROUP = "noc-runner", "noc"
+
+
+def choose_fleet(source: Path | None, installed: Path = FLEET) -> Path:
+    """The directory to read the fleet from: the installed one where there is one, otherwise the source.
+
+    Raises:
+        NoFleet: neither holds a fleet.toml.
+    """
+    for directory in (installed, source):
+        if directory is not None and (directory / "fleet.toml").is_file():
+            return directory
+    raise NoFleet(
+        f"no fleet.toml in {source or installed}",
+        fix="noc hub install -C DIR, with the directory that holds fleet.toml",
+    )
+
+
+def ensure_fleet(source: Path, record: HubRecord, installed: Path = FLEET, *, user: str = USER) -> list[str]:
+    """Copy the fleet directory where HQ has none, and note HQ's public keys in its inventory.
+
+    Args:
+        source: directory to copy; not touched again once HQ has its own.
+        record: the public halves of HQ's keys.
+        installed: HQ's own.
+        user: whose it is.
+    """
+    changed = [] if (installed / "fleet.toml").is_file() else _copy(source, installed, user)
+    return changed + run_as(user, GROUP, note_keys, installed, record)
+
+
+def _copy(source: Path, installed: Path, user: str) -> list[str]:
+    """Copy beside the place and rename: nobody finds half a directory."""
+    if installed.is_dir() and any(installed.iterdir()):
+        raise NoFleet(f"{installed} has no fleet.toml and is not empty", fix="move it away, then try again")
+    staged = Path(tempfile.mkdtemp(prefix=f".{installed.name}-", dir=installed.parent))
+    try:
+        shutil.copytree(source, staged, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+        for path in (staged, *staged.rglob("*")):
+            shutil.chown(path, user, GROUP)
+            path.chmod(0o750 if path.is_dir() else 0o640)
+        if installed.is_dir():
+            installed.rmdir()
+        staged.rename(installed)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    return [str(installed)]
+
+
+def note_keys(directory: Path, record: HubRecord) -> list[str]:
+    """Write HQ's public keys into the inventory, render what follows from them, and commit; as the runner's user."""
+    inventory = load_inventory(directory)
+    changed = []
+    if inventory.hub != record:
+        inventory.hub = record
+        save_inventory(directory, inventory)
+        changed.append("inventory.toml: HQ's public keys")
+    changed += write(directory, render(load(directory), inventory))
+    if revision := commit(directory, "HQ installed: its public keys"):
+        changed.append(f"commit {revision[:12]}")
+    return changed

@@ -1,0 +1,238 @@
+"""HQ's installation: named steps, in an order that never locks anybody out."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from noc.fleet.inventory import HubRecord
+from noc.fleet.load import load
+from noc.fleet.model import Fleet
+from noc.fleet.render import PEERS
+from noc.hub import units
+from noc.hub.doors import ensure_firewall, ensure_keys_only
+from noc.hub.errors import NoTrust
+from noc.hub.facts import judge, read_facts
+from noc.hub.fleetdir import choose_fleet, ensure_fleet
+from noc.hub.keys import ensure_keys
+from noc.hub.places import (
+    CADDYFILE,
+    CREDENTIALS,
+    DISTRIBUTION,
+    FLEET,
+    HUB_KEY,
+    NTFY_TOKEN,
+    PROGRAM,
+    PUBLIC_PAGES,
+    STATE,
+    TRUST,
+    UNITS,
+    WATCH_STATE,
+    WIREGUARD,
+)
+from noc.hub.proxy import BANNER, caddyfile
+from noc.hub.steps import Done, Step, run_steps
+from noc.hub.system import (
+    Owner,
+    ensure_directory,
+    ensure_file,
+    ensure_group,
+    ensure_packages,
+    ensure_running,
+    ensure_user,
+    run,
+)
+from noc.mesh.config import hub_config
+from noc.release.sshsig import has_keys
+
+PACKAGES = ("caddy", "git", "iproute2", "nftables", "openssh-client", "wireguard-tools")
+ACME_ROOT = TRUST / "acme_root.pem"
+DIRECTORIES = {
+    CREDENTIALS: Owner(mode=0o700),
+    TRUST: Owner(mode=0o755),
+    STATE: Owner("noc-runner", "noc", 0o750),
+    STATE / "runs": Owner("noc-runner", "noc", 0o750),
+    STATE / "releases": Owner("noc-runner", "noc", 0o750),
+    WATCH_STATE: Owner("noc-watch", "noc", 0o700),
+    PUBLIC_PAGES: Owner("noc-watch", "noc", 0o755),
+}
+
+
+@dataclass
+class Installation:
+    """One installation of HQ.
+
+    Args:
+        source: fleet directory to start from; None where HQ has its own already.
+        trust: directory with `signers` and `recipients`; None where HQ has them already.
+    """
+
+    source: Path | None
+    trust: Path | None
+    fleet: Fleet = field(init=False)
+    directory: Path = field(init=False)
+    record: HubRecord = field(init=False, default_factory=HubRecord)
+    warnings: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuse before anything is changed: a wrong machine, no fleet, a fleet file with mistakes, no trust."""
+        self.warnings = judge(read_facts(PROGRAM))
+        self.directory = choose_fleet(self.source)
+        self.fleet = load(self.directory)
+        check_trust(self.trust)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is to be made so, in order: doors close before services open, and SSH is open throughout."""
+        return (
+            Step("packages", self.packages),
+            Step("users", users),
+            Step("directories", directories),
+            Step("trust", self.trusted),
+            Step("credentials", self.credentials),
+            Step("fleet", lambda: ensure_fleet(self.directory, self.record)),
+            Step("tunnel", self.tunnel),
+            Step("sshd", ensure_keys_only),
+            Step("firewall", lambda: ensure_firewall(self.fleet)),
+            Step("watch", lambda: ensure_watch(self.fleet)),
+            Step("runner", self.runner),
+            Step("proxy", self.proxy),
+        )
+
+    def run(self, tell: Callable[[Done], None]) -> list[Done]:
+        """Run all steps; see `run_steps`."""
+        return run_steps(self.steps, tell)
+
+    def packages(self) -> list[str]:
+        """Debian's packages, and WireGuard in user space where the kernel has none."""
+        changed = ensure_packages(PACKAGES)
+        return changed if kernel_has_wireguard() else changed + ensure_packages(["wireguard-go"])
+
+    def trusted(self) -> list[str]:
+        """What HQ trusts: release signers, recipients of backups, the root of the ACME authority."""
+        changed = []
+        for name in ("signers", "recipients"):
+            if self.trust is not None:
+                changed += ensure_file(TRUST / name, (self.trust / name).read_text())
+        if self.fleet.acme.ca_root:
+            changed += ensure_file(ACME_ROOT, (self.directory / self.fleet.acme.ca_root).read_text())
+        return changed
+
+    def credentials(self) -> list[str]:
+        """HQ's own keys."""
+        keys = ensure_keys(self.fleet.hub.name)
+        self.record = keys.record
+        return keys.changed
+
+    def tunnel(self) -> list[str]:
+        """The tunnel's hub, its peers as they come, and the socket of its counters."""
+        name = self.fleet.tunnel.interface
+        config = ensure_file(
+            WIREGUARD / f"{name}.conf", hub_config(self.fleet, str(CREDENTIALS / HUB_KEY)), Owner(mode=0o600)
+        )
+        drop_in = units.tunnel_drop_in(userspace=not kernel_has_wireguard())
+        changed = config + ensure_unit_files(
+            {
+                f"wg-quick@{name}.service.d/noc.conf": drop_in,
+                "noc-peers.path": units.peers_path(str(FLEET / PEERS)),
+                "noc-peers.service": units.peers_service(name),
+                "noc-tunnels.socket": units.tunnels_socket(),
+                "noc-tunnels@.service": units.tunnels_service(name),
+            }
+        )
+        changed += ensure_running(f"wg-quick@{name}.service", restart=bool(config))
+        for unit in ("noc-peers.path", "noc-tunnels.socket"):
+            changed += ensure_running(unit)
+        return changed
+
+    def runner(self) -> list[str]:
+        """The runner."""
+        unit = units.runner_unit(self.fleet.tunnel.interface, installed_build())
+        changed = ensure_unit_files({"noc-runner.service": unit})
+        return changed + ensure_running("noc-runner.service", restart=bool(changed))
+
+    def proxy(self) -> list[str]:
+        """The proxy; a configuration that somebody else wrote is kept beside it."""
+        drop_in = ensure_unit_files({"caddy.service.d/noc.conf": units.proxy_drop_in()})
+        kept = keep_foreign(CADDYFILE)
+        root = str(ACME_ROOT) if self.fleet.acme.ca_root else None
+        config = ensure_file(CADDYFILE, caddyfile(self.fleet, acme_root=root))
+        if config:
+            run("caddy", "validate", "--adapter", "caddyfile", "--config", str(CADDYFILE))
+        return kept + drop_in + config + ensure_running("caddy.service", restart=bool(drop_in or config))
+
+
+def check_trust(trust: Path | None) -> None:
+    """Refuse to install HQ without knowing whose releases it may take.
+
+    Raises:
+        NoTrust: no directory was given and HQ has none, or a file is missing or holds no key.
+    """
+    directory = trust or TRUST
+    fix = "noc init on the operator's machine makes them; copy its directory trust here and give --trust DIR"
+    for name, holds in (("signers", has_keys), ("recipients", lambda text: "\nage1" in f"\n{text}")):
+        path = directory / name
+        if not path.is_file():
+            raise NoTrust(f"{path} is missing", fix=fix)
+        if not holds(path.read_text(errors="replace")):
+            raise NoTrust(f"{path} holds no public key", fix=fix)
+
+
+def users() -> list[str]:
+    """The three users and their groups."""
+    changed = []
+    for group in ("noc", "noc-operators", "noc-agent"):
+        changed += ensure_group(group)
+    for user, group, home in (
+        ("noc-watch", "noc", WATCH_STATE),
+        ("noc-runner", "noc", STATE),
+        ("noc-agent", "noc-agent", "/nonexistent"),
+    ):
+        changed += ensure_user(user, group, str(home))
+    return changed
+
+
+def directories() -> list[str]:
+    """Every directory of HQ but the fleet's, which comes with its content."""
+    return [path for directory, owner in DIRECTORIES.items() for path in ensure_directory(directory, owner)]
+
+
+def ensure_watch(fleet: Fleet) -> list[str]:
+    """The watch server, with the token of the alert channel where HQ has it."""
+    has_token = (CREDENTIALS / NTFY_TOKEN).exists()
+    unit = units.watch_unit(fleet.tunnel.interface, installed_build(), ntfy_token=has_token)
+    changed = ensure_unit_files({"noc-watch.service": unit})
+    return changed + ensure_running("noc-watch.service", restart=bool(changed))
+
+
+def ensure_unit_files(texts: dict[str, str]) -> list[str]:
+    """Unit files by name; systemd reads them again where one changed."""
+    changed = [path for name, text in texts.items() for path in ensure_file(UNITS / name, text)]
+    if changed:
+        run("systemctl", "daemon-reload")
+    return changed
+
+
+def installed_build() -> str:
+    """What names the installed noc: the hash of the file it came from, or "checkout"."""
+    try:
+        return str(json.loads(DISTRIBUTION.read_text())["sha256"])[:16]
+    except (OSError, ValueError, KeyError):
+        return "checkout"
+
+
+def keep_foreign(path: Path) -> list[str]:
+    """Copy a configuration that is not ours aside, once."""
+    aside = path.with_name(f"{path.name}.before-noc")
+    if not path.is_file() or aside.exists() or BANNER in path.read_text(errors="replace"):
+        return []
+    return ensure_file(aside, path.read_text(errors="replace"))
+
+
+def kernel_has_wireguard() -> bool:
+    """Whether the kernel can make a WireGuard interface; asked by making one."""
+    probe = "noc-probe"
+    made = run("ip", "link", "add", "dev", probe, "type", "wireguard", check=False).returncode == 0
+    if made:
+        run("ip", "link", "delete", "dev", probe)
+    return made

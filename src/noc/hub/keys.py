@@ -1,0 +1,47 @@
+"""HQ's keys: made on HQ, kept as credentials; their public halves are for everybody to read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from noc.fleet.inventory import HubRecord
+from noc.hub.places import CREDENTIALS, HOST_CA, SSH_KEY, TRUST
+from noc.hub.system import Owner, ensure_file
+from noc.hub.tunnel import ensure_hub_key
+
+PUBLIC_FILES = {SSH_KEY: "hub_ssh_key.pub", HOST_CA: "host_ca.pub"}
+
+
+@dataclass(frozen=True)
+class HubKeys:
+    """The public halves, and what had to be made."""
+
+    record: HubRecord
+    changed: list[str]
+
+
+def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> HubKeys:
+    """Make the SSH key, the host CA and the tunnel key where HQ has none, and write the public halves.
+
+    Args:
+        name: HQ's name, for the keys' comments.
+        credentials: directory of the private halves, mode 0700.
+        trust: directory of the public halves.
+    """
+    tunnel, changed = ensure_hub_key(credentials)
+    lines = {}
+    for credential, comment in ((SSH_KEY, f"noc@{name}"), (HOST_CA, f"host CA of {name}")):
+        lines[credential], made = _ensure_ssh_key(credentials / credential, comment)
+        changed += made + ensure_file(trust / PUBLIC_FILES[credential], lines[credential] + "\n")
+    return HubKeys(HubRecord(wireguard_key=tunnel, ssh_key=lines[SSH_KEY], host_ca=lines[HOST_CA]), changed)
+
+
+def _ensure_ssh_key(path: Path, comment: str) -> tuple[str, list[str]]:
+    """The public line of an SSH key, made first where there is none."""
+    import asyncssh  # noqa: PLC0415 - takes longer to load than most commands run
+
+    from noc.hosts.trust import generate_key  # noqa: PLC0415
+
+    changed = []
+    if not path.exists():
+        changed = ensure_file(path, generate_key(comment).private.decode(), Owner(mode=0o600))
+    return asyncssh.read_private_key(path).export_public_key().decode().strip(), changed

@@ -1,0 +1,21 @@
+"""Where things lie on HQ."""
+
+from pathlib import Path
+
+PROGRAM = Path("/usr/local/bin/noc")
+DISTRIBUTION = Path("/opt/noc/current/.noc-distribution.json")
+FLEET = Path("/etc/noc")
+CREDENTIALS = Path("/etc/noc-credentials")
+TRUST = Path("/etc/noc-trust")
+STATE = Path("/var/lib/noc")
+WATCH_STATE = Path("/var/lib/noc-watch")
+PUBLIC_PAGES = Path("/var/lib/noc-public")
+WATCH_SOCKET = Path("/run/noc-watch/watch.sock")
+TUNNELS_SOCKET = Path("/run/noc-tunnels.sock")
+UNITS = Path("/etc/systemd/system")
+WIREGUARD = Path("/etc/wireguard")
+CADDYFILE = Path("/etc/caddy/Caddyfile")
+FIREWALL = Path("/etc/noc-firewall.nft")
+SSH_SETTINGS = Path("/etc/ssh/sshd_config.d/10-noc.conf")
+
+HUB_KEY, SSH_KEY, HOST_CA, NTFY_TOKEN = "hub_wg_key", "ssh_key", "host_ca", "ntfy_token"

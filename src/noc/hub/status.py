@@ -1,0 +1,89 @@
+"""Is HQ as it was installed? Looks, and changes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from noc.errors import NocError
+from noc.fleet.load import load
+from noc.fleet.model import Fleet
+from noc.hub.doors import FIREWALL_UNIT, firewall_kind
+from noc.hub.places import CREDENTIALS, FLEET, HOST_CA, HUB_KEY, SSH_KEY, TRUST, UNITS
+from noc.hub.system import run
+
+SERVICES = ("noc-watch.service", "noc-runner.service", "noc-peers.path", "noc-tunnels.socket", "caddy.service")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at: its name, whether it is as wanted, and what was seen."""
+
+    name: str
+    ok: bool
+    seen: str
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return {"check": self.name, "ok": self.ok, "seen": self.seen}
+
+
+def look() -> list[Check]:
+    """Look at everything that `noc hub install` made; as root."""
+    checks = [_fleet(), *(_unit(name) for name in SERVICES), *_credentials(), *_trust()]
+    try:
+        fleet = load(FLEET)
+    except NocError:
+        return checks
+    tunnel = _unit(f"wg-quick@{fleet.tunnel.interface}.service")
+    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet))]
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    """A check that could not run is not a pass."""
+    try:
+        return check()
+    except NocError as error:
+        return Check(name, ok=False, seen=str(error))
+
+
+def _fleet() -> Check:
+    try:
+        fleet = load(FLEET)
+    except NocError as error:
+        return Check("fleet", ok=False, seen=str(error))
+    return Check("fleet", ok=True, seen=f"{fleet.name}, {len(fleet.nodes)} nodes")
+
+
+def _unit(name: str) -> Check:
+    state = run("systemctl", "is-active", name, check=False).stdout.strip() or "unknown"
+    return Check(name, ok=state == "active", seen=state)
+
+
+def _credentials() -> Iterator[Check]:
+    for name in (HUB_KEY, SSH_KEY, HOST_CA):
+        yield _file(CREDENTIALS / name, 0o600)
+
+
+def _trust() -> Iterator[Check]:
+    for name in ("signers", "recipients"):
+        yield _file(TRUST / name, 0o644)
+
+
+def _file(path: Path, mode: int) -> Check:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return Check(str(path), ok=False, seen=error.strerror or "")
+    seen = status.st_mode & 0o777
+    return Check(str(path), ok=status.st_uid == 0 and seen == mode, seen=f"uid {status.st_uid}, mode {seen:04o}")
+
+
+def _firewall(fleet: Fleet) -> Check:
+    kind = firewall_kind()
+    if kind == "ufw":
+        rules = run("ufw", "show", "added").stdout
+        both = (UNITS / FIREWALL_UNIT).exists() and _unit(FIREWALL_UNIT).ok
+        ok = f"deny in on {fleet.tunnel.interface}" in rules and not both
+    else:
+        ok = run("nft", "list", "table", "inet", "noc", check=False).returncode == 0
+    return Check("firewall", ok=ok, seen=kind)

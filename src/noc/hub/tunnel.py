@@ -1,0 +1,134 @@
+"""The hub's end of the tunnel: its key, and the peers that root lets in."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from noc.fleet.model import Fleet
+from noc.hub.errors import BadPeers
+from noc.hub.places import CREDENTIALS, HUB_KEY
+from noc.hub.system import Owner, ensure_file, run
+from noc.mesh.errors import BadKey
+from noc.mesh.keys import check_public, generate, public_from_private
+
+MAX_PEERS_BYTES = 256 * 1024
+_SETTING = re.compile(r"^(PublicKey|AllowedIPs) = (\S{1,64})$")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A node as the hub knows it: its public key (base64) and the one address it may send from."""
+
+    public_key: str
+    address: IPv4Address
+
+
+def ensure_hub_key(credentials: Path = CREDENTIALS) -> tuple[str, list[str]]:
+    """Make the hub's key pair where it has none; the private half never leaves its file.
+
+    Args:
+        credentials: directory of HQ's credentials.
+
+    Returns:
+        The public half, and what was changed.
+    """
+    path = credentials / HUB_KEY
+    changed = [] if path.exists() else ensure_file(path, generate()[0] + "\n", Owner(mode=0o600))
+    return public_from_private(path.read_text().strip()), changed
+
+
+def parse_peers(text: str, fleet: Fleet) -> tuple[Peer, ...]:
+    """Read the list of peers, which the runner writes and root must not believe.
+
+    Args:
+        text: content of `wireguard/peers.conf`.
+        fleet: says which addresses a node may have.
+
+    Raises:
+        BadPeers: anything but peers with one key and one node's address each. The text is never repeated.
+    """
+    peers: list[Peer] = []
+    for number, section in _sections(text):
+        peer = _peer(number, section, fleet)
+        if any(peer.address == other.address or peer.public_key == other.public_key for other in peers):
+            raise _bad(number, "the same key or address stands in an earlier section")
+        peers.append(peer)
+    return tuple(peers)
+
+
+def _sections(text: str) -> list[tuple[int, dict[str, str]]]:
+    """Line number and settings of each `[Peer]`."""
+    sections: list[tuple[int, dict[str, str]]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line == "[Peer]":
+            sections.append((number, {}))
+            continue
+        match = _SETTING.match(line)
+        if match is None or not sections or match[1] in sections[-1][1]:
+            raise _bad(number, "it is no setting of a peer")
+        sections[-1][1][match[1]] = match[2]
+    return sections
+
+
+def _peer(number: int, section: dict[str, str], fleet: Fleet) -> Peer:
+    if section.keys() != {"PublicKey", "AllowedIPs"}:
+        raise _bad(number, "a peer needs its key and its address")
+    address, _, prefix = section["AllowedIPs"].partition("/")
+    try:
+        peer = Peer(check_public(section["PublicKey"], "a peer"), IPv4Address(address))
+    except (ValueError, BadKey):
+        raise _bad(number, "its key or its address is malformed") from None
+    network = fleet.tunnel.network
+    forbidden = (fleet.hub.tunnel, network.network_address, network.broadcast_address)
+    if prefix != "32" or peer.address not in network or peer.address in forbidden:
+        raise _bad(number, f"a peer owns one address of {network}, and not the hub's")
+    return peer
+
+
+def _bad(number: int, why: str) -> BadPeers:
+    return BadPeers(
+        "the list of tunnel peers was not applied",
+        why=f"line {number}: {why}",
+        fix="noc render, then git -C /etc/noc diff",
+    )
+
+
+def sync_text(fleet: Fleet, private_key: str, peers: tuple[Peer, ...]) -> str:
+    """What `wg syncconf` gets (wg(8)): the interface's own half too, for what is left out there counts as unset."""
+    own = f"[Interface]\nListenPort = {fleet.tunnel.port}\nPrivateKey = {private_key}\n"
+    return own + "".join(f"\n[Peer]\nPublicKey = {peer.public_key}\nAllowedIPs = {peer.address}/32\n" for peer in peers)
+
+
+def apply_peers(fleet: Fleet, list_file: Path, credentials: Path) -> int:
+    """Make the running tunnel's peers those of the list; the tunnels of unchanged peers stay up.
+
+    Args:
+        fleet: the fleet.
+        list_file: the rendered `peers.conf`; none means no peers.
+        credentials: directory that holds the hub's key.
+
+    Returns:
+        How many peers there are now.
+
+    Raises:
+        BadPeers: the list holds something else; the tunnel stays as it is.
+        StepFailed, TimedOut: `wg` failed.
+    """
+    peers = parse_peers(_read(list_file), fleet)
+    private = (credentials / HUB_KEY).read_text().strip()
+    run("wg", "syncconf", fleet.tunnel.interface, "/dev/stdin", stdin=sync_text(fleet, private, peers), timeout_s=20)
+    return len(peers)
+
+
+def _read(list_file: Path) -> str:
+    try:
+        with list_file.open("rb") as file:
+            content = file.read(MAX_PEERS_BYTES + 1)
+    except FileNotFoundError:
+        return ""
+    if len(content) > MAX_PEERS_BYTES:
+        raise BadPeers("the list of tunnel peers was not applied", why=f"it is larger than {MAX_PEERS_BYTES} bytes")
+    return content.decode("utf-8", errors="replace")

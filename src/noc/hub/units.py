@@ -1,0 +1,233 @@
+"""HQ's systemd units, as pure text (systemd.unit(5), systemd.exec(5))."""
+
+from noc.hub.places import (
+    CREDENTIALS,
+    FIREWALL,
+    FLEET,
+    HOST_CA,
+    HUB_KEY,
+    NTFY_TOKEN,
+    PROGRAM,
+    PUBLIC_PAGES,
+    SSH_KEY,
+    STATE,
+    TUNNELS_SOCKET,
+    WATCH_STATE,
+)
+
+_HARDENED = """\
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+UMask=0027
+"""
+
+_SERVICE = f"""\
+Environment=NOC_FLEET={FLEET}
+Environment=PYTHONUNBUFFERED=1
+Restart=always
+RestartSec=1
+"""
+
+
+def _load(*names: str) -> str:
+    return "".join(f"LoadCredential={name}:{CREDENTIALS / name}\n" for name in names)
+
+
+def watch_unit(interface: str, build: str, *, ntfy_token: bool) -> str:
+    """The watch server: no key to any node.
+
+    Args:
+        interface: the tunnel, on whose address pushes arrive.
+        build: names the installed noc, so that another one counts as a change.
+        ntfy_token: whether HQ has the credential; systemd would not start a unit whose credential is missing.
+    """
+    return f"""\
+[Unit]
+Description=noc watch: heartbeats in, incidents and alerts out
+Wants=network-online.target wg-quick@{interface}.service
+After=network-online.target wg-quick@{interface}.service
+StartLimitIntervalSec=0
+X-Noc-Build={build}
+
+[Service]
+ExecStart={PROGRAM} watch serve
+User=noc-watch
+Group=noc
+{_load(NTFY_TOKEN) if ntfy_token else ""}\
+{_SERVICE}\
+RuntimeDirectory=noc-watch
+ReadWritePaths={WATCH_STATE} {PUBLIC_PAGES}
+CapabilityBoundingSet=
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+{_HARDENED}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def runner_unit(interface: str, build: str) -> str:
+    """The runner: the only one that reads the fleet's SSH key and the host CA. Arguments as `watch_unit`."""
+    return f"""\
+[Unit]
+Description=noc runner: takes plans and carries them out on the nodes
+Wants=network-online.target wg-quick@{interface}.service
+After=network-online.target wg-quick@{interface}.service
+StartLimitIntervalSec=0
+X-Noc-Build={build}
+
+[Service]
+Type=notify
+ExecStart={PROGRAM} run serve
+User=noc-runner
+Group=noc
+SupplementaryGroups=noc-operators
+{_load(SSH_KEY, HOST_CA)}\
+{_SERVICE}\
+RuntimeDirectory=noc-runner
+ReadWritePaths={FLEET} {STATE}
+CapabilityBoundingSet=
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+{_HARDENED}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def peers_path(peers: str) -> str:
+    """Sees the runner write the list of peers.
+
+    Args:
+        peers: absolute path of `peers.conf`.
+    """
+    return f"""\
+[Unit]
+Description=noc: the list of tunnel peers has changed
+
+[Path]
+PathChanged={peers}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def peers_service(interface: str) -> str:
+    """Applies the list of peers as root; the tunnels of other peers stay up."""
+    return f"""\
+[Unit]
+Description=noc: apply the list of tunnel peers
+After=wg-quick@{interface}.service
+Requires=wg-quick@{interface}.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart={PROGRAM} hub peers
+Environment=NOC_FLEET={FLEET}
+{_load(HUB_KEY)}\
+TimeoutStartSec=30
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+{_HARDENED}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def tunnel_drop_in(*, userspace: bool) -> str:
+    """What HQ adds to `wg-quick@`: its peers come right after it is up.
+
+    Args:
+        userspace: the kernel has no WireGuard, so that wireguard-go takes its place.
+    """
+    implementation = "Environment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n" if userspace else ""
+    return f"[Service]\n{implementation}ExecStartPost=-/usr/bin/systemctl start --no-block noc-peers.service\n"
+
+
+def tunnels_socket() -> str:
+    """Where members of `noc` ask for the tunnel's counters."""
+    return f"""\
+[Unit]
+Description=noc: counters of the tunnel
+
+[Socket]
+ListenStream={TUNNELS_SOCKET}
+SocketUser=root
+SocketGroup=noc
+SocketMode=0660
+Accept=yes
+MaxConnections=16
+
+[Install]
+WantedBy=sockets.target
+"""
+
+
+def tunnels_service(interface: str) -> str:
+    """Answers one connection with the counters; `wg show` with these words prints no key but public ones."""
+    shows = "".join(
+        f"ExecStart=-/usr/bin/wg show {interface} {what}\n" for what in ("latest-handshakes", "endpoints", "transfer")
+    )
+    return f"""\
+[Unit]
+Description=noc: counters of the tunnel, answered once
+CollectMode=inactive-or-failed
+
+[Service]
+Type=oneshot
+{shows}\
+StandardInput=null
+StandardOutput=socket
+StandardError=journal
+TimeoutStartSec=5
+CapabilityBoundingSet=CAP_NET_ADMIN
+PrivateDevices=yes
+RestrictAddressFamilies=AF_UNIX AF_NETLINK
+{_HARDENED}"""
+
+
+def firewall_unit() -> str:
+    """Loads HQ's own nftables table before the network comes up, and again whenever nftables.service flushed all."""
+    return f"""\
+[Unit]
+Description=noc: HQ's firewall
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+Conflicts=shutdown.target
+After=nftables.service
+PartOf=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f {FIREWALL}
+ExecReload=/usr/sbin/nft -f {FIREWALL}
+ExecStop=/usr/sbin/nft delete table inet noc
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def proxy_drop_in() -> str:
+    """Lets the proxy reach the watch's socket, which belongs to the group noc."""
+    return "[Service]\nSupplementaryGroups=noc\n"
