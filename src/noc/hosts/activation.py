@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from noc.hosts.errors import ActivationRefused, Unclear
+from noc.hosts.programs import ACTIVATOR
 from noc.hosts.shell import Result, Shell
 
-ACTIVATOR = "/usr/local/lib/noc-node/activator.py"
 RELEASES = "/opt/clavitor/releases"
 RELEASE_FILES = ("clavitor.pyz", "manifest.json", "manifest.json.sig")
 FINAL = frozenset({"confirmed", "rolled-back", "rollback-failed", "refused"})

@@ -1,0 +1,156 @@
+"""What the activator keeps on the disk, written so that a power cut at any moment leaves the old or the new."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .layout import Layout
+
+BALLAST = 256 * 1024
+KEEP_RELEASES, KEEP_SNAPSHOTS, KEEP_VERDICTS = 5, 3, 50
+
+
+class Refused(Exception):
+    """No, with a code for programs and a sentence for people. Nothing was changed."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An activation that is not settled: from before the flip until its verdict is written."""
+
+    run: str
+    old: str | None
+    new: str
+    confirm_within: float
+    health_within: float
+    rolling_back: str = ""
+
+
+def sync_directory(path: Path) -> None:
+    """Make a renamed or removed name survive a power cut."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_json(layout: Layout, name: str, document: Any) -> None:  # noqa: ANN401 - any JSON document
+    """Write one of our files whole and durably. On a full disk the ballast is given up for it."""
+    path = layout.state(name)
+    temporary = path.with_name(path.name + ".new")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    content = json.dumps(document).encode()
+    try:
+        _write(temporary, content)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        layout.state("ballast").unlink(missing_ok=True)
+        _write(temporary, content)
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def lay_ballast(layout: Layout) -> None:
+    """Hold some room back, so that a disk that fills up later cannot keep a verdict from being written."""
+    _write(layout.state("ballast"), bytes(BALLAST))
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_json(layout: Layout, name: str) -> Any:  # noqa: ANN401
+    """Read one of our files; None where there is none."""
+    try:
+        return json.loads(layout.state(name).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def read_pending(layout: Layout) -> Pending | None:
+    """The unsettled activation, if there is one."""
+    said = read_json(layout, "pending.json")
+    return Pending(**said) if said else None
+
+
+def current(layout: Layout) -> str | None:
+    """The release that `current` points to."""
+    try:
+        return layout.current.readlink().name
+    except FileNotFoundError:
+        return None
+
+
+def flip(layout: Layout, sha: str | None) -> None:
+    """Point `current` to a release in one step, or remove it."""
+    if sha is None:
+        layout.current.unlink(missing_ok=True)
+    else:
+        temporary = layout.current.with_name("current.new")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(f"releases/{sha}")
+        temporary.replace(layout.current)
+    sync_directory(layout.current.parent)
+
+
+def proven(layout: Layout) -> list[dict[str, Any]]:
+    """The releases that this node has proven, oldest proof first: sha, version, build, at."""
+    return list(read_json(layout, "proven.json") or [])
+
+
+@contextlib.contextmanager
+def locked(layout: Layout, within: float = 0) -> Iterator[None]:
+    """Hold the node's only activation. Raises Refused("busy") where another process holds it longer than `within` s."""
+    path = layout.state("lock")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    deadline = time.monotonic() + within
+    with path.open("ab") as file:
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                raise Refused("busy", "another activation is under way on this node")
+            time.sleep(0.05)
+        yield
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def settle(layout: Layout) -> None:
+    """Nothing is open any more: the verdict is written."""
+    for name in ("pending.json", "ballast"):
+        layout.state(name).unlink(missing_ok=True)
+    sync_directory(layout.state("pending.json").parent)
+
+
+def prune(layout: Layout, keep: set[str]) -> None:
+    """Remove what was staged longest ago (never the releases to keep), and old snapshots and verdicts."""
+    releases = list(layout.release("").iterdir())
+    releases.sort(key=lambda path: (path.name in keep, path.stat().st_mtime), reverse=True)
+    for path in releases[KEEP_RELEASES:]:
+        shutil.rmtree(path, ignore_errors=True)
+    for folder, count in (("snapshots", KEEP_SNAPSHOTS), ("verdicts", KEEP_VERDICTS), ("answers", KEEP_VERDICTS)):
+        old = sorted(layout.state(folder).glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in old[count:]:
+            path.unlink(missing_ok=True)
