@@ -9,6 +9,7 @@ export class ApiError extends Error {
 
 async function ask(method, path, body, headers = {}) {
   const options = { method, headers, credentials: "same-origin", cache: "no-store", redirect: "error" };
+  if (path === "/session") options.keepalive = true; // signing out goes on when the page is left
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json", ...headers };
     options.body = JSON.stringify(body);

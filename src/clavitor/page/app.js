@@ -70,7 +70,7 @@ const searchable = ({ fields }) => (fields ? `${fields.title}\n${fields.username
 function row(entry) {
   const item = $("row").content.firstElementChild.cloneNode(true);
   const fields = entry.fields;
-  item.querySelector(".initial").textContent = fields ? [...fields.title][0].toUpperCase() : "!";
+  item.querySelector(".initial").textContent = fields ? ([...fields.title][0] ?? "?").toUpperCase() : "!";
   item.querySelector(".row-title").textContent = titleOf(entry);
   item.querySelector(".row-detail").textContent = fields ? fields.username || hostOf(fields.url) : "It was damaged or exchanged.";
   item.querySelector(".row").addEventListener("click", () => edit(entry));
