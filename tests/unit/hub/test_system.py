@@ -1,0 +1,128 @@
+import grp
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from noc.errors import TimedOut
+from noc.hub.doors import in_ssh_session
+from noc.hub.errors import BadSecret, NoTrust, StepFailed, UnknownSecret
+from noc.hub.install import check_trust, keep_foreign
+from noc.hub.proxy import BANNER
+from noc.hub.secrets import set_secret
+from noc.hub.steps import Step, run_steps
+from noc.hub.system import Owner, ensure_directory, ensure_file, run
+
+ME, US = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+
+
+def mine(mode: int) -> Owner:
+    return Owner(ME, US, mode)
+
+
+def test_a_file_is_written_once_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    assert ensure_file(path, "text", mine(0o640)) == [str(path)]
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert ensure_file(path, "text", mine(0o640)) == []
+
+
+def test_a_wrong_mode_is_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    ensure_file(path, "text", mine(0o600))
+    path.chmod(0o666)
+    assert ensure_file(path, "text", mine(0o600)) == [str(path)]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path: Path) -> None:
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "file"
+    elsewhere.write_text("theirs")
+    path.symlink_to(elsewhere)
+    ensure_file(path, "ours", mine(0o600))
+    assert elsewhere.read_text() == "theirs"
+    assert not path.is_symlink()
+
+
+def test_a_directory_is_made_once_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "directory"
+    assert ensure_directory(path, mine(0o750)) == [str(path)]
+    assert ensure_directory(path, mine(0o750)) == []
+    assert path.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_failing_program_is_told_with_its_last_words() -> None:
+    with pytest.raises(StepFailed) as caught:
+        run("sh", "-c", "echo why >&2; exit 3")
+    assert caught.value.why == "why"
+
+
+def test_a_program_that_does_not_end_is_given_up() -> None:
+    with pytest.raises(TimedOut):
+        run("sleep", "60", timeout_s=0.1)
+
+
+def test_steps_run_in_order_and_the_first_failure_ends_them() -> None:
+    seen: list[str] = []
+
+    def fail() -> list[str]:
+        raise StepFailed("no")
+
+    steps = [Step("one", lambda: ["a"]), Step("two", list), Step("three", fail), Step("four", list)]
+    with pytest.raises(StepFailed):
+        run_steps(steps, lambda done: seen.append(f"{done.name} {done.state}"))
+    assert seen == ["one changed", "two unchanged"]
+
+
+def test_a_secret_is_kept_for_root_alone_and_setting_it_again_changes_nothing(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("HQ's secrets belong to root")
+    assert set_secret("ntfy_token", " tk_1\n", tmp_path) is True
+    assert (tmp_path / "ntfy_token").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "ntfy_token").read_text() == "tk_1\n"
+    assert set_secret("ntfy_token", "tk_1", tmp_path) is False
+
+
+@pytest.mark.parametrize("value", ["", "\n", "two\nlines", "x" * 5000, "bell\a"])
+def test_a_secret_that_is_no_line_is_refused_without_being_repeated(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadSecret) as caught:
+        set_secret("ntfy_token", value, tmp_path)
+    assert "lines" not in str(caught.value)
+
+
+def test_a_secret_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownSecret):
+        set_secret("../ssh_key", "x", tmp_path)
+
+
+def test_trust_must_hold_a_signer_and_a_recipient(tmp_path: Path) -> None:
+    with pytest.raises(NoTrust, match="signers is missing"):
+        check_trust(tmp_path)
+    (tmp_path / "signers").write_text("# nobody\n")
+    (tmp_path / "recipients").write_text("age1abc\n")
+    with pytest.raises(NoTrust, match="no public key"):
+        check_trust(tmp_path)
+    (tmp_path / "signers").write_text("operator ssh-ed25519 AAAA\n")
+    check_trust(tmp_path)
+
+
+def test_a_foreign_configuration_is_kept_aside_once(tmp_path: Path) -> None:
+    path = tmp_path / "Caddyfile"
+    path.write_text("theirs")
+    if os.geteuid() == 0:
+        assert keep_foreign(path) == [str(tmp_path / "Caddyfile.before-noc")]
+        assert keep_foreign(path) == []
+    path.write_text(f"{BANNER}\nours")
+    assert keep_foreign(path) == []
+
+
+def test_an_ssh_session_is_known_by_its_ancestors(tmp_path: Path) -> None:
+    sshd, asks = tmp_path / "sshd", tmp_path / "asks.py"
+    sshd.symlink_to(sys.executable)
+    asks.write_text("import sys\nfrom noc.hub.doors import in_ssh_session\nsys.exit(in_ssh_session())\n")
+    code = f"import subprocess, sys; sys.exit(subprocess.call([{sys.executable!r}, {str(asks)!r}]))"
+    assert subprocess.call([sshd, "-c", code], timeout=30) == 1
+    assert in_ssh_session() is False

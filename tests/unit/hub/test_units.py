@@ -1,0 +1,87 @@
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from noc.hub import units
+from unit.hub.hub_kit import program
+
+TEXTS = {
+    "noc-watch.service": units.watch_unit("wg0", "abc", ntfy_token=True),
+    "noc-runner.service": units.runner_unit("wg0", "abc"),
+    "noc-peers.service": units.peers_service("wg0"),
+    "noc-peers.path": units.peers_path("/etc/noc/wireguard/peers.conf"),
+    "noc-tunnels.socket": units.tunnels_socket(),
+    "noc-tunnels@.service": units.tunnels_service("wg0"),
+    "noc-firewall.service": units.firewall_unit(),
+}
+
+
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze")
+    for name, text in TEXTS.items():
+        # The programs are not installed here; whether they exist is not this test's question.
+        (tmp_path / name).write_text(re.sub(r"(?<==|-)/usr/(local/)?s?bin/\w+", "/bin/true", text))
+    (tmp_path / "wg-quick@.service").write_text("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n")
+    argv = [analyze, "verify", "--man=no", *(str(tmp_path / name) for name in TEXTS if "@" not in name)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, timeout=60, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    )
+    ours = [line for line in done.stderr.splitlines() if "noc-" in line or str(tmp_path) in line]
+    assert ours == []
+
+
+def credentials(text: str) -> set[str]:
+    lines = [line for line in text.splitlines() if line.startswith("LoadCredential=")]
+    return {line.removeprefix("LoadCredential=").split(":")[0] for line in lines}
+
+
+def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
+    assert {name: credentials(text) for name, text in TEXTS.items() if credentials(text)} == {
+        "noc-watch.service": {"ntfy_token"},
+        "noc-runner.service": {"ssh_key", "host_ca"},
+        "noc-peers.service": {"hub_wg_key"},
+    }
+
+
+def test_the_watch_starts_without_a_token_where_there_is_none() -> None:
+    assert credentials(units.watch_unit("wg0", "abc", ntfy_token=False)) == set()
+
+
+@pytest.mark.parametrize(("name", "user"), [("noc-watch.service", "noc-watch"), ("noc-runner.service", "noc-runner")])
+def test_servers_run_as_their_own_user_without_capabilities(name: str, user: str) -> None:
+    assert f"\nUser={user}\n" in TEXTS[name]
+    assert "\nCapabilityBoundingSet=\n" in TEXTS[name]
+
+
+@pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service"])
+def test_servers_come_back_however_often_they_fall(name: str) -> None:
+    assert "\nRestart=always\n" in TEXTS[name]
+    assert "\nStartLimitIntervalSec=0\n" in TEXTS[name]
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if name.endswith("service") and "firewall" not in name])
+def test_every_service_is_hardened(name: str) -> None:
+    assert "\nNoNewPrivileges=yes\n" in TEXTS[name]
+    assert "\nProtectSystem=strict\n" in TEXTS[name]
+
+
+def test_another_noc_makes_another_unit() -> None:
+    assert units.runner_unit("wg0", "abc") != units.runner_unit("wg0", "def")
+
+
+def test_counters_are_shown_without_private_keys() -> None:
+    shows = [line for line in units.tunnels_service("wg0").splitlines() if line.startswith("ExecStart=")]
+    assert [line.split()[-1] for line in shows] == ["latest-handshakes", "endpoints", "transfer"]
+
+
+def test_the_tunnel_gets_its_peers_as_soon_as_it_is_up() -> None:
+    assert "ExecStartPost=-/usr/bin/systemctl start --no-block noc-peers.service" in units.tunnel_drop_in(
+        userspace=False
+    )
+
+
+def test_user_space_wireguard_is_used_only_where_the_kernel_has_none() -> None:
+    assert "wireguard-go" in units.tunnel_drop_in(userspace=True)
+    assert "wireguard-go" not in units.tunnel_drop_in(userspace=False)
