@@ -1,0 +1,146 @@
+"""`noc lab`: a fleet of real hosts on this machine."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from noc.cli.output import err, mark, print_json, print_table
+
+if TYPE_CHECKING:
+    from noc.lab.lab import Lab
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+PILOT = ("virginia", "frankfurt", "singapore")
+Name = Annotated[str, typer.Argument(help="A machine of the lab; noc lab status lists them.")]
+
+
+def _lab() -> "Lab":
+    from noc.lab.lab import Lab  # noqa: PLC0415 - heavy
+
+    return Lab(tell=err.print)
+
+
+@app.command()
+def up(
+    nodes: Annotated[
+        list[str] | None, typer.Argument(help="Nodes by name, or all. The pilot's three by default.")
+    ] = None,
+    *,
+    count: Annotated[
+        int | None, typer.Option("--nodes", min=0, help="That many nodes: the pilot's three first.")
+    ] = None,
+    image: Annotated[list[str] | None, typer.Option(help="NAME=bare: start a machine with nothing of ours.")] = None,
+    disk: Annotated[bool, typer.Option("--disk", help="Keep what machines write on disk, not in memory.")] = False,
+    authorized_key: Annotated[Path | None, typer.Option(help="Public keys that root accepts on every machine.")] = None,
+) -> None:
+    """Boot HQ and nodes, with an internet of their own. Makes the images when they are missing (about a minute)."""
+    lab = _lab()
+    keys = authorized_key.read_text().splitlines() if authorized_key else []
+    lab.up(_chosen(nodes or [], count), bare=_bare(image or []), disk=disk, authorized_keys=keys)
+    err.print(mark("ok", "up"))
+
+
+def _chosen(names: list[str], count: int | None) -> list[str]:
+    from noc.errors import Usage  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.lab.fleet import SOURCE  # noqa: PLC0415
+
+    if names and count is not None:
+        raise Usage("nodes by name and --nodes exclude each other", fix="give one of them")
+    if count is None:
+        return names or list(PILOT)
+    others = [node.name for node in load(SOURCE).nodes if node.name not in PILOT]
+    return [*PILOT, *others][:count]
+
+
+def _bare(images: list[str]) -> list[str]:
+    from noc.errors import Usage  # noqa: PLC0415
+
+    pairs = [image.partition("=") for image in images]
+    if any(kind not in {"bare", "warm"} for _, _, kind in pairs):
+        raise Usage("--image takes NAME=bare or NAME=warm", fix="noc lab up --image frankfurt=bare")
+    return [name for name, _, kind in pairs if kind == "bare"]
+
+
+@app.command()
+def down() -> None:
+    """End the lab: no process, namespace, mount or interface is left."""
+    _lab().down()
+    err.print(mark("ok", "down"))
+
+
+@app.command()
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    """Show the lab's machines."""
+    document = _lab().status()
+    if as_json:
+        print_json(document)
+        return
+    words = {"running": ("ok", "running"), "cut": ("warn", "cut off"), "off": ("fail", "off")}
+    print_table(
+        ["name", "image", "address", "state", "pid", "up", "round trip", "boot id"],
+        (
+            [
+                row["name"],
+                row["image"],
+                row["address"],
+                mark(*words[row["state"]]),
+                str(row["pid"] or "-"),
+                "-" if row["uptime_s"] is None else f"{row['uptime_s']:.0f} s",
+                f"+{row['delay_ms']:.0f} ms" if row["delay_ms"] else "-",
+                row["boot_id"] or "-",
+            ]
+            for row in document["machines"]
+        ),
+    )
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def ssh(
+    name: Name, command: Annotated[list[str] | None, typer.Argument(help="A command; a shell without.")] = None
+) -> None:
+    """Run a command or a shell as root at a machine's console.
+
+    It enters the machine's namespaces from this one, so it works when the machine's network or sshd does not.
+    """
+    argv = _lab().console(name, *(command or ()))
+    if not command:
+        err.print(f"{name}: console as root, by way of its namespaces (not over SSH)")
+    os.execvp(argv[0], argv)  # noqa: S606 - the lab's own argv
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: Annotated[list[str], typer.Argument(help="noc and its arguments, as an operator types them on HQ.")],
+) -> None:
+    """Run the installed noc on HQ: `noc lab run -- noc nodes`. Its exit code is this command's."""
+    lab = _lab()
+    argv = lab.console(lab.status()["hub"], *command)
+    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+
+
+@app.command()
+def kill(name: Name) -> None:
+    """Pull a machine's power plug; its disk stays."""
+    _lab().kill(name)
+
+
+@app.command()
+def boot(name: Name) -> None:
+    """Switch a machine on, and wait until it is up."""
+    _lab().boot(name)
+
+
+@app.command()
+def cut(name: Name) -> None:
+    """Pull a machine's network cable."""
+    _lab().cut(name)
+
+
+@app.command()
+def heal(name: Name) -> None:
+    """Plug a machine's network cable in again."""
+    _lab().heal(name)

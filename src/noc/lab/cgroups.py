@@ -1,0 +1,98 @@
+"""A control group of its own for each machine.
+
+systemd-nspawn puts a machine below the group that it was started in; two machines in one group would see, and
+stop, each other's services.
+"""
+
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+PREFIX = "noclab-"
+_HYBRID = "name=systemd"
+
+
+def bases(mountinfo: str, membership: str) -> tuple[Path, ...]:
+    """The groups of this process in the hierarchies that systemd uses: its named one and the unified one.
+
+    Args:
+        mountinfo: content of `/proc/self/mountinfo` (proc(5)).
+        membership: content of `/proc/self/cgroup` (cgroups(7)).
+    """
+    own = {line.split(":", 2)[1]: line.split(":", 2)[2] for line in membership.splitlines()}
+    found = []
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        mount_point = before.split()[4]
+        if kind == "cgroup2" and "" in own:
+            found.append(Path(mount_point + own[""]))
+        elif kind == "cgroup" and _HYBRID in options.split(",") and _HYBRID in own:
+            found.append(Path(mount_point + own[_HYBRID]))
+    return tuple(dict.fromkeys(found))
+
+
+def own_bases() -> tuple[Path, ...]:
+    """`bases` of this process."""
+    return bases(Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text())
+
+
+def make(lab: str, name: str) -> tuple[Path, ...]:
+    """Make a machine's groups.
+
+    Args:
+        lab: the lab's identity, part of the name.
+        name: the machine.
+
+    Returns:
+        One directory a hierarchy.
+    """
+    groups = tuple(base / f"{PREFIX}{lab}" / name for base in own_bases())
+    for group in groups:
+        group.mkdir(parents=True, exist_ok=True)
+    return groups
+
+
+def remove(groups: Iterable[Path]) -> None:
+    """Remove groups with all below them; those that still hold a process stay."""
+    for group in groups:
+        below = [path for path in group.rglob("*") if path.is_dir()] if group.is_dir() else []
+        for directory in [*sorted(below, reverse=True), *([group] if group.is_dir() else [])]:
+            _remove_empty(directory)
+
+
+def sweep(lab: str) -> None:
+    """Remove what a lab of that identity left, wherever below the hierarchies it was started."""
+    if re.fullmatch(r"[0-9a-f]+", lab):
+        remove(path for root in Path("/sys/fs/cgroup").glob("*") for path in root.rglob(f"{PREFIX}{lab}"))
+
+
+def first_process(groups: Iterable[Path]) -> int | None:
+    """The process id, as this process sees it, of a machine's init; None where it is off."""
+    for group in groups:
+        file = group / "payload/init.scope/cgroup.procs"
+        if file.exists() and (pids := [int(pid) for pid in file.read_text().split()]):
+            return min(pids)
+    return None
+
+
+def kill(groups: Iterable[Path]) -> None:
+    """Kill a machine: its own processes, whose end its container follows; the container where it has none yet."""
+    machine, container = set[int](), set[int]()
+    for group in groups:
+        for file in group.rglob("cgroup.procs"):
+            inside = "payload" in file.relative_to(group).parts
+            (machine if inside else container).update(int(pid) for pid in file.read_text().split())
+    for pid in machine or container:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _remove_empty(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except OSError:
+        return

@@ -1,0 +1,66 @@
+"""The fleet that a lab rehearses, and its fleet directory: the same fleet, with the lab's world around it."""
+
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from noc.fleet.model import Fleet
+from noc.lab.internet import ACME_DIRECTORY, NTFY_URL
+from noc.lab.machines import HQ
+
+SOURCE = Path(__file__).parents[3] / "fleet"
+"""The repository's own fleet directory."""
+TRUST = "lab-trust.pem"
+
+
+def lab_fleet(document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping[str, float]) -> dict[str, Any]:
+    """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
+
+    Args:
+        document: a fleet file as `tomllib` reads it.
+        nodes: names of the nodes that are in the lab; "all" for every one.
+        policy: values that replace the policy's.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+    """
+    chosen = {node.name for node in Fleet.model_validate(document).select(nodes)}
+    return {
+        **document,
+        "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ)},
+        "policy": {**document.get("policy", {}), **policy},
+        "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
+        "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
+        "accepted": [row for row in document.get("accepted", []) if row["what"] in chosen],
+        "nodes": [_in_lab(node) for node in document["nodes"] if node["name"] in chosen],
+    }
+
+
+def write_fleet(
+    directory: Path, source: Path, nodes: Sequence[str], policy: Mapping[str, float], trust_bundle: Path
+) -> Path:
+    """Write a lab's fleet directory: `fleet.toml` and the certificates that it trusts.
+
+    Args:
+        directory: where; made when missing.
+        source: the fleet directory that is rehearsed.
+        nodes, policy: as `lab_fleet`.
+        trust_bundle: the lab's certificates, PEM.
+
+    Returns:
+        The directory.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    document = lab_fleet(tomllib.loads((source / "fleet.toml").read_text()), nodes, policy)
+    (directory / "fleet.toml").write_text(tomli_w.dumps(document))
+    shutil.copy(trust_bundle, directory / TRUST)
+    return directory
+
+
+def _in_lab(node: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in node.items() if key not in {"region", "instance_type"}}
+    return {**kept, "provider": "lab", "platform": "debian"}

@@ -1,0 +1,83 @@
+"""The lab's internet: one machine with the name server, the ACME authority, the package repository and ntfy.
+
+All of it is files, made before the machine's first boot; its own systemd runs and restarts the services.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from noc.lab.dns import knot_conf, zone_file
+from noc.lab.machines import Machine
+
+ACME_DIRECTORY = "https://acme.lab:14000/dir"
+ACME_ROOTS = "https://acme.lab:15000/roots/0"
+NTFY_URL = "https://ntfy.lab"
+HEALTH = (f"{NTFY_URL}/v1/health", "http://apt.lab/InRelease", ACME_DIRECTORY)
+"""What answers 200 once the lab's internet is there; the names need its DNS."""
+REPOSITORY = "/srv/apt"
+TLS_NAMES = ("acme.lab", "ntfy.lab")
+_TLS = "/etc/noc-internet"
+
+
+def internet_files(
+    domain: str, machines: Iterable[Machine], certificates: Mapping[str, tuple[bytes, bytes]], ntfy_token: str
+) -> dict[Path, tuple[bytes, int]]:
+    """The files of the internet's machine.
+
+    Args:
+        domain: the fleet's zone.
+        machines: whose names the DNS knows.
+        certificates: certificate and key, PEM, for each of `TLS_NAMES`.
+        ntfy_token: the bearer token that ntfy accepts.
+
+    Returns:
+        Path below the machine's root → content and mode.
+    """
+    zones, machines = (domain, "lab"), tuple(machines)
+    texts = {
+        "etc/knot/knot.conf": knot_conf(zones),
+        **{f"etc/knot/{zone}.zone": zone_file(zone, machines) for zone in zones},
+        "etc/noc-internet/pebble.json": json.dumps({"pebble": _pebble()}),
+        "usr/local/lib/noc-ntfy.py": files("noc.lab").joinpath("ntfy_server.py").read_text(),
+        **{f"etc/systemd/system/{unit}": text for unit, text in _units().items()},
+        "etc/systemd/system/multi-user.target.d/noc.conf": f"[Unit]\nWants={' '.join(_units())}\n",
+    }
+    secrets = {"ntfy.token": ntfy_token.encode()}
+    for name, (certificate, key) in certificates.items():
+        secrets |= {f"{name}.crt": certificate, f"{name}.key": key}
+    return {
+        **{Path(path): (text.encode(), 0o644) for path, text in texts.items()},
+        **{Path(_TLS[1:]) / name: (content, 0o600) for name, content in secrets.items()},
+    }
+
+
+def _pebble() -> dict[str, object]:
+    return {
+        "listenAddress": "0.0.0.0:14000",
+        "managementListenAddress": "0.0.0.0:15000",
+        "certificate": f"{_TLS}/acme.lab.crt",
+        "privateKey": f"{_TLS}/acme.lab.key",
+        "httpPort": 80,
+        "tlsPort": 443,
+    }
+
+
+def _units() -> dict[str, str]:
+    commands = {
+        "noc-knot": "/usr/sbin/knotd -c /etc/knot/knot.conf",
+        "noc-pebble": f"/usr/bin/pebble -config {_TLS}/pebble.json -dnsserver 127.0.0.1:53",
+        "noc-apt": f"/usr/bin/caddy file-server --listen :80 --root {REPOSITORY}",
+        "noc-ntfy": f"/usr/bin/python3 /usr/local/lib/noc-ntfy.py --listen 0.0.0.0:443 --token-file {_TLS}/ntfy.token"
+        f" --certificate {_TLS}/ntfy.lab.crt --key {_TLS}/ntfy.lab.key",
+    }
+    # Pebble waits a random time before each validation unless told otherwise; Caddy wants a home for its state.
+    environment = "PEBBLE_VA_NOSLEEP=1 HOME=/root"
+    unprivileged = {"noc-knot": "User=knot\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"}
+    return {
+        f"{name}.service": f"[Unit]\nDescription=lab internet: {name}\nStartLimitIntervalSec=0\n\n"
+        f"[Service]\nEnvironment={environment}\nRuntimeDirectory={name}\nRestart=always\nRestartSec=0.2\n"
+        f"{unprivileged.get(name, '')}ExecStart={command}\n"
+        for name, command in commands.items()
+    }

@@ -1,0 +1,303 @@
+"""The lab, as tests, the pilot and `noc lab` use it."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from noc.fleet.load import load
+from noc.lab import cgroups, control, identity
+from noc.lab.errors import BootFailed, LabBusy, LabNeeds, MachineOff, NoSuchMachine
+from noc.lab.fleet import SOURCE, write_fleet
+from noc.lab.images import Tell, ensure_images
+from noc.lab.machines import ImageName, LabPlan, machines_of
+from noc.lab.network import STRANGER_NAMESPACE
+from noc.lab.places import Places
+
+PROGRAMS = ("systemd-nspawn", "debootstrap", "unshare", "nsenter", "ip", "gpg", "dpkg-deb", "nmap")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+UP_S = 180
+DOWN_S = 30
+
+Completed = subprocess.CompletedProcess[bytes]
+
+
+def quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+class Lab:
+    """A fleet of real hosts on this machine. Any process of root may hold one: all state is the supervisor's.
+
+    Args:
+        places: the lab's directories; the default ones, or NOC_LAB_DIR's, where None.
+        source: the fleet directory that is rehearsed.
+        tell: where a line of progress goes.
+    """
+
+    def __init__(self, places: Places | None = None, *, source: Path = SOURCE, tell: Tell = quiet) -> None:
+        self.places = places or Places.default()
+        self.source, self._tell = source, tell
+
+    def up(
+        self,
+        nodes: Sequence[str] = ("virginia", "frankfurt", "singapore"),
+        *,
+        bare: Iterable[str] = (),
+        disk: bool = False,
+        authorized_keys: Sequence[str] = (),
+    ) -> None:
+        """Make the images where they are missing, and boot HQ and the nodes; return when all of their sshd answer.
+
+        Args:
+            nodes: names of the fleet's nodes, or "all".
+            bare: machines that start from the image with nothing of ours.
+            disk: keep what machines write on disk rather than in memory.
+            authorized_keys: public key lines that root accepts on every machine from its first boot on.
+
+        Raises:
+            LabNeeds: not root, or a program is missing.
+            LabBusy: a lab is up already, with other machines.
+            ImageFailed, BootFailed: what it says.
+        """
+        check_needs()
+        images: Mapping[str, ImageName] = dict.fromkeys(bare, "bare")
+        fleet = load(self.source)
+        machines = machines_of(fleet, nodes, images)
+        if self.is_up():
+            self._check_same({(machine.name, machine.image) for machine in machines})
+            return
+        plan = LabPlan(
+            lab=secrets.token_hex(4), domain=fleet.domain, hub=fleet.hub.name, machines=machines, disk=disk,
+            images=ensure_images(self.places.cache, self._tell), authorized_keys=tuple(authorized_keys),
+        )  # fmt: skip
+        self._tell(f"booting {len(machines)} machines")
+        self._start(plan)
+
+    def down(self) -> None:
+        """End the lab and remove everything of it; nothing happens where there is none.
+
+        Raises:
+            BootFailed: its supervisor is alive after 30 s and a SIGKILL.
+        """
+        if (pid := control.process_behind(self.places.socket)) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._end(pid)
+        self._sweep()
+
+    def is_up(self) -> bool:
+        """Whether a supervisor is there."""
+        return control.process_behind(self.places.socket) is not None
+
+    def status(self) -> dict[str, Any]:
+        """What each machine is doing: name, image, address, state, boot_id, uptime_s, delay_ms, pid. Raises LabDown."""
+        status: dict[str, Any] = control.ask(self.places.socket, {"op": "status"})
+        for row in status["machines"]:
+            row["pid"] = cgroups.first_process(Path(group) for group in row["groups"])
+        return status
+
+    def kill(self, name: str) -> None:
+        """Pull a machine's power plug. Its disk stays."""
+        self._ask("kill", name)
+
+    def boot(self, name: str) -> None:
+        """Switch a machine on and wait until its systemd has started everything."""
+        self._ask("boot", name)
+
+    def cut(self, name: str) -> None:
+        """Pull a machine's network cable."""
+        self._ask("cut", name)
+
+    def heal(self, name: str) -> None:
+        """Plug a machine's network cable in again."""
+        self._ask("heal", name)
+
+    def exec(self, name: str, *argv: str, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
+        """Run a command as root inside a machine, as at its console: the network is not involved.
+
+        Args:
+            name: the machine.
+            argv: the program and its arguments.
+            stdin: bytes to feed; None for an empty input.
+            timeout_s: seconds until it is killed.
+
+        Raises:
+            MachineOff: the machine is powered off.
+            subprocess.TimeoutExpired: no end within `timeout_s`.
+        """
+        return _completed(self.console(name, *argv), stdin, timeout_s)
+
+    def console(self, name: str, *argv: str) -> list[str]:
+        """The command on this machine that runs a command at a machine's console; a root shell without one."""
+        if (pid := self._row(name)["pid"]) is None:
+            raise MachineOff(f"{name} is powered off", fix=f"noc lab boot {name}")
+        environment = (
+            f"PATH={PATH}",
+            "HOME=/root",
+            "USER=root",
+            "LANG=C.UTF-8",
+            f"TERM={os.environ.get('TERM', 'dumb')}",
+        )
+        inside = argv or ("/bin/sh", "-c", "cd; exec bash -l")
+        return ["nsenter", "-t", str(pid), "-a", "--", "/usr/bin/env", "-i", *environment, *inside]
+
+    def stranger_exec(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
+        """Run a program of this machine on the lab's public network, as somebody who is neither HQ nor a node.
+
+        It sees this machine's files, the lab's network from 198.51.100.3, and the lab's DNS. Raises as `exec`.
+        """
+        pid = self._supervisor()
+        netns = ("ip", "netns", "exec", STRANGER_NAMESPACE)
+        return _completed(["nsenter", "-t", str(pid), "-m", "-p", "-n", "--", *netns, *argv], stdin, timeout_s)
+
+    def address(self, name: str) -> str:
+        """A machine's public address."""
+        return str(self._row(name)["address"])
+
+    def disk(self, name: str) -> Path:
+        """A machine's root directory, as seen from this process; there while the lab is up, whether it runs or not."""
+        return Path(f"/proc/{self._supervisor()}/root" + self._row(name)["disk"])
+
+    def host_key(self, name: str) -> str:
+        """The fingerprint (`SHA256:…`) of a machine's SSH host key, read from its disk."""
+        public = (self.disk(name) / identity.HOST_KEY).with_suffix(".pub")
+        return identity.fingerprint(public.read_text())
+
+    def authorize(self, name: str, public_key_line: str) -> None:
+        """Let a key log in as root on a machine, as a cloud's console would."""
+        identity.authorize(self.disk(name), public_key_line)
+
+    @property
+    def trust_bundle(self) -> Path:
+        """The certificates that a machine of the lab trusts, PEM: the lab's root, and the root Pebble issues under."""
+        return self.places.trust_bundle
+
+    @property
+    def ntfy_token(self) -> str:
+        """The bearer token of the lab's ntfy."""
+        return self.places.ntfy_token.read_text().strip()
+
+    @property
+    def ntfy_topic(self) -> str:
+        """The topic that the fleet's alerts go to."""
+        return load(self.source).ntfy.topic
+
+    def ntfy_messages(self, topic: str) -> list[dict[str, Any]]:
+        """The messages of a topic in order of arrival; each with `received_at`, Unix seconds with milliseconds."""
+        done = self.stranger_exec(
+            "curl", "--silent", "--show-error", "--fail", "--config", "-", f"https://ntfy.lab/{topic}/json?poll=1",
+            stdin=f'header = "Authorization: Bearer {self.ntfy_token}"\ncacert = "{self.trust_bundle}"\n'.encode(),
+        )  # fmt: skip
+        if done.returncode:
+            raise BootFailed("the lab's ntfy does not answer", why=done.stderr.decode(errors="replace").strip())
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def fleet_directory(self, directory: Path, nodes: Sequence[str], policy: Mapping[str, float]) -> Path:
+        """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
+        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle)
+
+    def _ask(self, op: str, name: str) -> None:
+        self._row(name)
+        control.ask(self.places.socket, {"op": op, "name": name}, timeout_s=90)
+
+    def _row(self, name: str) -> dict[str, Any]:
+        rows = {row["name"]: row for row in self.status()["machines"]}
+        if name not in rows:
+            raise NoSuchMachine(f"no machine of the lab is called {name}", why=f"it has {', '.join(rows)}")
+        row: dict[str, Any] = rows[name]
+        return row
+
+    def _supervisor(self) -> int:
+        self.status()
+        pid = control.process_behind(self.places.socket)
+        assert pid is not None
+        return pid
+
+    def _check_same(self, wanted: set[tuple[str, str]]) -> None:
+        there = {(row["name"], row["image"]) for row in self.status()["machines"]}
+        if there != wanted:
+            names = ", ".join(name for name, _ in sorted(there))
+            raise LabBusy("a lab is up already", why=f"it has {names}", fix="noc lab down")
+
+    def _start(self, plan: LabPlan) -> None:
+        self._sweep()
+        self.places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.places.plan.write_text(plan.model_dump_json(indent=1))
+        self.places.ntfy_token.touch(mode=0o600)
+        self.places.ntfy_token.write_text(secrets.token_urlsafe(24))
+        try:
+            self._spawn()
+            control.ask(self.places.socket, {"op": "ready"}, timeout_s=UP_S)
+        except BaseException:
+            self.down()
+            raise
+
+    def _spawn(self) -> None:
+        """Start the supervisor in namespaces of its own, detached from this process, and wait for its door."""
+        Path("/run/netns").mkdir(exist_ok=True)
+        Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
+        with self.places.log.open("w") as log:
+            subprocess.run(
+                ["setsid", "--fork", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+                 sys.executable, "-m", "noc.lab.supervisor", str(self.places.state), str(self.places.cache)],
+                check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        if not _wait(self.is_up, 15):
+            words = self.places.log.read_text().strip()[-500:]
+            raise BootFailed("the lab's supervisor did not start", why=words or "no word from it within 15 s")
+
+    def _end(self, pid: int) -> None:
+        with contextlib.suppress(Exception):
+            control.ask(self.places.socket, {"op": "down"})
+        if not _wait(lambda: not Path(f"/proc/{pid}").exists(), DOWN_S):
+            os.kill(pid, signal.SIGKILL)
+            if not _wait(lambda: not Path(f"/proc/{pid}").exists(), 5):
+                raise BootFailed("the lab's supervisor does not end", why=f"process {pid} is alive after a SIGKILL")
+
+    def _sweep(self) -> None:
+        """Remove what a lab that ended, or died, left: control groups and files. All else went with its processes."""
+        with contextlib.suppress(OSError, ValueError):
+            cgroups.sweep(json.loads(self.places.plan.read_text())["lab"])
+        shutil.rmtree(self.places.state, ignore_errors=True)
+
+
+def check_needs() -> None:
+    """Raise LabNeeds unless this process is root's and every program is there."""
+    if os.geteuid() != 0:
+        raise LabNeeds("the lab needs root", why="it boots real hosts", fix="sudo noc lab up")
+    missing = [program for program in PROGRAMS if shutil.which(program, path=PATH) is None]
+    if missing:
+        raise LabNeeds("the lab needs programs", why=f"{', '.join(missing)} not found", fix="sh tools/packages.sh lab")
+
+
+def _completed(argv: list[str], stdin: bytes | None, timeout_s: float) -> Completed:
+    """Run to the end; at the deadline the whole process group goes, since nsenter leaves its child alone."""
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout_s)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def _wait(condition: Callable[[], bool], deadline_s: float) -> bool:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True

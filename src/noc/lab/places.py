@@ -1,0 +1,65 @@
+"""Where a lab keeps its things on this machine."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """The directories of one lab, and of the images that all labs share.
+
+    Attributes:
+        state: what lives as long as the lab; `down` removes it.
+        cache: images and their package repository, made once.
+    """
+
+    state: Path
+    cache: Path
+
+    @classmethod
+    def default(cls) -> "Places":
+        """`/var/lib/noc-lab` and `/var/cache/noc-lab`; NOC_LAB_DIR and NOC_LAB_CACHE name others."""
+        return cls(
+            state=Path(os.environ.get("NOC_LAB_DIR", "/var/lib/noc-lab")).absolute(),
+            cache=Path(os.environ.get("NOC_LAB_CACHE", "/var/cache/noc-lab")).absolute(),
+        )
+
+    @property
+    def plan(self) -> Path:
+        """What the lab was asked to be."""
+        return self.state / "lab.json"
+
+    @property
+    def socket(self) -> Path:
+        """The supervisor's door."""
+        return self.state / "control.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Locked as long as the supervisor lives; holds its process id."""
+        return self.state / "lock"
+
+    @property
+    def log(self) -> Path:
+        """What the supervisor says."""
+        return self.state / "supervisor.log"
+
+    @property
+    def disks(self) -> Path:
+        """The machines' disks; mounted in the supervisor's own mount namespace."""
+        return self.state / "disks"
+
+    @property
+    def trust_bundle(self) -> Path:
+        """Certificates that a machine of the lab trusts, PEM."""
+        return self.state / "trust.pem"
+
+    @property
+    def ntfy_token(self) -> Path:
+        """The bearer token of the lab's ntfy."""
+        return self.state / "ntfy.token"
+
+    def console(self, name: str) -> Path:
+        """What a machine wrote on its console."""
+        return self.state / f"console-{name}.log"
