@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from noc import __version__
 from noc.cli.output import err, out, print_json, print_table
 from noc.errors import Usage
 from noc.release.store import RELEASES, SIGNERS
@@ -20,7 +21,7 @@ Store = Annotated[Path, typer.Option(help="Directory of releases.")]
 @app.command()
 def build(
     *,
-    version: Annotated[str | None, typer.Option(help="Version of the release; the service's own by default.")] = None,
+    version: Annotated[str | None, typer.Option(help="Version of the release; this checkout's by default.")] = None,
     build: Annotated[
         int | None, typer.Option(min=1, help="Build number, rising; the count of commits by default.")
     ] = None,
@@ -34,7 +35,7 @@ def build(
     from noc.release.verify import sha256_of  # noqa: PLC0415
 
     package = _service_package()
-    version = version or _service_version(package)
+    version = version or __version__
     number = build or _commit_count(package)
     directory = out_dir or Path("build/releases") / f"{version}-{number}"
     payload = build_release(package, directory, version=version, build_number=number)
@@ -53,16 +54,6 @@ def _service_package() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise Usage("the service's source is not installed here", fix="make setup")
     return Path(spec.submodule_search_locations[0])
-
-
-def _service_version(package: Path) -> str:
-    import re  # noqa: PLC0415
-
-    text = (package / "__init__.py").read_text()
-    match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
-    if match is None:
-        raise Usage("the service does not say its version", fix="give --version")
-    return match[1]
 
 
 def _commit_count(package: Path) -> int:

@@ -8,7 +8,7 @@ SPOKE_KEY = "/etc/wireguard/wg0.key"
 
 
 def hub_config(fleet: Fleet, private_key_path: str) -> str:
-    """The hub's own half: address and port. Its peers come from `peers.conf`, by `hub_sync_script`.
+    """The hub's own half: address and port. Its peers come from `peers.conf`, by `noc.hub.tunnel.apply_peers`.
 
     Args:
         fleet: the fleet.
@@ -21,29 +21,6 @@ def hub_config(fleet: Fleet, private_key_path: str) -> str:
             f"ListenPort = {fleet.tunnel.port}",
             f"MTU = {fleet.tunnel.mtu}",
             f"PostUp = wg set %i private-key {shlex.quote(private_key_path)}",
-            "",
-        ]
-    )
-
-
-def hub_sync_script(fleet: Fleet, private_key_path: str, peers_path: str) -> str:
-    """A POSIX shell script that makes the hub's peers those of `peers.conf`; other peers' tunnels stay up.
-
-    `wg syncconf` takes what a file leaves out as unset: with the peers alone it would drop the hub's key and port.
-    So the interface's own half is put in front. The key travels through a pipe, never in an argument.
-
-    Args:
-        fleet: the fleet.
-        private_key_path: file on HQ that holds the hub's private key.
-        peers_path: the rendered `wireguard/peers.conf`.
-    """
-    key, peers = shlex.quote(private_key_path), shlex.quote(peers_path)
-    return "\n".join(
-        [
-            "{",
-            f"  printf '[Interface]\\nListenPort = {fleet.tunnel.port}\\nPrivateKey = %s\\n' \"$(cat {key})\"",
-            f"  cat {peers}",
-            f"}} | wg syncconf {fleet.tunnel.interface} /dev/stdin",
             "",
         ]
     )
