@@ -20,5 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "incidents": ("noc.cli.incidents", "List incidents: open ones first."),
     "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),
     "lab": ("noc.cli.lab", "A fleet of real hosts on this machine."),
+    "pilot": (
+        "noc.cli.pilot",
+        "The pilot in the lab, end to end: provision, deploy, break, recover, scan, go or no-go.",
+    ),
     "explain": ("noc.cli.explain", "Explain an error code."),
 }
