@@ -1,0 +1,5 @@
+"""`python -m noc`, the same as `noc`."""
+
+from noc.cli.main import run
+
+run()
