@@ -1,0 +1,177 @@
+"""Debian and Ubuntu: what NixOS gets by a closure is done here step by step, each step only where it is wanting."""
+
+import json
+
+from noc.hosts.activation import RELEASES
+from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
+from noc.hosts.files import File, install
+from noc.hosts.firewall import mark_of, node_rules
+from noc.hosts.platform import Change, NodeConfig
+from noc.hosts.programs import node_programs
+from noc.hosts.shell import Shell
+from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine
+from noc.hosts.units import NODE_UNITS
+
+PACKAGES = ("python3", "wireguard-tools", "caddy", "nftables", "ca-certificates", "iproute2", "openssh-client")
+UNITS = "/etc/systemd/system"
+SSHD_CONFIG = "/etc/ssh/sshd_config.d/00-noc.conf"
+TUNNEL_CONFIG = "/etc/wireguard/wg0.conf"
+USERSPACE = f"{UNITS}/wg-quick@wg0.service.d/userspace.conf"
+RULES, RULES_TRIAL = "/etc/nftables.d/noc.nft", "/run/noc-firewall.nft"
+
+# Masked only until the next boot at the most: a package that starts its service on installation (Caddy would take
+# port 80 with a page of its own) must not, and a cut in the middle must leave nothing behind.
+_INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+wanted="$*"
+ip link add noc-probe type wireguard 2>/dev/null && ip link delete noc-probe || wanted="$wanted wireguard-go"
+missing=
+for package in $wanted; do
+  [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+systemctl mask --runtime --quiet caddy.service nftables.service
+trap 'systemctl unmask --runtime --quiet caddy.service nftables.service' EXIT
+exec 3>&1 >&2 </dev/null
+apt-get -q -o DPkg::Lock::Timeout=120 update
+apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold --no-install-recommends install $missing
+printf '%s\\n' $missing >&3
+"""
+
+_SSHD = f"""\
+# The node's own key, certified by HQ, is the only one shown; keys are the only way in.
+HostKey {HOST_KEY}
+HostCertificate {HOST_CERTIFICATE}
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+"""
+# A reload keeps the listening socket and every session. The check comes first, because an sshd that does not come back
+# is a machine that is lost.
+_RELOAD_SSHD = f"""
+undo() {{ rm -f {SSHD_CONFIG}; echo "$1" >&2; exit 1; }}
+wrong=$(sshd -t 2>&1) || undo "$wrong"
+[ "$(sshd -T | grep -ci '^hostkey ')" = 1 ] || undo "another HostKey line stands in /etc/ssh/sshd_config: remove it"
+systemctl reload ssh.service
+"""
+
+_NEEDS_USERSPACE = "! { ip link add noc-probe type wireguard && ip link delete noc-probe; } 2>/dev/null"
+_USERSPACE = "[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n"
+
+_PREPARE = f"""
+if ! id -u clavitor >/dev/null 2>&1; then
+  useradd --system --user-group --home-dir /var/lib/clavitor --no-create-home --shell /usr/sbin/nologin clavitor
+  echo "user clavitor"
+fi
+install -d -m 755 /opt/clavitor {RELEASES} /etc/clavitor /etc/noc-node
+install -d -m 700 /var/lib/noc-node
+"""
+
+_ENABLE = """
+systemctl daemon-reload
+systemctl enable --quiet clavitor.socket clavitor.service noc-settle.service caddy.service
+"""
+
+# The way back is armed before the way is closed. It restores what let us in: the table that stood before, or none.
+_CLOSE = """
+nft -c -f "$2"
+if ! systemctl --quiet is-active noc-firewall-revert.timer; then
+  { echo "table inet noc"; echo "delete table inet noc"; nft list table inet noc 2>/dev/null || true; } \\
+    >/run/noc-firewall.before
+fi
+systemctl stop noc-firewall-revert.timer 2>/dev/null || true
+systemd-run --quiet --collect --unit=noc-firewall-revert --on-active="$1" --timer-property=AccuracySec=100ms \\
+  nft -f /run/noc-firewall.before
+nft -f "$2"
+"""
+_CONFIRM = f"""
+[ -e {RULES_TRIAL} ] || exit 0
+systemctl stop noc-firewall-revert.timer 2>/dev/null || true
+nft list table inet noc 2>/dev/null | grep -qF "$1" || {{ echo "the firewall has opened again by itself" >&2; exit 1; }}
+mkdir -p {RULES.rpartition("/")[0]}
+install -m 644 {RULES_TRIAL} {RULES}.new && sync {RULES}.new && mv -f {RULES}.new {RULES}
+grep -qxF 'include "{RULES}"' /etc/nftables.conf || echo 'include "{RULES}"' >>/etc/nftables.conf
+sync /etc/nftables.conf
+systemctl enable --quiet nftables.service
+rm -f {RULES_TRIAL}
+echo {RULES}
+"""
+
+
+class Debian(SystemdMachine):
+    """Debian 12 or newer, Ubuntu 24.04 or newer. Implements Platform."""
+
+    name = "debian"
+
+    async def packages(self, shell: Shell) -> Change:
+        """See Platform.packages; the tunnel in userspace only where the kernel has none."""
+        result = await shell.run("sh", "-euc", _INSTALL, "packages", *PACKAGES, timeout_s=900)
+        return Change(tuple(f"package {name}" for name in result.stdout.split()))
+
+    async def host_certificate(self, shell: Shell, certificate: str) -> Change:
+        """See Platform.host_certificate. Raises CommandFailed where sshd would not take it; then nothing changed."""
+        changed = await install(shell, {HOST_CERTIFICATE: File(certificate + "\n"), SSHD_CONFIG: File(_SSHD)})
+        await shell.script(_RELOAD_SSHD)
+        return Change(changed)
+
+    async def tunnel(self, shell: Shell, config: NodeConfig) -> Change:
+        """See Platform.tunnel."""
+        files = {TUNNEL_CONFIG: File(config.wireguard, 0o600)}
+        if (await shell.run("sh", "-c", _NEEDS_USERSPACE, check=False)).status == 0:
+            files[USERSPACE] = File(_USERSPACE)
+        changed = await install(shell, files)
+        if changed:
+            await shell.script("systemctl daemon-reload; systemctl enable --quiet wg-quick@wg0.service")
+        if changed or (await self.status(shell, "wg-quick@wg0.service"))["ActiveState"] != "active":
+            await self.restart(shell, "wg-quick@wg0.service")
+            changed = (*changed, "tunnel started")
+        return Change(changed)
+
+    async def units(self, shell: Shell, config: NodeConfig) -> Change:
+        """See Platform.units."""
+        prepared = tuple((await shell.script(_PREPARE)).stdout.splitlines())
+        changed = await install(shell, _node_files(config))
+        await shell.script(_ENABLE)
+        return Change((*prepared, *changed, *await self._proxy(shell, changed)))
+
+    async def _proxy(self, shell: Shell, changed: tuple[str, ...]) -> tuple[str, ...]:
+        """Start the proxy, or let it take its new configuration without dropping a connection."""
+        if (await self.status(shell, "caddy.service"))["ActiveState"] != "active":
+            await self.restart(shell, "caddy.service")
+            return ("proxy started",)
+        if any(path in {CADDYFILE, ACME_ROOT} for path in changed):
+            await shell.run("systemctl", "reload", "caddy.service")
+        return ()
+
+    async def firewall(self, shell: Shell, config: NodeConfig, *, revert_after_s: float) -> Change:  # noqa: ARG002
+        """See Platform.firewall."""
+        rules = node_rules()
+        if await self._stands(shell, rules):
+            return Change()
+        await shell.put(rules.encode(), RULES_TRIAL)
+        await shell.run("sh", "-euc", _CLOSE, "close", f"{revert_after_s:g}s", RULES_TRIAL)
+        return Change(("firewall closed",))
+
+    async def _stands(self, shell: Shell, rules: str) -> bool:
+        """Whether these rules are in force and persistent."""
+        look = f'cat {RULES} && nft list table inet noc | grep -F "$1" && ! test -e {RULES_TRIAL}'
+        result = await shell.run("sh", "-c", look, "look", mark_of(rules), check=False)
+        return result.status == 0 and result.stdout.startswith(rules)
+
+    async def firewall_confirm(self, shell: Shell) -> Change:
+        """See Platform.firewall_confirm. Raises CommandFailed where it came too late."""
+        result = await shell.run("sh", "-euc", _CONFIRM, "confirm", mark_of(node_rules()))
+        return Change(tuple(result.stdout.splitlines()))
+
+
+def _node_files(config: NodeConfig) -> dict[str, File]:
+    """Every file of a node but the secret ones: programs, units, proxy, trust."""
+    files = {path: File(text) for path, text in node_programs().items()}
+    files |= {f"{UNITS}/{name}": File(text) for name, text in NODE_UNITS.items()}
+    files[CADDYFILE] = File(caddyfile(config))
+    files["/etc/noc-node/signers"] = File(config.signers)
+    identity = {"name": config.name, "domain": config.hostname}
+    files["/etc/noc-node/node.json"] = File(json.dumps(identity, indent=2) + "\n")
+    if config.acme_ca_root:
+        files[ACME_ROOT] = File(config.acme_ca_root)
+    return files
