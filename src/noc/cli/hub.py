@@ -45,7 +45,10 @@ def install(
         err.print(mark("warn", warning))
 
     def tell(done: Done) -> None:
-        err.print(f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {', '.join(done.changed)}")
+        err.print(
+            f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {', '.join(done.changed)}",
+            soft_wrap=True,
+        )
 
     done = installation.run(tell)
     changed = any(step.changed for step in done)

@@ -41,17 +41,17 @@ def _ufw_state() -> str:
 
 
 def _ensure_nftables(fleet: Fleet) -> list[str]:
-    rules = ensure_file(FIREWALL, nftables_text(fleet), Owner(mode=0o600))
-    if rules:
-        run("nft", "--check", "--file", str(FIREWALL))
-    unit = ensure_file(UNITS / FIREWALL_UNIT, firewall_unit())
-    if unit:
+    text, unit = nftables_text(fleet), UNITS / FIREWALL_UNIT
+    if not FIREWALL.exists() or FIREWALL.read_text() != text:
+        run("nft", "--check", "--file", "-", stdin=text)
+    changed = ensure_file(FIREWALL, text, Owner(mode=0o600)) + ensure_file(unit, firewall_unit())
+    if changed:
         run("systemctl", "daemon-reload")
-    started = ensure_running(FIREWALL_UNIT)
-    if rules or not _table_loaded():
-        run("nft", "--file", str(FIREWALL))
-        rules = rules or ["table inet noc loaded"]
-    return rules + unit + started
+    changed += ensure_running(FIREWALL_UNIT, [FIREWALL, unit], verb="reload")
+    if not _table_loaded():
+        run("systemctl", "reload", FIREWALL_UNIT)
+        changed.append("table inet noc loaded")
+    return changed
 
 
 def _table_loaded() -> bool:

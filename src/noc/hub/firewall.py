@@ -25,7 +25,7 @@ table inet noc {{
 		iifname "lo" accept
 		iifname "{tunnel.interface}" ip saddr {tunnel.network} ip daddr {hub.tunnel} tcp dport {tunnel.push_port} accept
 		iifname "{tunnel.interface}" drop
-		meta l4proto {{ icmp, ipv6-icmp }} accept
+		meta l4proto {{ icmp, icmpv6 }} accept
 		udp dport {tunnel.port} accept
 		tcp dport {{ {ports} }} accept
 		udp sport 67 udp dport 68 accept

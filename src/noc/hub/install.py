@@ -127,39 +127,36 @@ class Installation:
     def tunnel(self) -> list[str]:
         """The tunnel's hub, its peers as they come, and the socket of its counters."""
         name = self.fleet.tunnel.interface
-        config = ensure_file(
-            WIREGUARD / f"{name}.conf", hub_config(self.fleet, str(CREDENTIALS / HUB_KEY)), Owner(mode=0o600)
-        )
-        drop_in = units.tunnel_drop_in(userspace=not kernel_has_wireguard())
-        changed = config + ensure_unit_files(
+        config, drop_in = WIREGUARD / f"{name}.conf", f"wg-quick@{name}.service.d/noc.conf"
+        changed = ensure_file(config, hub_config(self.fleet, str(CREDENTIALS / HUB_KEY)), Owner(mode=0o600))
+        changed += ensure_unit_files(
             {
-                f"wg-quick@{name}.service.d/noc.conf": drop_in,
+                drop_in: units.tunnel_drop_in(userspace=not kernel_has_wireguard()),
                 "noc-peers.path": units.peers_path(str(FLEET / PEERS)),
                 "noc-peers.service": units.peers_service(name),
                 "noc-tunnels.socket": units.tunnels_socket(),
                 "noc-tunnels@.service": units.tunnels_service(name),
             }
         )
-        changed += ensure_running(f"wg-quick@{name}.service", restart=bool(config))
+        changed += ensure_running(f"wg-quick@{name}.service", [config, UNITS / drop_in])
         for unit in ("noc-peers.path", "noc-tunnels.socket"):
-            changed += ensure_running(unit)
+            changed += ensure_running(unit, [UNITS / unit])
         return changed
 
     def runner(self) -> list[str]:
         """The runner."""
         unit = units.runner_unit(self.fleet.tunnel.interface, installed_build())
         changed = ensure_unit_files({"noc-runner.service": unit})
-        return changed + ensure_running("noc-runner.service", restart=bool(changed))
+        return changed + ensure_running("noc-runner.service", [UNITS / "noc-runner.service"])
 
     def proxy(self) -> list[str]:
         """The proxy; a configuration that somebody else wrote is kept beside it."""
-        drop_in = ensure_unit_files({"caddy.service.d/noc.conf": units.proxy_drop_in()})
-        kept = keep_foreign(CADDYFILE)
-        root = str(ACME_ROOT) if self.fleet.acme.ca_root else None
-        config = ensure_file(CADDYFILE, caddyfile(self.fleet, acme_root=root))
-        if config:
-            run("caddy", "validate", "--adapter", "caddyfile", "--config", str(CADDYFILE))
-        return kept + drop_in + config + ensure_running("caddy.service", restart=bool(drop_in or config))
+        drop_in = "caddy.service.d/noc.conf"
+        text = caddyfile(self.fleet, acme_root=str(ACME_ROOT) if self.fleet.acme.ca_root else None)
+        run("caddy", "adapt", "--adapter", "caddyfile", "--config", "/dev/stdin", stdin=text)
+        changed = ensure_unit_files({drop_in: units.proxy_drop_in()}) + keep_foreign(CADDYFILE)
+        changed += ensure_file(CADDYFILE, text)
+        return changed + ensure_running("caddy.service", [CADDYFILE, UNITS / drop_in])
 
 
 def check_trust(trust: Path | None) -> None:
@@ -202,7 +199,7 @@ def ensure_watch(fleet: Fleet) -> list[str]:
     has_token = (CREDENTIALS / NTFY_TOKEN).exists()
     unit = units.watch_unit(fleet.tunnel.interface, installed_build(), ntfy_token=has_token)
     changed = ensure_unit_files({"noc-watch.service": unit})
-    return changed + ensure_running("noc-watch.service", restart=bool(changed))
+    return changed + ensure_running("noc-watch.service", [UNITS / "noc-watch.service"])
 
 
 def ensure_unit_files(texts: dict[str, str]) -> list[str]:

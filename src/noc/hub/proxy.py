@@ -27,7 +27,9 @@ def caddyfile(fleet: Fleet, *, acme_root: str | None) -> str:
     root = f"\tacme_ca_root {acme_root}\n" if acme_root else ""
     names = [f"{name}.{fleet.domain}" for name in fleet.hub.names]
     sites = "".join(_site(name, fleet) for name in names)
-    return f"{BANNER}\n{{\n{email}\tacme_ca {fleet.acme.directory}\n{root}}}\n{sites}"
+    # Without HTTP/3: it would be offered on a UDP port that the firewall does not open.
+    servers = "\tservers {\n\t\tprotocols h1 h2\n\t}\n"
+    return f"{BANNER}\n{{\n{email}\tacme_ca {fleet.acme.directory}\n{root}{servers}}}\n{sites}"
 
 
 def _site(name: str, fleet: Fleet) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from noc.errors import TimedOut
@@ -142,12 +143,14 @@ def _own(path: Path, owner: Owner) -> bool:
     return False
 
 
-def ensure_running(unit: str, *, restart: bool = False) -> list[str]:
+def ensure_running(unit: str, reads: Sequence[Path] = (), *, verb: str = "restart") -> list[str]:
     """Make systemd start a unit now and at every boot.
 
     Args:
         unit: its name.
-        restart: restart it if it runs already, because what it was started from has changed.
+        reads: files it is started from; one that is newer than the unit's state is not in effect yet, also when an
+            earlier installation was cut off in between.
+        verb: how it takes them in: restart or reload.
     """
     changed = []
     state = run("systemctl", "is-enabled", unit, check=False).stdout.strip()
@@ -159,10 +162,17 @@ def ensure_running(unit: str, *, restart: bool = False) -> list[str]:
     if run("systemctl", "is-active", unit, check=False).stdout.strip() != "active":
         run("systemctl", "start", unit, timeout_s=100)
         changed.append(f"{unit} started")
-    elif restart:
-        run("systemctl", "restart", unit, timeout_s=100)
-        changed.append(f"{unit} restarted")
+    elif any(path.stat().st_mtime > _settled_at(unit) for path in reads):
+        run("systemctl", verb, unit, timeout_s=100)
+        changed.append(f"{unit} {verb}ed")
     return changed
+
+
+def _settled_at(unit: str) -> float:
+    """When a unit took its present state, Unix seconds."""
+    argv = ("systemctl", "show", "--timestamp=us+utc", "--property=StateChangeTimestamp", "--value", unit)
+    text = run(*argv).stdout.strip()
+    return datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S.%f UTC").replace(tzinfo=UTC).timestamp()
 
 
 def ensure_stopped(unit: str) -> list[str]:
