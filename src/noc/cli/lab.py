@@ -144,3 +144,15 @@ def cut(name: Name) -> None:
 def heal(name: Name) -> None:
     """Plug a machine's network cable in again."""
     _lab().heal(name)
+
+
+@app.command()
+def slow(
+    name: Name,
+    *,
+    ms: Annotated[
+        float | None, typer.Option(help="Round trip; the great circle's from HQ by default, 0 ends it.")
+    ] = None,
+) -> None:
+    """Put a machine far away: everything it sends and receives takes longer."""
+    err.print(f"{name}: {_lab().slow(name, ms):.0f} ms of round trip")

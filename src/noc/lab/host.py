@@ -10,6 +10,7 @@ from pathlib import Path
 
 from noc.lab import cgroups, network
 from noc.lab.commands import last_words, run
+from noc.lab.distance import Distance
 from noc.lab.errors import BootFailed
 from noc.lab.machines import Machine
 
@@ -46,6 +47,7 @@ class Host:
         self.root = room / "root"
         self.groups = cgroups.make(lab, machine.name)
         self.delay_ms: float = 0
+        self._distance: Distance | None = None
         self.is_cut = False
         self._image, self._room, self._console, self._shares = image, room, console, shares
         self._process: Process | None = None
@@ -105,6 +107,21 @@ class Host:
             await asyncio.wait({self._watcher}, timeout=0.05)
         self._watcher.result()
 
+    async def cable(self, *, plugged: bool) -> None:
+        """Pull its network cable, or plug it in again."""
+        await network.cable(self.machine, plugged=plugged)
+        self.is_cut = not plugged
+
+    async def move(self, round_trip_ms: float) -> None:
+        """Put it so far away that a packet and its answer take this much longer; 0 brings it back."""
+        if self._distance is not None:
+            await self._distance.close()
+            self._distance = None
+        if round_trip_ms:
+            self._distance = Distance(self.machine, round_trip_ms / 1000)
+            await self._distance.stretch()
+        self.delay_ms = round_trip_ms
+
     async def wait_up(self, deadline_s: float) -> None:
         """Wait until its systemd has started everything.
 
@@ -136,7 +153,7 @@ class Host:
         return answer.strip() in {b"running", b"degraded"}
 
     async def _power_on(self) -> None:
-        await network.plug(self.machine)
+        await network.plug(self.machine, self._distance.switch if self._distance else network.SWITCH)
         self.is_cut = False
         shares = [f"--bind-ro={source}:{inside}" for inside, source in self._shares.items()]
         with self._console.open("ab") as console:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,8 +21,11 @@ from noc.lab.sources import distribution
 
 Tell = Callable[[str], None]
 BUILD_S = 1200
+KEPT_S = 14 * 86400
 _UNDER_WAY = "building-"
 _SCRATCH = "root/packages"
+_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+"""In namespaces of its own: nothing that a step mounts or starts outlives it, however it ends."""
 
 
 def ensure_images(cache: Path, tell: Tell) -> Path:
@@ -43,7 +47,16 @@ def ensure_images(cache: Path, tell: Tell) -> Path:
             shutil.rmtree(left)
         if not images.is_dir():
             _make(recipe, images, tell)
+        os.utime(images)
+        _prune(cache)
     return images
+
+
+def _prune(cache: Path) -> None:
+    """Remove image sets that nobody has used for two weeks."""
+    for images in cache.iterdir():
+        if images.is_dir() and images.stat().st_mtime < time.time() - KEPT_S:
+            shutil.rmtree(images)
 
 
 @contextlib.contextmanager
@@ -91,6 +104,7 @@ def _base(recipe: Recipe, root: Path) -> None:
     """debootstrap, then the distribution's updates."""
     base = recipe.distribution.base
     call(
+        *_ALONE, "--mount-proc",
         "debootstrap", "--variant=minbase", f"--include={','.join(BARE)}", f"--components={','.join(base.components)}",
         base.suite, str(root), base.uri, timeout_s=BUILD_S,
     )  # fmt: skip
@@ -158,10 +172,10 @@ def _finish(root: Path) -> None:
 
 
 def _inside(root: Path, *argv: str) -> None:
-    """Run a program with `root` as its root, in namespaces of its own: nothing mounted or started outlives it."""
+    """Run a program with `root` as its root."""
     try:
         call(
-            "unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={root}/proc",
+            *_ALONE, f"--mount-proc={root}/proc",
             "chroot", str(root), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
             "LC_ALL=C.UTF-8", *_proxy_environment(), *argv, timeout_s=BUILD_S,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from noc.errors import Usage
 from noc.fleet.load import load
 from noc.lab import cgroups, control, identity
 from noc.lab.errors import BootFailed, LabBusy, LabNeeds, MachineOff, NoSuchMachine
@@ -26,6 +27,7 @@ PROGRAMS = ("systemd-nspawn", "debootstrap", "unshare", "nsenter", "ip", "gpg", 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 UP_S = 180
 DOWN_S = 30
+MAX_ROUND_TRIP_MS = 5000
 
 Completed = subprocess.CompletedProcess[bytes]
 
@@ -120,6 +122,20 @@ class Lab:
         """Plug a machine's network cable in again."""
         self._ask("heal", name)
 
+    def slow(self, name: str, ms: float | None = None) -> float:
+        """Put a machine far away from all others.
+
+        Args:
+            name: the machine.
+            ms: round trip in milliseconds, at most 5,000; the great circle's from HQ where None; 0 brings it back.
+
+        Returns:
+            The round trip that was set.
+        """
+        if ms is not None and not 0 <= ms <= MAX_ROUND_TRIP_MS:
+            raise Usage(f"{ms:g} ms is no distance", fix=f"give 0 to {MAX_ROUND_TRIP_MS}")
+        return float(self._ask("slow", name, ms=ms))
+
     def exec(self, name: str, *argv: str, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
         """Run a command as root inside a machine, as at its console: the network is not involved.
 
@@ -204,9 +220,9 @@ class Lab:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
         return write_fleet(directory, self.source, nodes, policy, self.trust_bundle)
 
-    def _ask(self, op: str, name: str) -> None:
+    def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document
         self._row(name)
-        control.ask(self.places.socket, {"op": op, "name": name}, timeout_s=90)
+        return control.ask(self.places.socket, {"op": op, "name": name, **more}, timeout_s=90)
 
     def _row(self, name: str) -> dict[str, Any]:
         rows = {row["name"]: row for row in self.status()["machines"]}

@@ -34,13 +34,13 @@ async def lay() -> None:
               f"address add {EYE}/{PUBLIC.prefixlen} dev {SWITCH}\nlink set {SWITCH} up\n",
     )  # fmt: skip
     stranger = IPv4Interface(f"{STRANGER}/{PUBLIC.prefixlen}")
-    await _plug(STRANGER_NAMESPACE, "stranger", "02:00:c6:33:64:03", stranger)
+    await _plug(STRANGER_NAMESPACE, "stranger", "02:00:c6:33:64:03", stranger, SWITCH)
 
 
-async def plug(machine: Machine) -> None:
-    """Give a machine a network namespace with one card on the switch: fresh, as after every power cycle."""
+async def plug(machine: Machine, switch: str = SWITCH) -> None:
+    """Give a machine a network namespace with one card on a switch: fresh, as after every power cycle."""
     await unplug(machine)
-    await _plug(namespace(machine.name), machine.port, machine.mac, machine.interface)
+    await _plug(namespace(machine.name), machine.port, machine.mac, machine.interface, switch)
 
 
 async def unplug(machine: Machine) -> None:
@@ -55,12 +55,12 @@ async def cable(machine: Machine, *, plugged: bool) -> None:
     await run("ip", "link", "set", machine.port, "up" if plugged else "down")
 
 
-async def _plug(name: str, port: str, mac: str, interface: IPv4Interface) -> None:
+async def _plug(name: str, port: str, mac: str, interface: IPv4Interface, switch: str) -> None:
     await run("ip", "netns", "add", name)
     await run(
         "ip", "-batch", "-",
         stdin=f"link add {port} type veth peer name eth0 address {mac} netns {name}\n"
-              f"link set {port} master {SWITCH} up\n",
+              f"link set {port} master {switch} up\n",
     )  # fmt: skip
     await run(
         "ip", "-n", name, "-batch", "-",

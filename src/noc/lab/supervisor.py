@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from noc.lab import cgroups, identity, network
 from noc.lab.authority import Authority
 from noc.lab.commands import run
 from noc.lab.control import listen
+from noc.lab.distance import round_trip_ms
 from noc.lab.errors import NoSuchMachine
 from noc.lab.host import Host
 from noc.lab.internet import ACME_ROOTS, HEALTH, REPOSITORY, TLS_NAMES, internet_files
@@ -59,7 +59,7 @@ class Supervisor:
         await self._reach_internet()
 
     async def serve(self, request: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON document
-        """Do what a request asks: `op`, and `name` where it is about one machine."""
+        """Do what a request asks: `op`, `name` where it is about one machine, `ms` for its distance."""
         if request["op"] == "ready":
             assert self.raised is not None
             return await asyncio.shield(self.raised)
@@ -68,10 +68,22 @@ class Supervisor:
         if request["op"] == "down":
             self.over.set()
             return None
-        verbs: dict[str, Callable[[Host], Awaitable[None]]] = {
-            "kill": Host.kill, "boot": self._boot, "cut": self._cut, "heal": self._heal,
-        }  # fmt: skip
-        return await verbs[request["op"]](self._find(request["name"]))
+        return await self._verb(request["op"], self._find(request["name"]), request.get("ms"))
+
+    async def _verb(self, op: str, host: Host, ms: float | None) -> Any:  # noqa: ANN401
+        match op:
+            case "kill":
+                await host.kill()
+            case "boot":
+                await self._boot(host)
+            case "cut" | "heal":
+                await host.cable(plugged=op == "heal")
+            case "slow":
+                await host.move(round_trip_ms(self.hosts[self.plan.hub].machine, host.machine) if ms is None else ms)
+                return host.delay_ms
+            case _:
+                raise ValueError(op)
+        return None
 
     def status(self) -> dict[str, Any]:
         """What each machine is doing; `groups` leads the asker to its process id."""
@@ -147,14 +159,6 @@ class Supervisor:
         await host.wait_up(BOOT_S)
         if host.machine.image == "internet":
             await self._reach_internet()
-
-    async def _cut(self, host: Host) -> None:
-        await network.cable(host.machine, plugged=False)
-        host.is_cut = True
-
-    async def _heal(self, host: Host) -> None:
-        await network.cable(host.machine, plugged=True)
-        host.is_cut = False
 
     def _find(self, name: str) -> Host:
         if name not in self.hosts:

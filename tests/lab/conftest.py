@@ -1,0 +1,60 @@
+"""One lab for all tests that need real hosts: HQ, virginia (warm) and frankfurt (bare), booted once a session."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from noc.lab.lab import Lab
+from noc.lab.places import Places
+
+LEFT_OUT = "needs root on Linux: boots real hosts"
+Until = Callable[..., None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this directory is a lab test; without root it is left out, and says so."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(600))
+            if os.geteuid() != 0:
+                item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was left out."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if LEFT_OUT in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section(f"LEFT OUT: {len(skipped)} lab tests, because this is not root", sep="!", red=True)
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Directories of the tests' own lab, so that a lab that somebody uses is left alone."""
+    return Places(state=tmp_path_factory.mktemp("lab") / "state", cache=Places.default().cache)
+
+
+@pytest.fixture(scope="session")
+def lab(places: Places) -> Iterator[Lab]:
+    """A running lab; tests leave it as they found it: every machine on and plugged in."""
+    lab = Lab(places)
+    lab.up(["virginia", "frankfurt"], bare=["frankfurt"])
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait until a condition holds; fail after a deadline."""
+
+    def wait(condition: Callable[[], bool], deadline_s: float = 20) -> None:
+        end = time.monotonic() + deadline_s
+        while not condition():
+            assert time.monotonic() < end, f"not within {deadline_s} s"
+            time.sleep(0.05)
+
+    return wait

@@ -1,0 +1,66 @@
+"""The lab's network: names, tunnel, firewall, cable, and no way out."""
+
+from collections.abc import Callable
+
+from noc.lab.lab import Lab
+
+Until = Callable[..., None]
+
+
+def test_machines_find_each_other_by_their_public_names(lab: Lab) -> None:
+    found = lab.exec("frankfurt", "getent", "ahostsv4", "virginia.clavitor.com").stdout.decode()
+    assert found.split()[0] == lab.address("virginia") == "198.51.100.21"
+
+
+def test_no_address_outside_the_lab_has_a_route(lab: Lab) -> None:
+    asked = lab.exec("virginia", "ip", "route", "get", "203.0.113.1")
+    assert b"unreachable" in asked.stderr
+
+
+def test_a_pulled_cable_parts_a_machine_until_it_is_plugged_in_again(lab: Lab, until: Until) -> None:
+    ping = ("ping", "-c1", "-W1", lab.address("virginia"))
+    lab.cut("virginia")
+    assert lab.exec("zurich", *ping).returncode != 0
+    assert lab.exec("virginia", "true").returncode == 0
+    assert {row["name"]: row["state"] for row in lab.status()["machines"]}["virginia"] == "cut"
+    lab.heal("virginia")
+    until(lambda: lab.exec("zurich", *ping).returncode == 0)
+
+
+def test_the_stranger_sees_what_the_firewall_leaves_open(lab: Lab) -> None:
+    rules = b"table inet t { chain i { type filter hook input priority 0; policy drop; tcp dport 80 accept; }; }\n"
+    scan = ("nmap", "-n", "-Pn", "-p22,80", "--max-retries", "1", "--host-timeout", "10", lab.address("virginia"))
+    assert b"22/tcp open" in lab.stranger_exec(*scan).stdout
+    assert lab.exec("virginia", "nft", "-f", "-", stdin=rules).returncode == 0
+    seen = lab.stranger_exec(*scan).stdout
+    lab.exec("virginia", "nft", "flush", "ruleset")
+    assert b"22/tcp filtered" in seen
+    assert b"80/tcp closed" in seen
+
+
+def test_a_tunnel_by_wg_quick_carries_packets(lab: Lab, until: Until) -> None:
+    sides = {"zurich": "10.84.0.1", "virginia": "10.84.0.11"}
+    keys = {name: lab.exec(name, "wg", "genkey").stdout.decode().strip() for name in sides}
+    public = {
+        name: lab.exec(name, "wg", "pubkey", stdin=key.encode()).stdout.decode().strip() for name, key in keys.items()
+    }
+    for name, other in (("zurich", "virginia"), ("virginia", "zurich")):
+        config = (
+            f"[Interface]\nPrivateKey = {keys[name]}\nAddress = {sides[name]}/24\nListenPort = 51820\n"
+            f"[Peer]\nPublicKey = {public[other]}\nAllowedIPs = {sides[other]}/32\n"
+            f"Endpoint = {lab.address(other)}:51820\n"
+        )
+        lab.exec(name, "tee", "/etc/wireguard/wg0.conf", stdin=config.encode())
+        started = lab.exec(name, "systemctl", "start", "wg-quick@wg0")
+        assert started.returncode == 0, lab.exec(name, "journalctl", "-u", "wg-quick@wg0").stdout.decode()
+    until(lambda: lab.exec("virginia", "ping", "-c1", "-W1", "10.84.0.1").returncode == 0)
+    for name in sides:
+        lab.exec(name, "systemctl", "stop", "wg-quick@wg0")
+
+
+def test_forwarding_is_each_machine_s_own_switch(lab: Lab) -> None:
+    read = ("sysctl", "-n", "net.ipv4.ip_forward")
+    assert lab.exec("virginia", "sysctl", "-w", "net.ipv4.ip_forward=1").returncode == 0
+    assert lab.exec("virginia", *read).stdout.strip() == b"1"
+    assert lab.exec("zurich", *read).stdout.strip() == b"0"
+    lab.exec("virginia", "sysctl", "-w", "net.ipv4.ip_forward=0")
