@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,23 +43,23 @@ class Client:
         with self._request(op, fields, timeout_s) as stream:
             return _answer(stream)
 
-    def start(self, plan: dict[str, Any]) -> tuple[str, Iterator[Event]]:
+    def start(self, plan: dict[str, Any]) -> tuple[str, Generator[Event]]:
         """Start a run.
 
         Returns:
-            The run's id, and its records until the last. Leaving the iterator leaves the run running.
+            The run's id, and its records until the last. Closing the generator leaves the run running.
 
         Raises:
             as `ask` does.
         """
         lines = self._stream("start", {"plan": plan})
-        return str(next(lines)["run"]), map(Event.model_validate, lines)
+        return str(next(lines)["run"]), _events(lines)
 
-    def follow(self, run: str, after: int = 0) -> Iterator[Event]:
+    def follow(self, run: str, after: int = 0) -> Generator[Event]:
         """A run's records from the one after number `after`, until the last. Raises as `ask` does."""
-        return map(Event.model_validate, self._stream("follow", {"run": run, "after": after}))
+        return _events(self._stream("follow", {"run": run, "after": after}))
 
-    def _stream(self, op: str, fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _stream(self, op: str, fields: dict[str, Any]) -> Generator[dict[str, Any]]:
         # A run may be silent for minutes while a node installs packages; the runner's end closes the socket.
         with self._request(op, fields, None) as stream:
             while True:
@@ -90,6 +90,12 @@ class Client:
             why=why,
             fix="on HQ: systemctl status noc-runner; a run that had begun is found with noc run list",
         )
+
+
+def _events(lines: Generator[dict[str, Any]]) -> Generator[Event]:
+    with closing(lines):
+        for line in lines:
+            yield Event.model_validate(line)
 
 
 def _answer(stream: BinaryIO) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runs_kit import NAMES, OPEN, Machine, World, watch_server, write_fleet
+
+from noc.fleet.inventory import Life, NodeRecord
+from noc.fleet.load import load
+from noc.fleet.model import Fleet
+from noc.runs.paths import Paths
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A fleet of three live nodes on OLD."""
+    for name in ("fleet", "runs", "releases", "credentials"):
+        (tmp_path / name).mkdir()
+    live = NodeRecord(life=Life.LIVE, release="a" * 64)
+    write_fleet(tmp_path / "fleet", **dict.fromkeys(NAMES, live))
+    (tmp_path / "signers").write_text("operator ssh-ed25519 AAAA\n")
+    return Paths(
+        fleet=tmp_path / "fleet",
+        runs=tmp_path / "runs",
+        releases=tmp_path / "releases",
+        signers=tmp_path / "signers",
+        runner_socket=tmp_path / "runner.sock",
+        watch_socket=tmp_path / "watch.sock",
+        tunnels_socket=tmp_path / "tunnels.sock",
+        credentials=tmp_path / "credentials",
+    )
+
+
+@pytest.fixture
+def fleet(paths: Paths) -> Fleet:
+    return load(paths.fleet)
+
+
+@pytest.fixture
+def world(paths: Paths) -> Iterator[World]:
+    """Three machines that run OLD and have a certified host key."""
+    made = World({name: Machine(name, installed={"host-certificate"}) for name in NAMES})
+    with watch_server(paths.watch_socket, made):
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def closed_journals() -> Iterator[None]:
+    """Close the journals of runs that a test began and did not end."""
+    yield
+    while OPEN:
+        OPEN.pop().close()

@@ -1,0 +1,150 @@
+"""Rollouts over machines behind the seam of Shell, Platform and Activator; see runs_kit."""
+
+import asyncio
+import subprocess
+
+import pytest
+from runs_kit import NAMES, NEW, NOW, OLD, World, begin_run, make_site, manifest, steps_of
+
+from noc.fleet.model import Fleet
+from noc.runs.deploy import deploy
+from noc.runs.errors import WatchAbsent
+from noc.runs.events import Verdict
+from noc.runs.paths import Paths
+from noc.runs.plan import plan_deploy
+from noc.runs.run import Run
+from noc.runs.site import Site
+
+
+@pytest.fixture
+def site(paths: Paths, fleet: Fleet, world: World) -> Site:
+    return make_site(paths, fleet, world)
+
+
+@pytest.fixture
+def run(paths: Paths, site: Site) -> Run:
+    return begin_run(paths, plan_deploy(site.fleet, site.book.inventory, manifest(), ["all"], NOW))
+
+
+def table(verdicts: list[Verdict]) -> list[tuple[str, str, str, str]]:
+    return [(verdict.node, verdict.before, verdict.now, verdict.verdict) for verdict in verdicts]
+
+
+async def test_a_good_release_reaches_every_node_one_after_the_other(run: Run, site: Site, world: World) -> None:
+    verdicts = await deploy(run, site)
+    assert table(verdicts) == [(name, "1.0.0 (1)", "1.1.0 (2)", "confirmed") for name in NAMES]
+    assert world.order("start", "confirm") == [(name, verb) for name in NAMES for verb in ("start", "confirm")]
+
+
+async def test_every_node_is_staged_before_the_first_is_activated(run: Run, site: Site, world: World) -> None:
+    await deploy(run, site)
+    assert [what for _, what in world.order("stage", "start")] == ["stage"] * 3 + ["start"] * 3
+
+
+def test_what_was_confirmed_is_known_and_committed_once(run: Run, site: Site, paths: Paths) -> None:
+    asyncio.run(deploy(run, site))
+    assert {site.book.record(name).release for name in NAMES} == {NEW}
+    log = subprocess.run(["git", "log", "--format=%s"], cwd=paths.fleet, capture_output=True, text=True, check=True)
+    assert log.stdout.splitlines() == ["deploy 1.1.0 (build 2) to 3 nodes: virginia, frankfurt, singapore"]
+
+
+async def test_the_watch_knows_of_a_deployment_while_it_lasts(run: Run, site: Site, world: World) -> None:
+    await deploy(run, site)
+    assert world.deployments == [(name, what) for name in NAMES for what in (run.id, "closed")]
+
+
+async def test_a_node_that_runs_the_release_is_left_alone(run: Run, site: Site, world: World) -> None:
+    world.machines["virginia"].current = NEW
+    verdicts = await deploy(run, site)
+    assert [verdict.verdict for verdict in verdicts] == ["unchanged", "confirmed", "confirmed"]
+    assert not [what for name, what in world.log if name == "virginia" and what != "dial tunnel"]
+
+
+@pytest.mark.parametrize(
+    ("flaw", "why"),
+    [
+        ("sick", "HTTPS answers 500"),
+        ("old version", "HTTPS shows 1.0.0 build 1"),
+        ("no heartbeat", "no heartbeat of the new process"),
+        ("dies", "killed-KILL"),
+        ("turned", "could not be confirmed"),
+        ("flaps", "was not proven"),
+    ],
+)
+async def test_the_first_failure_is_turned_back_and_the_rest_is_untouched(
+    run: Run, site: Site, world: World, flaw: str, why: str
+) -> None:
+    world.machines["frankfurt"].flaw = flaw
+    verdicts = await deploy(run, site)
+    assert table(verdicts) == [
+        ("virginia", "1.0.0 (1)", "1.1.0 (2)", "confirmed"),
+        ("frankfurt", "1.0.0 (1)", "1.0.0 (1)", "rolled-back"),
+        ("singapore", "1.0.0 (1)", "1.0.0 (1)", "untouched"),
+    ]
+    assert why in verdicts[1].why
+    assert world.machines["frankfurt"].current == OLD
+    assert ("singapore", "start") not in world.log
+
+
+async def test_the_old_release_is_seen_in_public_before_the_run_ends(run: Run, site: Site, world: World) -> None:
+    world.machines["virginia"].flaw = "sick"
+    await deploy(run, site)
+    assert steps_of(run, "virginia")[-1] == ("prove-old", "ok")
+
+
+async def test_a_node_that_cannot_be_turned_back_is_called_so(run: Run, site: Site, world: World) -> None:
+    world.machines["virginia"].flaw = "stuck"
+    verdicts = await deploy(run, site)
+    assert [(verdict.verdict, verdict.now) for verdict in verdicts] == [
+        ("rollback-failed", "unknown"),
+        ("untouched", "1.0.0 (1)"),
+        ("untouched", "1.0.0 (1)"),
+    ]
+
+
+@pytest.mark.parametrize(("flaw", "word"), [("full", "blocked"), ("lost", "blocked"), ("unsigned", "refused")])
+async def test_what_is_found_before_the_first_activation_touches_nobody(
+    run: Run, site: Site, world: World, flaw: str, word: str
+) -> None:
+    world.machines["singapore"].flaw = flaw
+    verdicts = await deploy(run, site)
+    assert [verdict.verdict for verdict in verdicts] == ["untouched", "untouched", word]
+    assert not world.order("start")
+
+
+async def test_a_node_that_refuses_is_not_turned_back(run: Run, site: Site, world: World) -> None:
+    world.machines["virginia"].flaw = "refuses"
+    verdicts = await deploy(run, site)
+    assert [verdict.verdict for verdict in verdicts] == ["refused", "untouched", "untouched"]
+    assert not world.order("revert")
+
+
+async def test_a_fence_that_is_behind_the_nodes_is_seen_before_anything_is_sent(
+    run: Run, site: Site, world: World
+) -> None:
+    world.machines["virginia"].fence = run.fence + 1
+    verdicts = await deploy(run, site)
+    assert verdicts[0].verdict == "blocked"
+    assert not world.order("stage")
+
+
+async def test_a_stop_brings_the_node_in_hand_to_its_end(run: Run, site: Site, world: World) -> None:
+    machine, confirm = world.machines["virginia"], run.record
+
+    def record(*args: object, **detail: object) -> object:
+        if args[:2] == ("activate", "started") or args[0] == "activate":
+            run.stopping.set()
+        return confirm(*args, **detail)  # type: ignore[arg-type]
+
+    run.record = record  # type: ignore[method-assign, assignment]
+    verdicts = await deploy(run, site)
+    assert [verdict.verdict for verdict in verdicts] == ["confirmed", "untouched", "untouched"]
+    assert machine.current == NEW
+
+
+async def test_without_the_watch_nothing_is_begun(paths: Paths, fleet: Fleet) -> None:
+    site = make_site(paths, fleet, World({}))
+    run = begin_run(paths, plan_deploy(fleet, site.book.inventory, manifest(), ["all"], NOW))
+    with pytest.raises(WatchAbsent):
+        await deploy(run, site)
+    assert len(run.events) == 1

@@ -1,0 +1,122 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from runs_kit import NOW, manifest
+
+from noc.runs.checks import Facts, State, healthy, judge, odd_telemetry
+from noc.runs.watchdoor import Heartbeat, Watched
+from noc.runs.web import Health
+
+TELEMETRY = {
+    "ram_mb": 200,
+    "disk_pct": 12.5,
+    "cpu_pct": 3.0,
+    "db_size_mb": 0.1,
+    "db_integrity": "ok",
+    "active_sessions": 0,
+    "req_1h": 10,
+    "err_1h": 0,
+    "cert_days_remaining": 80,
+    "nix_gen": None,
+    "uptime_s": 100,
+}
+GOOD = Facts(
+    at=NOW,
+    manifest=manifest(),
+    push_interval_s=30,
+    tunnel_known=True,
+    handshake_at=int(NOW.timestamp()) - 60,
+    round_trip_ms=12.0,
+    public=Health(200, "1.1.0", 2, "boot", NOW - timedelta(days=30), NOW + timedelta(days=60)),
+    open_ports=frozenset({80, 443}),
+    tried_ports=(22, 80, 443),
+    watched=Watched(
+        name="virginia", state="up", last_heartbeat=Heartbeat(at=NOW - timedelta(seconds=20), telemetry=TELEMETRY)
+    ),
+)
+
+
+def found(facts: Facts, name: str) -> tuple[State, str]:
+    return next((check.state, check.words) for check in judge(facts) if check.name == name)
+
+
+def test_a_node_on_which_every_check_passes_is_healthy() -> None:
+    assert healthy(judge(GOOD))
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"handshake_at": None}, "tunnel"),
+        ({"handshake_at": int(NOW.timestamp()) - 181}, "tunnel"),
+        ({"round_trip_ms": None}, "round trip"),
+        ({"public": replace(GOOD.public, version="1.0.0")}, "https"),
+        ({"public": replace(GOOD.public, status=503)}, "https"),
+        ({"public": Health(trouble="connection refused")}, "https"),
+        ({"public": replace(GOOD.public, certificate_ends=NOW + timedelta(days=4))}, "certificate"),
+        ({"open_ports": frozenset({22, 80, 443})}, "ports"),
+        ({"open_ports": frozenset({443})}, "ports"),
+        ({"watched": Watched(name="virginia", state="down")}, "heartbeat"),
+        (
+            {"watched": Watched(name="v", state="late", last_heartbeat=Heartbeat(at=NOW - timedelta(seconds=90)))},
+            "heartbeat",
+        ),
+    ],
+)
+def test_one_thing_that_is_wrong_fails_its_check_and_the_node(change: dict[str, object], check: str) -> None:
+    facts = replace(GOOD, **change)  # type: ignore[arg-type]
+    assert found(facts, check)[0] is State.FAILED
+    assert not healthy(judge(facts))
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"tunnel_known": False}, "tunnel"),
+        ({"open_ports": None}, "ports"),
+        ({"watched": None}, "heartbeat"),
+        ({"watched": None}, "telemetry"),
+        ({"manifest": None}, "https"),
+        ({"public": Health(trouble="connection refused")}, "certificate"),
+    ],
+)
+def test_a_check_that_could_not_run_is_no_pass(change: dict[str, object], check: str) -> None:
+    facts = replace(GOOD, **change)  # type: ignore[arg-type]
+    assert found(facts, check)[0] is State.NOT_RUN
+    assert not healthy(judge(facts))
+
+
+def test_the_port_check_says_how_many_ports_were_tried() -> None:
+    assert found(GOOD, "ports")[1] == "only 80 and 443 open, 22 closed; 3 ports tried"
+
+
+def test_a_short_lived_certificate_is_judged_by_its_own_validity() -> None:
+    short = replace(GOOD.public, certificate_begins=NOW - timedelta(days=2), certificate_ends=NOW + timedelta(days=4))
+    assert found(replace(GOOD, public=short), "certificate")[0] is State.OK
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("disk_pct", 97),
+        ("ram_mb", 0),
+        ("cpu_pct", "3"),
+        ("uptime_s", True),
+        ("db_integrity", "row 3 is missing"),
+        ("cert_days_remaining", -1),
+        ("surprise", 1),
+    ],
+)
+def test_odd_telemetry_is_named(name: str, value: object) -> None:
+    assert name in " ".join(odd_telemetry({**TELEMETRY, name: value}))
+
+
+def test_a_missing_field_is_named() -> None:
+    assert odd_telemetry({name: value for name, value in TELEMETRY.items() if name != "req_1h"}) == (
+        "req_1h is missing",
+    )
+
+
+def test_what_a_node_cannot_know_yet_is_not_odd() -> None:
+    assert not odd_telemetry({**TELEMETRY, "cert_days_remaining": None, "db_integrity": None})

@@ -1,0 +1,246 @@
+"""The runner on a real Unix socket, with a real client; what its runs do is a short wait."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs_kit import NAMES, NOW
+
+from noc.errors import NocError
+from noc.fleet.inventory import load_inventory
+from noc.fleet.load import load
+from noc.runs.book import Book
+from noc.runs.caller import Caller, operators_only
+from noc.runs.client import Client
+from noc.runs.door import Door
+from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
+from noc.runs.events import State, Verdict
+from noc.runs.history import close_cut_runs
+from noc.runs.journal import Journal, read
+from noc.runs.paths import Paths
+from noc.runs.plan import plan_keygen
+from noc.runs.run import Run
+from noc.runs.runner import Runner
+from noc.runs.service import credential, listening_socket
+from noc.runs.site import open_site
+
+
+class House:
+    """A runner in a thread of its own, whose runs wait until they are let go."""
+
+    def __init__(self, paths: Paths, permit: Callable[[Caller], None]) -> None:
+        self.paths, self.client = paths, Client(paths.runner_socket)
+        self._loop = asyncio.new_event_loop()
+        self.go = asyncio.Event()
+        self.runner = Runner(paths, {"keygen": self.work}, self.health)
+        self.door = Door(self.runner.operations, permit)
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.call(self.door.open(listening_socket(paths.runner_socket)))
+
+    async def work(self, run: Run) -> list[Verdict]:
+        run.record("switch", State.STARTED, run.plan.nodes[0])
+        await asyncio.wait({asyncio.ensure_future(waiting.wait()) for waiting in (self.go, run.stopping)},
+                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
+        run.record("switch", State.OK, run.plan.nodes[0])
+        good = not run.stopping.is_set()
+        return [Verdict(node=name, before="x", now="y", verdict="rotated", good=good) for name in run.plan.nodes]
+
+    async def health(self, names: Any) -> dict[str, Any]:
+        return {"nodes": [], "asked": list(names)}
+
+    def call(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    def let_go(self) -> None:
+        self._loop.call_soon_threadsafe(self.go.set)
+
+    def close(self) -> None:
+        self.let_go()
+        self.call(self.runner.stop())
+        self.call(self.door.close())
+        self.call(self._cancel_rest())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _cancel_rest(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()  # type: ignore[union-attr]
+        await asyncio.gather(*rest, return_exceptions=True)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house(paths: Paths) -> Iterator[House]:
+    made = House(with_tunnels(paths), permit=lambda _: None)
+    yield made
+    made.close()
+
+
+def with_tunnels(paths: Paths) -> Paths:
+
+    book = Book(paths.fleet)
+    for name in NAMES:
+        book.learn(name, wireguard_key="u" * 42 + "g=")
+    return paths
+
+
+def a_plan(house: House) -> dict[str, Any]:
+    return dict(house.client.ask("plan", action="keygen", nodes=["frankfurt"])["plan"])
+
+
+def test_a_run_is_planned_started_and_followed_to_its_verdicts(house: House) -> None:
+    run, events = house.client.start(a_plan(house))
+    house.let_go()
+    told = [(event.seq, event.step, event.state.value) for event in events]
+    assert told == [(1, "run", "started"), (2, "switch", "started"), (3, "switch", "ok"), (4, "run", "ok")]
+    assert read(house.paths.runs, run)[-1].detail["verdicts"][0]["verdict"] == "rotated"
+
+
+def test_a_client_that_goes_away_leaves_the_run_running_and_finds_it_again(house: House) -> None:
+    run, events = house.client.start(a_plan(house))
+    assert next(events).step == "run"
+    events.close()
+    house.let_go()
+    assert [event.seq for event in house.client.follow(run, after=1)] == [2, 3, 4]
+
+
+def test_a_second_run_is_refused_and_told_who_does_what_since_when(house: House) -> None:
+    plan = a_plan(house)
+    _run, first = house.client.start(plan)
+    next(first)
+    with pytest.raises(NocError) as raised:
+        house.client.start(plan)
+    assert (raised.value.code, raised.value.exit_code) == ("E503", 7)
+    assert "keygen frankfurt, started by " in raised.value.why
+    assert " UTC" in raised.value.why
+    first.close()
+
+
+def test_a_plan_that_was_changed_on_the_way_is_refused(house: House) -> None:
+    with pytest.raises(NocError) as raised:
+        house.client.start({**a_plan(house), "nodes": ["virginia"]})
+    assert raised.value.code == "E504"
+
+
+def test_runs_are_listed_and_shown_by_id_by_its_end_and_as_last(house: House) -> None:
+    run, events = house.client.start(a_plan(house))
+    house.let_go()
+    list(events)
+    assert [row["outcome"] for row in house.client.ask("list")["runs"]] == ["ok"]
+    for name in (run, run[-4:], "last"):
+        assert house.client.ask("show", run=name)["run"]["run"] == run
+
+
+def test_health_is_answered_without_a_run(house: House) -> None:
+    assert house.client.ask("health", nodes=["all"])["asked"] == ["all"]
+    assert house.client.ask("list")["runs"] == []
+
+
+def test_a_stop_ends_the_run_with_its_last_record(house: House) -> None:
+    run, events = house.client.start(a_plan(house))
+    next(events)
+    house.call(house.runner.stop())
+    assert list(events)[-1].is_last
+    assert read(house.paths.runs, run)[-1].detail["exit"] == 1
+
+
+def test_each_run_gets_a_higher_fence(house: House) -> None:
+    house.let_go()
+    runs = []
+    for _ in range(2):
+        run, events = house.client.start(a_plan(house))
+        list(events)
+        runs.append(run)
+    assert [read(house.paths.runs, run)[0].detail["fence"] for run in runs] == [1, 2]
+
+
+def test_a_stranger_is_refused_with_exit_code_5(paths: Paths) -> None:
+    house = House(paths, permit=lambda caller: operators_only(Caller(4242, "mallory", frozenset({"users"}))))
+    try:
+        with pytest.raises(NocError) as raised:
+            house.client.ask("list")
+        assert (raised.value.code, raised.value.exit_code) == ("E501", 5)
+    finally:
+        house.close()
+
+
+@pytest.mark.parametrize("caller", [Caller(0, "root", frozenset()), Caller(7, "james", frozenset({"noc-operators"}))])
+def test_root_and_operators_pass(caller: Caller) -> None:
+    operators_only(caller)
+
+
+def test_nobody_else_passes() -> None:
+    with pytest.raises(CallerRefused):
+        operators_only(Caller(7, "james", frozenset({"noc"})))
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"{}\n", b"[1]\n", b"not json\n", b'{"op": "start", "plan": 7}\n', b"x" * 2_000_000 + b"\n"]
+)
+def test_a_request_that_makes_no_sense_is_answered_and_the_runner_lives_on(house: House, line: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(house.paths.runner_socket))
+        try:
+            connection.sendall(line)
+        except BrokenPipeError:
+            pass
+        else:
+            answer = json.loads(connection.makefile("rb").readline())
+            assert answer["error"]["exit"] in {2, 6}
+    assert house.client.ask("list") == {"runs": []}
+
+
+def test_without_a_runner_the_error_says_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(RunnerAbsent) as raised:
+        Client(tmp_path / "none.sock").ask("list")
+    assert "systemctl status noc-runner" in raised.value.fix
+
+
+def test_a_run_that_was_cut_is_closed_at_the_next_start_and_says_how_to_go_on(paths: Paths) -> None:
+    fleet, inventory = load(paths.fleet), load_inventory(with_tunnels(paths).fleet)
+    journal = Journal.create(paths.runs, "20260301T120000000-00ff")
+    Run(plan_keygen(fleet, inventory, ["frankfurt"], NOW), "james", 1, journal).record("switch", State.STARTED, "x")
+    journal.close()
+    assert close_cut_runs(paths.runs) == [journal.run]
+    last = read(paths.runs, journal.run)[-1]
+    assert last.is_last
+    assert last.detail["error"]["fix"].startswith("noc keygen frankfurt:")
+    assert close_cut_runs(paths.runs) == []
+
+
+def test_a_broken_journal_hides_no_other_run(house: House) -> None:
+    house.let_go()
+    _run, events = house.client.start(a_plan(house))
+    list(events)
+    broken = house.paths.runs / "20260101T000000000-0000"
+    broken.mkdir()
+    (broken / "journal.jsonl").write_text("{}\n")
+    assert [row["outcome"] for row in house.client.ask("list")["runs"]] == ["ok", "broken"]
+    with pytest.raises(JournalBroken):
+        read(house.paths.runs, broken.name)
+
+
+@pytest.mark.parametrize(("mode", "good"), [(0o600, True), (0o400, True), (0o604, False), (0o620, False)])
+def test_a_credential_that_others_can_read_is_refused(tmp_path: Path, mode: int, good: bool) -> None:
+    path = tmp_path / "ssh_key"
+    path.write_bytes(b"key")
+    path.chmod(mode)
+    if good:
+        assert credential(tmp_path, "ssh_key") == b"key"
+    else:
+        with pytest.raises(NocError, match="others may read it"):
+            credential(tmp_path, "ssh_key")
+
+
+def test_a_site_is_not_opened_without_the_fleets_key(paths: Paths) -> None:
+
+    with pytest.raises(NocError, match="ssh_key cannot be read"):
+        open_site(paths)
