@@ -1,15 +1,12 @@
 """Debian and Ubuntu: what NixOS gets by a closure is done here step by step, each step only where it is wanting."""
 
-import json
-
 from noc.hosts.activation import RELEASES
 from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules
 from noc.hosts.platform import Change, NodeConfig
-from noc.hosts.programs import node_programs
 from noc.hosts.shell import Shell
-from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine
+from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine, shared_files
 from noc.hosts.units import NODE_UNITS
 
 PACKAGES = ("python3", "wireguard-tools", "caddy", "nftables", "ca-certificates", "iproute2", "openssh-client")
@@ -165,13 +162,6 @@ class Debian(SystemdMachine):
 
 
 def _node_files(config: NodeConfig) -> dict[str, File]:
-    """Every file of a node but the secret ones: programs, units, proxy, trust."""
-    files = {path: File(text) for path, text in node_programs().items()}
-    files |= {f"{UNITS}/{name}": File(text) for name, text in NODE_UNITS.items()}
-    files[CADDYFILE] = File(caddyfile(config))
-    files["/etc/noc-node/signers"] = File(config.signers)
-    identity = {"name": config.name, "domain": config.hostname}
-    files["/etc/noc-node/node.json"] = File(json.dumps(identity, indent=2) + "\n")
-    if config.acme_ca_root:
-        files[ACME_ROOT] = File(config.acme_ca_root)
-    return files
+    """Every file of a node but the secret ones."""
+    units = {f"{UNITS}/{name}": File(text) for name, text in NODE_UNITS.items()}
+    return {**shared_files(config), **units, CADDYFILE: File(caddyfile(config))}

@@ -1,7 +1,7 @@
 """NixOS: the system is one closure, built away from the node and pushed; only what is born on the node is made there.
 
 The closure holds packages, users, tunnel, units, proxy, sshd and firewall (`nixos/base.nix`), so the steps of those
-names have nothing of their own to do here. It is switched to for the running system only; `firewall_confirm`, which HQ
+names have little of their own to do here. It is switched to for the running system only; `firewall_confirm`, which HQ
 calls through the tunnel, makes it the one that boots. Unless that happens, a timer on the node switches back.
 """
 
@@ -15,7 +15,7 @@ from noc.hosts.errors import ClosureMissing, CommandFailed
 from noc.hosts.files import File, install
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Result, Shell
-from noc.hosts.systemd import HOST_CERTIFICATE, SystemdMachine
+from noc.hosts.systemd import HOST_CERTIFICATE, SystemdMachine, shared_files
 
 CLOSURES = Path("/var/lib/noc/closures")
 PROFILE = "/nix/var/nix/profiles/system"
@@ -89,9 +89,9 @@ class NixOS(SystemdMachine):
         await self.restart(shell, "wg-quick-wg0.service")
         return Change(("tunnel started",))
 
-    async def units(self, shell: Shell, config: NodeConfig) -> Change:  # noqa: ARG002
-        """Nothing: users, programs, units and proxy are the closure's."""
-        return Change()
+    async def units(self, shell: Shell, config: NodeConfig) -> Change:
+        """The node's programs and whom they trust; users, units and proxy are the closure's."""
+        return Change(await install(shell, shared_files(config)))
 
     async def firewall(self, shell: Shell, config: NodeConfig, *, revert_after_s: float) -> Change:  # noqa: ARG002
         """Switch the running system to the closure, and with it the firewall; a timer switches back.

@@ -30,14 +30,17 @@ from noc.hosts.trust import is_fingerprint
 CHUNK = 256 * 1024
 MAX_OUTPUT = 8 * 1024 * 1024
 NO_SPACE = 28
-# One family at a time: a machine shows one key a handshake, and the pinned one may be any of them.
-_PLAIN_ALGORITHMS = (
+# One family first and then the others: a machine shows one key a handshake, and the pinned one may be any of them. To
+# offer one family alone would make a machine without it hang up, which looks like a broken network.
+_ED25519, _ECDSA, _RSA = (
     "ssh-ed25519",
     "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
     "rsa-sha2-512,rsa-sha2-256",
 )
-_CERTIFICATE_ALGORITHMS = (
-    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com"
+_PLAIN_ORDERS = (f"{_ED25519},{_ECDSA},{_RSA}", f"{_ECDSA},{_RSA},{_ED25519}", f"{_RSA},{_ECDSA},{_ED25519}")
+_CERTIFICATES_FIRST = (
+    "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"
+    + _PLAIN_ORDERS[0]
 )
 
 # Given a path, a mode and a size. Room is measured before the first byte and after a failed write, so that a full disk
@@ -123,13 +126,13 @@ async def connect(target: Target, *, timeout_s: float = 15) -> "SSHShell":
         _refuse(target, "nothing says which host key it must show")
     key = _private_key(target)
     if isinstance(target.trust, Authority):
-        return SSHShell(target, await _open(target, key, _CERTIFICATE_ALGORITHMS, timeout_s))
+        return SSHShell(target, await _open(target, key, _CERTIFICATES_FIRST, timeout_s))
     if not is_fingerprint(target.trust.fingerprint):
         _refuse(target, f"{target.trust.fingerprint!r} is not a fingerprint")
-    for algorithms in _PLAIN_ALGORITHMS[:-1]:
+    for algorithms in _PLAIN_ORDERS[:-1]:
         with suppress(HostKeyMismatch):
             return SSHShell(target, await _open(target, key, algorithms, timeout_s))
-    return SSHShell(target, await _open(target, key, _PLAIN_ALGORITHMS[-1], timeout_s))
+    return SSHShell(target, await _open(target, key, _PLAIN_ORDERS[-1], timeout_s))
 
 
 def _refuse(target: Target, why: str) -> NoReturn:
@@ -201,7 +204,7 @@ def _explain(target: Target, error: Exception, seen: str, timeout_s: float) -> E
         case asyncssh.HostKeyNotVerifiable() | asyncssh.KeyExchangeFailed():
             return HostKeyMismatch(
                 f"{target.place} is not the machine that was meant",
-                why=_difference(target.trust, seen, error),
+                why=_difference(target.trust, seen or str(error)),
                 fix="check the address; if the machine was installed anew, compare with its console: noc explain E301",
             )
         case asyncssh.PermissionDenied():
@@ -220,12 +223,10 @@ def _explain(target: Target, error: Exception, seen: str, timeout_s: float) -> E
     return Unreachable(f"{target.place} cannot be reached", why=why, fix=fix)
 
 
-def _difference(trust: Trust | None, seen: str, error: Exception) -> str:
-    match trust:
-        case Pinned(fingerprint):
-            return f"expected {fingerprint}, it shows {seen or 'no key of that kind'}"
-        case _:
-            return f"it shows no certificate of HQ's authority for this name ({error})"
+def _difference(trust: Trust | None, seen: str) -> str:
+    if isinstance(trust, Pinned):
+        return f"expected {trust.fingerprint}, it shows {seen}"
+    return f"it shows no certificate of HQ's authority for this name, but {seen}"
 
 
 class SSHShell:
@@ -276,14 +277,16 @@ class SSHShell:
     async def _execute(self, argv: tuple[str, ...], chunks: Iterable[bytes], timeout_s: float) -> Result:
         try:
             async with asyncio.timeout(timeout_s):
-                process = await self._connection.create_process(shlex.join(argv), encoding=None)
+                # The machine ends it as well: nothing is left running there when we stop waiting, or are cut off.
+                command = shlex.join(("timeout", "-k", "5", f"{timeout_s + 2:g}", *argv))
+                process = await self._connection.create_process(command, encoding=None)
                 try:
                     _, stdout, stderr = await asyncio.gather(
                         _feed(process.stdin, chunks), _collect(process.stdout), _collect(process.stderr)
                     )
                     await process.wait_closed()
                 finally:
-                    _end(process)
+                    process.close()
         except TimeoutError:
             fix = f"is {self.name} overloaded? noc health {self.name}"
             raise Overdue(f"{argv[0]} on {self.name} did not end within {timeout_s:g} s", fix=fix) from None
@@ -323,13 +326,6 @@ async def _collect(stream: asyncssh.SSHReader[bytes]) -> bytes:
     while chunk := await stream.read(CHUNK):
         kept += chunk[: MAX_OUTPUT - len(kept)]
     return bytes(kept)
-
-
-def _end(process: asyncssh.SSHClientProcess[bytes]) -> None:
-    if process.returncode is None:
-        with suppress(OSError):
-            process.kill()
-    process.close()
 
 
 def _status(process: asyncssh.SSHClientProcess[bytes]) -> int | None:

@@ -1,9 +1,13 @@
 """What every machine with systemd and OpenSSH offers in the same way, whatever is built on top of it."""
 
+import json
+
+from noc.hosts.caddy import ACME_ROOT
 from noc.hosts.errors import HostError
 from noc.hosts.facts import read_facts
 from noc.hosts.files import File, install
-from noc.hosts.platform import Change, Facts
+from noc.hosts.platform import Change, Facts, NodeConfig
+from noc.hosts.programs import node_programs
 from noc.hosts.shell import Shell
 from noc.hosts.units import ENVIRONMENT, environment_text
 from noc.mesh.config import SPOKE_KEY
@@ -35,6 +39,21 @@ if [ ! -s {HOST_KEY} ]; then
 fi
 ssh-keygen -y -f {HOST_KEY}
 """
+
+
+def shared_files(config: NodeConfig) -> dict[str, File]:
+    """What every platform's node needs beside its system: programs, trusted signers, who it is, the authority's root.
+
+    Args:
+        config: the node.
+    """
+    files = {path: File(text) for path, text in node_programs().items()}
+    files["/etc/noc-node/signers"] = File(config.signers)
+    identity = {"name": config.name, "domain": config.hostname}
+    files["/etc/noc-node/node.json"] = File(json.dumps(identity, indent=2) + "\n")
+    if config.acme_ca_root:
+        files[ACME_ROOT] = File(config.acme_ca_root)
+    return files
 
 
 class SystemdMachine:
