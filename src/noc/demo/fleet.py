@@ -27,13 +27,13 @@ class Ports:
     ntfy: int
 
 
-def demo_fleet(fleet: Fleet, ports: Ports) -> Fleet:
-    """The fleet as the demo runs it: names, cities and people stay."""
+def demo_fleet(fleet: Fleet, ports: Ports, policy: Policy) -> Fleet:
+    """The fleet as the demo runs it: names, cities and people stay, the policy is the one given."""
     return fleet.model_copy(
         update={
             "hub": fleet.hub.model_copy(update={"tunnel": HUB}),
             "tunnel": fleet.tunnel.model_copy(update={"network": f"{NETWORK}/24", "push_port": ports.push}),
-            "policy": POLICY,
+            "policy": policy,
             "ntfy": fleet.ntfy.model_copy(update={"url": f"http://127.0.0.1:{ports.ntfy}", "ca_root": None}),
             "accepted": (),
             "nodes": tuple(node.model_copy(update={"tunnel": address_of(node)}) for node in fleet.nodes),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from noc.demo.children import Child, end
 from noc.demo.door import Door
-from noc.demo.fleet import HUB, Ports, demo_fleet, draw_tokens, write_fleet, write_inventory
+from noc.demo.fleet import HUB, POLICY, Ports, demo_fleet, draw_tokens, write_fleet, write_inventory
 from noc.fleet.inventory import Life
-from noc.fleet.model import Fleet, Node
+from noc.fleet.model import Fleet, Node, Policy
 from noc.lab.ntfy_server import Server
 
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -29,11 +29,11 @@ class Stage:
         door: the watch's local API.
     """
 
-    def __init__(self, fleet: Fleet, directory: Path, receiver: Server, page_port: int) -> None:
+    def __init__(self, fleet: Fleet, directory: Path, receiver: Server, page_port: int, policy: Policy) -> None:
         """Describe all processes; nothing is started yet."""
         free = free_ports(len(fleet.nodes), LOOPBACK)
         ports = Ports(free_ports(1, HUB)[0], page_port or free_ports(1, LOOPBACK)[0], receiver.server_address[1])
-        self.fleet, self.door = demo_fleet(fleet, ports), Door(ports.page)
+        self.fleet, self.door = demo_fleet(fleet, ports, policy), Door(ports.page)
         self._directory, self._receiver, self._tokens = directory, receiver, draw_tokens(fleet)
         self.watch = _watch(directory, ports)
         self.services = {
@@ -66,16 +66,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(fleet: Fleet, page_port: int) -> AsyncIterator[Stage]:
+async def open_stage(fleet: Fleet, page_port: int, policy: Policy = POLICY) -> AsyncIterator[Stage]:
     """A stage in a temporary directory of its own; at the end no process and no file of it is left.
 
     Args:
         fleet: the fleet whose names and cities are played.
         page_port: port of the page on 127.0.0.1, 0 for any free one.
+        policy: intervals and patience; the demo's shortened ones where none is given.
     """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="noc-demo-")))
-        stage = Stage(fleet, directory, stack.enter_context(_receiver(directory)), page_port)
+        stage = Stage(fleet, directory, stack.enter_context(_receiver(directory)), page_port, policy)
         try:
             stage.set_up()
             yield stage

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from noc.demo.fleet import Ports, demo_fleet, draw_tokens, write_fleet, write_inventory
+from noc.demo.fleet import POLICY, Ports, demo_fleet, draw_tokens, write_fleet, write_inventory
 from noc.fleet.inventory import Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
@@ -14,7 +14,7 @@ PLAN = Path(__file__).parents[3] / "fleet"
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
-    write_fleet(tmp_path, demo_fleet(load(PLAN), Ports(push=40001, page=40002, ntfy=40003)))
+    write_fleet(tmp_path, demo_fleet(load(PLAN), Ports(push=40001, page=40002, ntfy=40003), POLICY))
     return load(tmp_path)
 
 
