@@ -1,0 +1,113 @@
+"""The public face of a node over real TLS on loopback, with an authority of the test's own."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from noc.runs.web import Web
+
+HEALTH = {"status": "ok", "version": "1.1.0", "build": 2, "started_at": "now", "boot_id": "b", "db": "ok"}
+
+
+def certificate(directory: Path, name: str, *, days: int = 90) -> tuple[Path, Path]:
+    """A self-signed certificate for a name, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=100))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = directory / f"{name}.pem", directory / f"{name}.key"
+    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return pem, private
+
+
+class Face:
+    """An HTTPS server that answers every request alike."""
+
+    def __init__(self) -> None:
+        self.status, self.body, self.silent = 200, json.dumps(HEALTH).encode(), False
+
+    async def open(self, pem: Path, key: Path) -> int:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem, key)
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0, ssl=context)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if not self.silent:
+            writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(self.body)}\r\n\r\n".encode() + self.body)
+            await writer.drain()
+        else:
+            await reader.read()
+        writer.close()
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+async def face() -> AsyncIterator[Face]:
+    made = Face()
+    yield made
+    made.close()
+
+
+async def test_a_name_with_a_trusted_certificate_is_read(face: Face, tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
+    assert (health.status, health.version, health.build, health.boot_id) == (200, "1.1.0", 2, "b")
+    assert health.certificate_ends is not None
+    assert 88 < (health.certificate_ends - datetime.now(UTC)).total_seconds() / 86400 <= 90
+
+
+@pytest.mark.parametrize("wrong", ["another authority", "another name", "expired"])
+async def test_a_certificate_that_does_not_hold_is_no_answer(face: Face, tmp_path: Path, wrong: str) -> None:
+    name, days = ("elsewhere", 90) if wrong == "another name" else ("localhost", -1 if wrong == "expired" else 90)
+    pem, key = certificate(tmp_path, name, days=days)
+    (tmp_path / "other").mkdir()
+    root = certificate(tmp_path / "other", "localhost")[0] if wrong == "another authority" else pem
+    health = await Web(root, port=await face.open(pem, key)).health("localhost")
+    assert (health.status, health.certificate_ends) == (None, None)
+    assert "certificate" in health.trouble.lower()
+
+
+async def test_nothing_that_listens_is_an_answer_and_not_an_exception(tmp_path: Path) -> None:
+    pem, _ = certificate(tmp_path, "localhost")
+    assert (await Web(pem, port=1).health("localhost")).trouble
+
+
+async def test_a_silent_server_is_given_up(face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noc.runs.web._TIMEOUT_S", 0.3)
+    face.silent = True
+    pem, key = certificate(tmp_path, "localhost")
+    assert "no answer within" in (await Web(pem, port=await face.open(pem, key)).health("localhost")).trouble
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"version": 7, "build": "2"}', b"x" * 200_000, b""])
+async def test_a_body_that_makes_no_sense_names_no_version(face: Face, tmp_path: Path, body: bytes) -> None:
+    face.body = body
+    pem, key = certificate(tmp_path, "localhost")
+    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
+    assert (health.status, health.version, health.build) == (200, None, None)
