@@ -23,6 +23,6 @@ def identify() -> Identity:
     """Read the record that the build wrote beside this module; a checkout has none and is `0.0.0-dev`, build 0."""
     try:
         record = json.loads(pkgutil.get_data("clavitor", RECORD) or b"{}")
-    except FileNotFoundError:
+    except OSError:  # zipimport raises nothing more precise
         record = {}
     return Identity(version=record.get("version", "0.0.0-dev"), build=record.get("build", 0))
