@@ -83,19 +83,27 @@ def status(*, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def peers(*, directory: FleetOption = None) -> None:
+def peers(
+    *,
+    directory: FleetOption = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on, and apply every later list as well.")] = False,
+) -> None:
     """Apply the list of tunnel peers; noc-peers.service does it by itself whenever the list changes."""
+    import time  # noqa: PLC0415
+
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
-    from noc.fleet.load import load  # noqa: PLC0415
-    from noc.fleet.render import PEERS  # noqa: PLC0415
     from noc.hub.places import CREDENTIALS  # noqa: PLC0415
-    from noc.hub.tunnel import apply_peers  # noqa: PLC0415
+    from noc.hub.tunnel import POLL_S, PeerList  # noqa: PLC0415
 
     _as_root()
-    place = fleet_directory(directory)
     credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS)
-    count = apply_peers(load(place), place / PEERS, credentials)
-    err.print(f"{count} peers")
+    peer_list = PeerList(fleet_directory(directory), credentials)
+    while True:
+        if (told := peer_list.look()) is not None:
+            err.print(told, soft_wrap=True, markup=False)
+        if not follow:
+            return
+        time.sleep(POLL_S)
 
 
 @secret.command("set")

@@ -28,11 +28,11 @@ def ensure_firewall(fleet: Fleet) -> list[str]:
 
 def _ensure_ufw(fleet: Fleet) -> list[str]:
     """UFW skips what it has already, so that what it lists before and after tells whether anything changed."""
-    changed = ensure_stopped(FIREWALL_UNIT) + ensure_absent(FIREWALL)
     before = _ufw_state()
     for command in ufw_commands(fleet):
         run(*command)
-    return changed + (["rules of UFW"] if _ufw_state() != before else [])
+    changed = ["rules of UFW"] if _ufw_state() != before else []
+    return changed + ensure_stopped(FIREWALL_UNIT) + ensure_absent(FIREWALL)
 
 
 def _ufw_state() -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from noc.fleet.inventory import HubRecord
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
-from noc.fleet.render import PEERS
 from noc.hub import units
 from noc.hub.doors import ensure_firewall, ensure_keys_only
 from noc.hub.errors import NoTrust
@@ -19,7 +18,6 @@ from noc.hub.places import (
     CADDYFILE,
     CREDENTIALS,
     DISTRIBUTION,
-    FLEET,
     HUB_KEY,
     NTFY_TOKEN,
     PROGRAM,
@@ -129,17 +127,17 @@ class Installation:
         name = self.fleet.tunnel.interface
         config, drop_in = WIREGUARD / f"{name}.conf", f"wg-quick@{name}.service.d/noc.conf"
         changed = ensure_file(config, hub_config(self.fleet, str(CREDENTIALS / HUB_KEY)), Owner(mode=0o600))
-        changed += ensure_unit_files(
-            {
-                drop_in: units.tunnel_drop_in(userspace=not kernel_has_wireguard()),
-                "noc-peers.path": units.peers_path(str(FLEET / PEERS)),
-                "noc-peers.service": units.peers_service(name),
-                "noc-tunnels.socket": units.tunnels_socket(),
-                "noc-tunnels@.service": units.tunnels_service(name),
-            }
-        )
-        changed += ensure_running(f"wg-quick@{name}.service", [config, UNITS / drop_in])
-        for unit in ("noc-peers.path", "noc-tunnels.socket"):
+        texts = {
+            "noc-peers.service": units.peers_service(name, installed_build()),
+            "noc-tunnels.socket": units.tunnels_socket(),
+            "noc-tunnels@.service": units.tunnels_service(name),
+        }
+        reads = [config]
+        if not kernel_has_wireguard():
+            texts[drop_in] = units.userspace_drop_in()
+            reads.append(UNITS / drop_in)
+        changed += ensure_unit_files(texts) + ensure_running(f"wg-quick@{name}.service", reads)
+        for unit in ("noc-peers.service", "noc-tunnels.socket"):
             changed += ensure_running(unit, [UNITS / unit])
         return changed
 

@@ -11,7 +11,7 @@ from noc.hub.doors import FIREWALL_UNIT, firewall_kind
 from noc.hub.places import CREDENTIALS, FLEET, HOST_CA, HUB_KEY, SSH_KEY, TRUST, UNITS
 from noc.hub.system import run
 
-SERVICES = ("noc-watch.service", "noc-runner.service", "noc-peers.path", "noc-tunnels.socket", "caddy.service")
+SERVICES = ("noc-watch.service", "noc-runner.service", "noc-peers.service", "noc-tunnels.socket", "caddy.service")
 
 
 @dataclass(frozen=True)

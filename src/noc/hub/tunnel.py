@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from noc.fleet.errors import FileUnreadable, FleetProblems
+from noc.fleet.load import load
 from noc.fleet.model import Fleet
+from noc.fleet.render import PEERS
 from noc.hub.errors import BadPeers
 from noc.hub.places import CREDENTIALS, HUB_KEY
 from noc.hub.system import Owner, ensure_file, run
@@ -13,6 +16,7 @@ from noc.mesh.errors import BadKey
 from noc.mesh.keys import check_public, generate, public_from_private
 
 MAX_PEERS_BYTES = 256 * 1024
+POLL_S = 0.25
 _SETTING = re.compile(r"^(PublicKey|AllowedIPs) = (\S{1,64})$")
 
 
@@ -102,12 +106,12 @@ def sync_text(fleet: Fleet, private_key: str, peers: tuple[Peer, ...]) -> str:
     return own + "".join(f"\n[Peer]\nPublicKey = {peer.public_key}\nAllowedIPs = {peer.address}/32\n" for peer in peers)
 
 
-def apply_peers(fleet: Fleet, list_file: Path, credentials: Path) -> int:
+def apply_peers(fleet: Fleet, text: str, credentials: Path) -> int:
     """Make the running tunnel's peers those of the list; the tunnels of unchanged peers stay up.
 
     Args:
         fleet: the fleet.
-        list_file: the rendered `peers.conf`; none means no peers.
+        text: content of `wireguard/peers.conf`.
         credentials: directory that holds the hub's key.
 
     Returns:
@@ -117,10 +121,50 @@ def apply_peers(fleet: Fleet, list_file: Path, credentials: Path) -> int:
         BadPeers: the list holds something else; the tunnel stays as it is.
         StepFailed, TimedOut: `wg` failed.
     """
-    peers = parse_peers(_read(list_file), fleet)
+    peers = parse_peers(text, fleet)
     private = (credentials / HUB_KEY).read_text().strip()
     run("wg", "syncconf", fleet.tunnel.interface, "/dev/stdin", stdin=sync_text(fleet, private, peers), timeout_s=20)
     return len(peers)
+
+
+class PeerList:
+    """The list of peers, watched. A path unit of systemd would miss a change that comes while it applies another.
+
+    Args:
+        directory: the fleet directory.
+        credentials: directory that holds the hub's key.
+    """
+
+    def __init__(self, directory: Path, credentials: Path) -> None:
+        self._directory, self._credentials = directory, credentials
+        self._seen: list[object] = []
+
+    def look(self) -> str | None:
+        """Apply the list where it has changed since the last look.
+
+        Returns:
+            What was done or why it was refused, None where nothing had changed.
+
+        Raises:
+            StepFailed, TimedOut: `wg` failed; looking again will not apply this list.
+        """
+        stamps: list[object] = [_stamp(self._directory / name) for name in (PEERS, "fleet.toml")]
+        if stamps == self._seen:
+            return None
+        self._seen = stamps
+        try:
+            return f"{apply_peers(load(self._directory), _read(self._directory / PEERS), self._credentials)} peers"
+        except (BadPeers, FleetProblems, FileUnreadable) as error:
+            return str(error)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes whenever a file is written or replaced; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 def _read(list_file: Path) -> str:

@@ -110,56 +110,35 @@ WantedBy=multi-user.target
 """
 
 
-def peers_path(peers: str) -> str:
-    """Sees the runner write the list of peers.
+def peers_service(interface: str, build: str) -> str:
+    """Applies the list of peers as root whenever the runner writes it; the tunnels of other peers stay up.
 
-    Args:
-        peers: absolute path of `peers.conf`.
+    It is started anew with the tunnel, which comes up without peers. Arguments as `watch_unit`.
     """
-    return f"""\
-[Unit]
-Description=noc: the list of tunnel peers has changed
-
-[Path]
-PathChanged={peers}
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def peers_service(interface: str) -> str:
-    """Applies the list of peers as root; the tunnels of other peers stay up."""
     return f"""\
 [Unit]
 Description=noc: apply the list of tunnel peers
 After=wg-quick@{interface}.service
 Requires=wg-quick@{interface}.service
 StartLimitIntervalSec=0
+X-Noc-Build={build}
 
 [Service]
-Type=oneshot
-ExecStart={PROGRAM} hub peers
-Environment=NOC_FLEET={FLEET}
+ExecStart={PROGRAM} hub peers --follow
 {_load(HUB_KEY)}\
-TimeoutStartSec=30
+{_SERVICE}\
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 {_HARDENED}
 [Install]
-WantedBy=multi-user.target
+WantedBy=wg-quick@{interface}.service multi-user.target
 """
 
 
-def tunnel_drop_in(*, userspace: bool) -> str:
-    """What HQ adds to `wg-quick@`: its peers come right after it is up.
-
-    Args:
-        userspace: the kernel has no WireGuard, so that wireguard-go takes its place.
-    """
-    implementation = "Environment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n" if userspace else ""
-    return f"[Service]\n{implementation}ExecStartPost=-/usr/bin/systemctl start --no-block noc-peers.service\n"
+def userspace_drop_in() -> str:
+    """What `wg-quick@` needs where the kernel has no WireGuard."""
+    return "[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n"
 
 
 def tunnels_socket() -> str:

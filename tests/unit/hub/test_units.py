@@ -10,8 +10,7 @@ from unit.hub.hub_kit import program
 TEXTS = {
     "noc-watch.service": units.watch_unit("wg0", "abc", ntfy_token=True),
     "noc-runner.service": units.runner_unit("wg0", "abc"),
-    "noc-peers.service": units.peers_service("wg0"),
-    "noc-peers.path": units.peers_path("/etc/noc/wireguard/peers.conf"),
+    "noc-peers.service": units.peers_service("wg0", "abc"),
     "noc-tunnels.socket": units.tunnels_socket(),
     "noc-tunnels@.service": units.tunnels_service("wg0"),
     "noc-firewall.service": units.firewall_unit(),
@@ -55,7 +54,7 @@ def test_servers_run_as_their_own_user_without_capabilities(name: str, user: str
     assert "\nCapabilityBoundingSet=\n" in TEXTS[name]
 
 
-@pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service"])
+@pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service", "noc-peers.service"])
 def test_servers_come_back_however_often_they_fall(name: str) -> None:
     assert "\nRestart=always\n" in TEXTS[name]
     assert "\nStartLimitIntervalSec=0\n" in TEXTS[name]
@@ -76,12 +75,7 @@ def test_counters_are_shown_without_private_keys() -> None:
     assert [line.split()[-1] for line in shows] == ["latest-handshakes", "endpoints", "transfer"]
 
 
-def test_the_tunnel_gets_its_peers_as_soon_as_it_is_up() -> None:
-    assert "ExecStartPost=-/usr/bin/systemctl start --no-block noc-peers.service" in units.tunnel_drop_in(
-        userspace=False
-    )
-
-
-def test_user_space_wireguard_is_used_only_where_the_kernel_has_none() -> None:
-    assert "wireguard-go" in units.tunnel_drop_in(userspace=True)
-    assert "wireguard-go" not in units.tunnel_drop_in(userspace=False)
+def test_the_tunnel_gets_its_peers_whenever_it_comes_up() -> None:
+    text = TEXTS["noc-peers.service"]
+    assert "\nRequires=wg-quick@wg0.service\n" in text
+    assert "\nWantedBy=wg-quick@wg0.service multi-user.target\n" in text
