@@ -27,15 +27,26 @@ from noc.watch.records import (
 )
 from noc.watch.schema import HEAD, deployments, events, heartbeats, incidents, outbox, server
 
+PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",  # every commit is on the disk before it returns
+    "busy_timeout": "5000",
+    "journal_size_limit": "16777216",
+}
 PRUNED_AT_ONCE = 2_000
 RETRIES_READ = 64
 
 
-def _pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+    connection.isolation_level = None  # the driver would commit each DDL statement by itself; `_begin` says BEGIN
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "journal_size_limit=16777216"):
-        cursor.execute(f"PRAGMA {pragma}")
+    for pragma, value in PRAGMAS.items():
+        cursor.execute(f"PRAGMA {pragma}={value}")
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def open_engine(path: Path) -> Engine:
@@ -47,7 +58,8 @@ def open_engine(path: Path) -> Engine:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise NoSuchFolder(f"cannot keep a database in {path.parent}", fix="make the directory, or name --db FILE")
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _pragmas)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
