@@ -43,13 +43,26 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 """
-# A reload keeps the listening socket and every session. The check comes first, because an sshd that does not come back
-# is a machine that is lost.
+# Other HostKey lines are commented out, since sshd shows what any of its files names. The check comes before the reload,
+# because an sshd that does not come back is a machine that is lost. A reload keeps the listening socket and every session.
 _RELOAD_SSHD = f"""
-undo() {{ rm -f {SSHD_CONFIG}; echo "$1" >&2; exit 1; }}
+others=$(grep -liE '^[[:space:]]*Host(Key|Certificate)[[:space:]]' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf)
+for file in $others; do
+  [ "$file" != {SSHD_CONFIG} ] || continue
+  cp -p "$file" "$file.noc-before"
+  sed -i -E 's/^[[:space:]]*Host(Key|Certificate)[[:space:]]/# &/I' "$file"
+  echo "$file"
+done
+undo() {{
+  for file in $others; do [ ! -e "$file.noc-before" ] || mv -f "$file.noc-before" "$file"; done
+  rm -f {SSHD_CONFIG}
+  echo "$1" >&2
+  exit 1
+}}
 wrong=$(sshd -t 2>&1) || undo "$wrong"
-[ "$(sshd -T | grep -ci '^hostkey ')" = 1 ] || undo "another HostKey line stands in /etc/ssh/sshd_config: remove it"
+[ "$(sshd -T | grep -i '^hostkey ')" = "hostkey {HOST_KEY}" ] || undo "sshd does not read {SSHD_CONFIG}"
 systemctl reload ssh.service
+rm -f /etc/ssh/sshd_config.noc-before /etc/ssh/sshd_config.d/*.noc-before
 """
 
 _NEEDS_USERSPACE = "! { ip link add noc-probe type wireguard && ip link delete noc-probe; } 2>/dev/null"
@@ -108,8 +121,8 @@ class Debian(SystemdMachine):
     async def host_certificate(self, shell: Shell, certificate: str) -> Change:
         """See Platform.host_certificate. Raises CommandFailed where sshd would not take it; then nothing changed."""
         changed = await install(shell, {HOST_CERTIFICATE: File(certificate + "\n"), SSHD_CONFIG: File(_SSHD)})
-        await shell.script(_RELOAD_SSHD)
-        return Change(changed)
+        cleared = (await shell.script(_RELOAD_SSHD)).stdout.splitlines()
+        return Change((*changed, *cleared))
 
     async def tunnel(self, shell: Shell, config: NodeConfig) -> Change:
         """See Platform.tunnel."""
