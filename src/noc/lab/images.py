@@ -24,7 +24,7 @@ BUILD_S = 1200
 KEPT_S = 14 * 86400
 _UNDER_WAY = "building-"
 _SCRATCH = "root/packages"
-_ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+_ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
 """In namespaces of its own: nothing that a step mounts or starts outlives it, however it ends."""
 
 
@@ -46,7 +46,7 @@ def ensure_images(cache: Path, tell: Tell) -> Path:
         for left in cache.glob(f"{_UNDER_WAY}*"):
             shutil.rmtree(left)
         if not images.is_dir():
-            _make(recipe, images, tell)
+            make(recipe, images, tell)
         os.utime(images)
         _prune(cache)
     return images
@@ -67,7 +67,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(recipe: Recipe, images: Path, tell: Tell) -> None:
+def make(recipe: Recipe, images: Path, tell: Tell) -> None:
+    """Make an image set whole, or nothing of it.
+
+    Args:
+        recipe: what it is made of.
+        images: the directory that it becomes.
+        tell: where a line of progress goes.
+
+    Raises:
+        ImageFailed: a step failed.
+    """
+    images.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=_UNDER_WAY, dir=images.parent))
     aside.chmod(0o755)
     try:

@@ -23,8 +23,12 @@ from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 
-PROGRAMS = ("systemd-nspawn", "debootstrap", "unshare", "nsenter", "ip", "gpg", "dpkg-deb", "nmap")
+PROGRAMS = (
+    "systemd-nspawn", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "gpg", "gpg-agent", "dpkg-deb", "nmap", "curl",
+)  # fmt: skip
+TUN = Path("/dev/net/tun")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+START_S = 15.0
 UP_S = 180
 DOWN_S = 30
 MAX_ROUND_TRIP_MS = 5000
@@ -266,9 +270,9 @@ class Lab:
                  sys.executable, "-m", "noc.lab.supervisor", str(self.places.state), str(self.places.cache)],
                 check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        if not _wait(self.is_up, 15):
+        if not _wait(self.is_up, START_S):
             words = self.places.log.read_text().strip()[-500:]
-            raise BootFailed("the lab's supervisor did not start", why=words or "no word from it within 15 s")
+            raise BootFailed("the lab's supervisor did not start", why=words or f"no word from it within {START_S:g} s")
 
     def _end(self, pid: int) -> None:
         with contextlib.suppress(Exception):
@@ -286,12 +290,14 @@ class Lab:
 
 
 def check_needs() -> None:
-    """Raise LabNeeds unless this process is root's and every program is there."""
+    """Raise LabNeeds unless this process is root's, and every program and device is there."""
     if os.geteuid() != 0:
         raise LabNeeds("the lab needs root", why="it boots real hosts", fix="sudo noc lab up")
     missing = [program for program in PROGRAMS if shutil.which(program, path=PATH) is None]
     if missing:
         raise LabNeeds("the lab needs programs", why=f"{', '.join(missing)} not found", fix="sh tools/packages.sh lab")
+    if not TUN.exists():
+        raise LabNeeds("the lab needs TUN devices", why=f"{TUN} is not there", fix="modprobe tun")
 
 
 def _completed(argv: list[str], stdin: bytes | None, timeout_s: float) -> Completed:

@@ -20,10 +20,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 MESSAGE_BYTES = 4096
-BODY_BYTES = 64 * 1024
+JSON_BYTES = 2 * MESSAGE_BYTES
 BURST = 60
 REFILL_S = 5.0
 KEPT = 10_000
+KEPT_FIELDS = ("sequence_id", "title", "tags", "click", "actions", "icon", "markdown")
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 
 
@@ -59,15 +60,19 @@ class Topics:
         self._visitors: dict[str, Bucket] = {}
         self._lock = threading.Lock()
 
-    def publish(self, visitor: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Keep a message and return it as ntfy does. Raises Refused for what the original refuses."""
+    def admit(self, visitor: str) -> None:
+        """Count a visitor's request to publish. Raises Refused when there were too many."""
         with self._lock:
-            now = time.time()
+            now = time.monotonic()
             if not self._visitors.setdefault(visitor, Bucket(now)).take(now):
-                raise Refused(429, 42901, "limit reached: too many requests")
-            message = _message(document, now)
+                raise Refused(429, 42901, "limit reached: too many requests, please be nice")
+
+    def publish(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Keep a message and return it as ntfy does. Raises Refused for what the original refuses."""
+        message = _message(document, time.time())
+        with self._lock:
             self._messages.append(message)
-            return message
+        return message
 
     def since(self, topic: str, after: str) -> list[dict[str, Any]]:
         """Messages of a topic in order of arrival: `all`, those after a message's id, or since a Unix time."""
@@ -81,17 +86,13 @@ class Topics:
 
 def _message(document: dict[str, Any], now: float) -> dict[str, Any]:
     text, priority, tags = document.get("message", ""), document.get("priority", 3), document.get("tags", [])
-    if not isinstance(document.get("topic"), str) or not _TOPIC.fullmatch(document["topic"]):
-        raise Refused(400, 40009, "invalid request: topic invalid")
     if not isinstance(text, str) or not isinstance(tags, list):
         raise Refused(400, 40024, "invalid request: request body must be valid JSON")
     if len(text.encode()) > MESSAGE_BYTES:
-        raise Refused(413, 41301, "attachment too large, or bandwidth limit reached")
+        raise Refused(400, 40014, "invalid request: attachments not allowed")
     if not isinstance(priority, int) or not 1 <= priority <= 5:
-        raise Refused(400, 40007, "invalid request: priority invalid")
-    kept: dict[str, Any] = {
-        key: document[key] for key in ("title", "tags", "click", "actions", "icon", "markdown") if key in document
-    }
+        raise Refused(400, 40007, "invalid priority parameter")
+    kept: dict[str, Any] = {key: document[key] for key in KEPT_FIELDS if key in document}
     return {
         "id": secrets.token_urlsafe(9)[:12],
         "time": int(now),
@@ -125,17 +126,23 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: a topic or a token in a log would be one too many."""
 
     def _publish(self) -> str:
-        body = self._body()
-        self._authenticate()
+        self._check_token()
         path = unquote(urlsplit(self.path).path).strip("/")
-        document = self._text_document(path, body) if path else self._json_document(body)
-        return json.dumps(self.server.topics.publish(self.client_address[0], document)) + "\n"
+        document = self._text_document(path) if path else self._json_document()
+        if not isinstance(document.get("topic"), str) or not _TOPIC.fullmatch(document["topic"]):
+            raise Refused(400, 40009, "invalid request: topic invalid")
+        self.server.topics.admit(self.client_address[0])
+        self._check_access()
+        if "X-Sequence-ID" in self.headers:
+            document["sequence_id"] = self.headers["X-Sequence-ID"]
+        return json.dumps(self.server.topics.publish(document)) + "\n"
 
     def _read(self) -> str:
         parts = urlsplit(self.path)
         if parts.path == "/v1/health":
             return '{"healthy":true}\n'
-        self._authenticate()
+        self._check_token()
+        self._check_access()
         topic, _, kind = parts.path.strip("/").partition("/")
         query = parse_qs(parts.query)
         if kind != "json" or not _TOPIC.fullmatch(topic) or query.get("poll", ["0"])[0] not in {"1", "true"}:
@@ -143,21 +150,25 @@ class Handler(BaseHTTPRequestHandler):
         messages = self.server.topics.since(topic, query.get("since", ["all"])[0])
         return "".join(json.dumps(message) + "\n" for message in messages)
 
-    def _body(self) -> bytes:
+    def _body(self, limit: int, refusal: Refused) -> bytes:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > BODY_BYTES:
-            self.close_connection = True
-            raise Refused(413, 41301, "attachment too large, or bandwidth limit reached")
+        if not length.isdecimal() or int(length) > limit:
+            self.close_connection = True  # what it still sends is not read
+            raise refusal
         return self.rfile.read(int(length))
 
-    def _authenticate(self) -> None:
+    def _check_token(self) -> None:
         given = self.headers.get("Authorization", "")
-        if not given:
-            raise Refused(403, 40301, "forbidden")
-        if not hmac.compare_digest(given.encode(), f"Bearer {self.server.token}".encode()):
+        if given and not hmac.compare_digest(given.encode(), f"Bearer {self.server.token}".encode()):
+            self.close_connection = True
             raise Refused(401, 40101, "unauthorized")
 
-    def _json_document(self, body: bytes) -> dict[str, Any]:
+    def _check_access(self) -> None:
+        if not self.headers.get("Authorization", ""):
+            raise Refused(403, 40301, "forbidden")
+
+    def _json_document(self) -> dict[str, Any]:
+        body = self._body(JSON_BYTES, Refused(413, 41303, "JSON body too large"))
         try:
             document = json.loads(body)
         except ValueError:
@@ -166,9 +177,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(400, 40024, "invalid request: request body must be valid JSON")
         return document
 
-    def _text_document(self, topic: str, body: bytes) -> dict[str, Any]:
-        if len(body) > MESSAGE_BYTES:
-            raise Refused(413, 41301, "attachment too large, or bandwidth limit reached")
+    def _text_document(self, topic: str) -> dict[str, Any]:
+        body = self._body(MESSAGE_BYTES, Refused(400, 40014, "invalid request: attachments not allowed"))
         document: dict[str, Any] = {"topic": topic, "message": body.decode(errors="replace")}
         if "Title" in self.headers:
             document["title"] = self.headers["Title"]

@@ -1,0 +1,44 @@
+"""Finding and clearing control groups."""
+
+from pathlib import Path
+
+from noc.lab import cgroups
+
+HYBRID = """30 20 0:26 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro
+31 30 0:27 / /sys/fs/cgroup/unified rw shared:10 - cgroup2 cgroup2 rw
+32 30 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+33 30 0:29 / /sys/fs/cgroup/memory rw shared:11 master:3 - cgroup cgroup rw,memory
+"""
+UNIFIED = "31 30 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+
+
+def test_on_a_hybrid_machine_systemd_s_and_the_unified_hierarchy_are_used() -> None:
+    found = cgroups.bases(HYBRID, "9:name=systemd:/a\n4:memory:/b\n0::/c\n")
+    assert found == (Path("/sys/fs/cgroup/unified/c"), Path("/sys/fs/cgroup/systemd/a"))
+
+
+def test_on_a_unified_machine_there_is_one() -> None:
+    assert cgroups.bases(UNIFIED, "0::/user.slice/x\n") == (Path("/sys/fs/cgroup/user.slice/x"),)
+
+
+def test_the_first_process_of_a_machine_is_its_init(tmp_path: Path) -> None:
+    scope = tmp_path / "payload/init.scope"
+    assert cgroups.first_process([tmp_path]) is None
+    scope.mkdir(parents=True)
+    (scope / "cgroup.procs").write_text("")
+    assert cgroups.first_process([tmp_path]) is None
+    (scope / "cgroup.procs").write_text("417\n42\n")
+    assert cgroups.first_process([tmp_path]) == 42
+
+
+def test_removing_goes_from_the_inside_out_and_bears_with_what_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "lab/a/payload/b").mkdir(parents=True)
+    cgroups.remove([tmp_path / "lab", tmp_path / "never"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_group_in_use_stays(tmp_path: Path) -> None:
+    (tmp_path / "lab/a").mkdir(parents=True)
+    (tmp_path / "lab/a/busy").touch()
+    cgroups.remove([tmp_path / "lab"])
+    assert (tmp_path / "lab/a").is_dir()
