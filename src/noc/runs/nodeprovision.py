@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from noc.fleet.inventory import Life
 from noc.fleet.model import Node
 from noc.hosts.activation import NodeFacts
+from noc.hosts.errors import HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
 from noc.hosts.trust import sign_host
 from noc.mesh.config import spoke_config
 from noc.mesh.keys import check_public
-from noc.mesh.status import LinkState, link_state, read_tunnels
+from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
 from noc.release.store import Release
 from noc.runs import pushtoken
 from noc.runs.contact import Route, reach, routes
@@ -28,6 +29,7 @@ from noc.runs.web import Health
 
 FIREWALL_REVERT_S = 60
 HANDSHAKE_S = 60
+HUB_APPLIES_S = 20
 CERTIFICATE_S = 180
 _POLL_S = 0.5
 _RECONNECT_S = 15
@@ -141,13 +143,25 @@ class NodeProvision:
         return change.changed or ("the injected host key is dead",)
 
     async def _dial(self, address: str, trust: Authority) -> Shell:
-        return await self._site.ways.dial(self._node.name, address, trust, timeout_s=_RECONNECT_S)
+        """Come back, to an SSH server that may be starting again, or still show its old key for a moment."""
+        end = time.monotonic() + _RECONNECT_S
+        while True:
+            try:
+                return await self._site.ways.dial(self._node.name, address, trust, timeout_s=_RECONNECT_S)
+            except (Unreachable, HostKeyMismatch):
+                if time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(_POLL_S)
 
     async def tunnel_key(self) -> Sequence[str]:
-        """Let the node make its tunnel key, and hand its public half to the hub."""
+        """Let the node make its tunnel key, and hand its public half to the hub.
+
+        A node whose first handshake finds a hub that does not know it yet tries again after 5 s, so the hub comes first.
+        """
         public = check_public(await self._platform.tunnel_key(self._shell), self._node.name)
         learnt = self._site.book.learn(self._node.name, wireguard_key=public)
         rendered = self._site.book.render(self._site.fleet)
+        await self._peer(HUB_APPLIES_S, lambda status: status is not None)
         return [*(["public key"] if learnt else []), *rendered]
 
     async def tunnel(self) -> Sequence[str]:
@@ -156,12 +170,14 @@ class NodeProvision:
 
     async def handshake(self) -> Sequence[str]:
         """See the node's handshake at the hub."""
-        end = time.monotonic() + HANDSHAKE_S - 1
+        await self._peer(HANDSHAKE_S - 1, lambda status: link_state(status, time.time()) is LinkState.UP)
+        return []
+
+    async def _peer(self, within_s: float, wanted: Callable[[PeerStatus | None], bool]) -> None:
+        """Wait until the hub's counters of this node are as wanted. Raises HandshakeMissing."""
+        end = time.monotonic() + within_s
         key = self._site.book.record(self._node.name).wireguard_key or ""
-        while True:
-            status = (await read_tunnels(self._site.paths.tunnels_socket)).get(key)
-            if link_state(status, time.time()) is LinkState.UP:
-                return []
+        while not wanted(status := (await read_tunnels(self._site.paths.tunnels_socket)).get(key)):
             if time.monotonic() >= end:
                 raise HandshakeMissing(
                     f"the hub has seen no handshake of {self._node.name}",

@@ -8,6 +8,7 @@ from typing import Any
 from noc.runs.events import Event, State, Verdict
 from noc.runs.plan import Plan
 
+_SHOWN = 4
 _ENDINGS = frozenset({("confirm", State.OK), ("live", State.OK), ("prove-old", State.OK)})
 
 
@@ -105,10 +106,15 @@ def words(event: Event) -> str:
     if "say" in detail:
         return str(detail["say"])
     if "changed" in detail:
-        return ", ".join(detail["changed"]) or "unchanged"
+        return _few(detail["changed"]) or "unchanged"
     if "bytes" in detail:
         return f"{detail['bytes'] / 2**20:.1f} MiB sent" if detail["bytes"] else "there already"
     return str(detail.get("why") or detail.get("reason") or "")
+
+
+def _few(changed: list[str]) -> str:
+    shown = ", ".join(changed[:_SHOWN])
+    return f"{shown} and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else shown
 
 
 def line(event: Event) -> str | None:

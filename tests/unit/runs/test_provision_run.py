@@ -59,8 +59,9 @@ async def hub(paths: Paths, world: World) -> AsyncIterator[None]:
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for name, record in load_inventory(paths.fleet).nodes.items():
             machine = world.machines[name]
-            if record.wireguard_key and machine.handshakes and "tunnel" in machine.installed:
-                writer.write(f"{record.wireguard_key}\t{time.time():.0f}\n".encode())
+            up = machine.handshakes and "tunnel" in machine.installed
+            if record.wireguard_key:
+                writer.write(f"{record.wireguard_key}\t{time.time() if up else 0:.0f}\n".encode())
         writer.close()
 
     server = await asyncio.start_unix_server(answer, paths.tunnels_socket)
