@@ -1,77 +1,68 @@
-"""Real SSH from a lab's HQ to its nodes: a relay from a loopback port of this machine, through HQ, to one address."""
+"""Real SSH from a lab's HQ to its nodes: a relay from a loopback port of this machine, through HQ, to one address.
 
-import asyncio
-from contextlib import suppress
+The relay is a process in HQ's network that was given a listening socket of this machine's: a socket belongs to the
+network in which it was made.
+"""
+
+import socket
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from noc.hosts.ssh import SSHShell, Target, Trust, connect
-from noc.hosts.trust import KeyPair
 from noc.lab.lab import Lab
 
-_PIPE = """
-import selectors, socket, sys, os
-peer = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
-peer.settimeout(None)
-selector = selectors.DefaultSelector()
-selector.register(0, selectors.EVENT_READ)
-selector.register(peer, selectors.EVENT_READ)
+_RELAY = """
+import contextlib, socket, sys, threading
+listener, address = socket.socket(fileno=int(sys.argv[1])), (sys.argv[2], 22)
+
+def copy(source, sink):
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+def carry(near):
+    try:
+        far = socket.create_connection(address)
+    except OSError:
+        return near.close()
+    threading.Thread(target=copy, args=(near, far), daemon=True).start()
+    copy(far, near)
+
 while True:
-    for key, _ in selector.select():
-        data = os.read(0, 65536) if key.fd == 0 else peer.recv(65536)
-        if not data:
-            sys.exit()
-        peer.sendall(data) if key.fd == 0 else sys.stdout.buffer.write(data) and sys.stdout.buffer.flush()
+    threading.Thread(target=carry, args=(listener.accept()[0],), daemon=True).start()
 """
 
 
 @dataclass
 class Road:
-    """The way from HQ to the lab's machines, with one client key that all of them accept."""
+    """The way from HQ to the lab's machines, with a client key that all of them accept."""
 
     lab: Lab
-    key: KeyPair
     key_file: Path
     hq: str = "zurich"
-    servers: list[asyncio.Server] = field(default_factory=list)
-    journeys: list[asyncio.Task[None]] = field(default_factory=list)
+    relays: dict[str, tuple[int, "subprocess.Popen[bytes]"]] = field(default_factory=dict)
 
     async def connect(self, name: str, address: str, trust: Trust, *, timeout_s: float = 15) -> SSHShell:
         """Log in as root on a machine, by its public or its tunnel address."""
+        if address not in self.relays:
+            self.relays[address] = self._relay(address)
+        target = Target(name, "127.0.0.1", self.key_file, trust, self.relays[address][0])
+        return await connect(target, timeout_s=timeout_s)
 
-        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            argv = self.lab.console(self.hq, "python3", "-c", _PIPE, address, "22")
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
-            assert process.stdin and process.stdout
-            try:
-                await asyncio.gather(_copy(reader, process.stdin), _copy(process.stdout, writer))
-            finally:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+    def _relay(self, address: str) -> "tuple[int, subprocess.Popen[bytes]]":
+        pid = next(row["pid"] for row in self.lab.status()["machines"] if row["name"] == self.hq)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port, fd = listener.getsockname()[1], listener.fileno()
+            argv = ["nsenter", "-t", str(pid), "-n", sys.executable, "-c", _RELAY, str(fd), address]
+            return port, subprocess.Popen(argv, pass_fds=[fd])
 
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.journeys.append(asyncio.create_task(relay(reader, writer)))
-
-        server = await asyncio.start_server(carry, "127.0.0.1", 0)
-        self.servers.append(server)
-        port = server.sockets[0].getsockname()[1]
-        return await connect(Target(name, "127.0.0.1", self.key_file, trust, port), timeout_s=timeout_s)
-
-    async def close(self) -> None:
-        """Take down every relay."""
-        for server in self.servers:
-            server.close()
-        for journey in self.journeys:
-            journey.cancel()
-        await asyncio.gather(*self.journeys, return_exceptions=True)
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, BrokenPipeError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    with suppress(ConnectionError, BrokenPipeError):
-        writer.close()
+    def close(self) -> None:
+        """End every relay."""
+        for _, process in self.relays.values():
+            process.kill()
+            process.wait(10)

@@ -28,7 +28,7 @@ if BEHAVIOUR == "crash":
 if BEHAVIOUR.startswith("crash-after-"):
     threading.Timer(float(BEHAVIOUR[12:]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
 boot, began = str(uuid.uuid4()), time.monotonic()
-listener = socket.socket(fileno=int(sys.argv[2]))
+listener = socket.socket(fileno=int(sys.argv[2]) if sys.argv[2:] else 3)
 while True:
     connection, _ = listener.accept()
     connection.recv(4096)
@@ -43,6 +43,39 @@ while True:
 def make_key(directory: Path, name: str) -> Path:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", directory / name], check=True)
     return directory / name
+
+
+def make_release(
+    releases: Path, build: int, behaviour: str = "ok", *, signer: Path, size: int = 0, **changes: Any
+) -> Path:
+    """A signed release in `releases/<sha256>`, of at least `size` bytes; changes override its manifest's fields."""
+    version = f"1.{build}.0"
+    says = ("1.0.0", 1) if behaviour == "old-version" else (version, build)
+    content = PAYLOAD.format(behaviour=behaviour, version=says[0], build=says[1]).encode()
+    content += b"#" * (size - len(content))
+    sha = hashlib.sha256(content).hexdigest()
+    directory = releases / sha
+    directory.mkdir(exist_ok=True)
+    (directory / "clavitor.pyz").write_bytes(content)
+    now = datetime.now(UTC)
+    manifest = {
+        "product": "clavitor",
+        "version": version,
+        "build": build,
+        "sha256": sha,
+        "size": len(content),
+        "created": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expires": (now + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest | changes))
+    sign_release(directory, signer)
+    return directory
+
+
+def sign_release(directory: Path, key: Path, namespace: str = "noc-release") -> None:
+    (directory / "manifest.json.sig").unlink(missing_ok=True)
+    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), str(directory / "manifest.json")]
+    subprocess.run(argv, check=True, capture_output=True)
 
 
 @dataclass
@@ -99,33 +132,12 @@ class Tree:
             process.wait(10)
 
     def release(self, build: int, behaviour: str = "ok", *, signer: Path | None = None, **changes: Any) -> str:
-        """Put a signed release on the node; returns its hash. Changes override fields of its manifest."""
-        version = f"1.{build}.0"
-        says = ("1.0.0", 1) if behaviour == "old-version" else (version, build)
-        content = PAYLOAD.format(behaviour=behaviour, version=says[0], build=says[1]).encode()
-        sha = hashlib.sha256(content).hexdigest()
-        directory = self.root / "opt/clavitor/releases" / sha
-        directory.mkdir(exist_ok=True)
-        (directory / "clavitor.pyz").write_bytes(content)
-        now = datetime.now(UTC)
-        manifest = {
-            "product": "clavitor",
-            "version": version,
-            "build": build,
-            "sha256": sha,
-            "size": len(content),
-            "created": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "expires": (now + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        (directory / "manifest.json").write_text(json.dumps(manifest | changes))
-        self.sign(sha, signer or self.key)
-        return sha
+        """Put a signed release on the node; returns its hash."""
+        releases = self.root / "opt/clavitor/releases"
+        return make_release(releases, build, behaviour, signer=signer or self.key, **changes).name
 
     def sign(self, sha: str, key: Path, namespace: str = "noc-release") -> None:
-        manifest = self.root / "opt/clavitor/releases" / sha / "manifest.json"
-        manifest.with_name("manifest.json.sig").unlink(missing_ok=True)
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), str(manifest)]
-        subprocess.run(argv, check=True, capture_output=True)
+        sign_release(self.root / "opt/clavitor/releases" / sha, key, namespace)
 
     def ask(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """One verb, without a process for it; its status and its document."""
