@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,12 @@ def peers(hq: Headquarters) -> set[str]:
     return set(hq.sh("wg", "show", "wg0", "peers").split())
 
 
+def changes(report: dict[str, Any]) -> list[str]:
+    return [change for step in report["steps"] for change in step["changed"]]
+
+
 def test_running_it_again_changes_nothing(hq: Headquarters) -> None:
-    report = hq.noc("hub", "install")
-    assert [step for step in report["steps"] if step["changed"]] == []
-    assert report["changed"] is False
+    assert changes(hq.noc("hub", "install")) == []
 
 
 def test_everything_is_as_it_was_installed(hq: Headquarters) -> None:
@@ -156,7 +159,8 @@ def test_a_release_that_root_adds_belongs_to_the_runner(hq: Headquarters, operat
 
 
 def test_hq_comes_back_whole_after_a_power_cut(hq: Headquarters, until: Until) -> None:
+    hq.noc("hub", "install")  # other tests wrote lists of peers that no inventory knows
     hq.lab.kill(hq.name)
     hq.lab.boot(hq.name)
     until(lambda: hq.noc("hub", "status", statuses=(0, 1))["ok"], 30)
-    assert hq.noc("hub", "install")["changed"] is False
+    assert changes(hq.noc("hub", "install")) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from noc.fleet.inventory import HubRecord
 from noc.hub.places import CREDENTIALS, HOST_CA, SSH_KEY, TRUST
-from noc.hub.system import Owner, ensure_file
+from noc.hub.system import Owner, ensure_file, ensure_owned
 from noc.hub.tunnel import ensure_hub_key
 
 PUBLIC_FILES = {SSH_KEY: "hub_ssh_key.pub", HOST_CA: "host_ca.pub"}
@@ -22,12 +22,16 @@ class HubKeys:
 def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> HubKeys:
     """Make the SSH key, the host CA and the tunnel key where HQ has none, and write the public halves.
 
+    Owner and mode of every credential are put right first.
+
     Args:
         name: HQ's name, for the keys' comments.
         credentials: directory of the private halves, mode 0700.
         trust: directory of the public halves.
     """
-    tunnel, changed = ensure_hub_key(credentials)
+    changed = [each for path in sorted(credentials.iterdir()) for each in ensure_owned(path, Owner(mode=0o600))]
+    tunnel, made = ensure_hub_key(credentials)
+    changed += made
     lines = {}
     for credential, comment in ((SSH_KEY, f"noc@{name}"), (HOST_CA, f"host CA of {name}")):
         lines[credential], made = _ensure_ssh_key(credentials / credential, comment)

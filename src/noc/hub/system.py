@@ -118,6 +118,11 @@ def ensure_file(path: Path, content: str, owner: Owner | None = None) -> list[st
     return [str(path)]
 
 
+def ensure_owned(path: Path, owner: Owner) -> list[str]:
+    """Put owner and mode of something that exists right."""
+    return [f"{path}: owner and mode"] if _own(path, owner) else []
+
+
 def ensure_absent(path: Path) -> list[str]:
     """Remove a file."""
     if not path.exists():
