@@ -14,7 +14,7 @@ from noc.lab import acceptance
 from noc.lab.hq import Headquarters
 from noc.lab.lab import Lab
 from noc.lab.operator import Operator
-from noc.lab.stranger import Scan, Tls, scan, tls
+from noc.lab.stranger import Scan, Tls, scan_all, tls
 from noc.lab.trials import Trial, Trials
 from noc.runs.review import Report
 
@@ -104,7 +104,7 @@ class Stage:
 
     def look_from_outside(self) -> tuple[dict[str, Scan], dict[str, Tls]]:
         """Scan the ports and check the certificate of each node from a host that is not HQ."""
-        scans = {node: scan(self.lab, node) for node in self.setting.nodes}
+        scans = scan_all(self.lab, self.setting.nodes)
         certificates = {
             node: tls(self.lab, node, f"{node}.clavitor.com", self.lab.trust_bundle) for node in self.setting.nodes
         }

@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from noc.lab.lab import Lab
+
+SCANS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -26,13 +30,16 @@ class Tls:
     seen: str
 
 
-def scan(lab: Lab, node: str) -> Scan:
-    """Scan all 65,535 TCP ports of a node's public address."""
+def scan_all(lab: Lab, nodes: Sequence[str]) -> dict[str, Scan]:
+    """Scan all 65,535 TCP ports of each node's public address, a few nodes at a time."""
+    with ThreadPoolExecutor(SCANS_AT_ONCE) as pool:
+        return dict(zip(nodes, pool.map(lambda node: _scan(lab, node), nodes), strict=True))
+
+
+def _scan(lab: Lab, node: str) -> Scan:
     address = lab.address(node)
-    done = lab.stranger_exec(
-        "nmap", "-n", "-Pn", "-p-", "-T5", "--min-rate", "6000", "--max-retries", "1", "-oX", "-", address,
-        timeout_s=120,
-    )  # fmt: skip
+    pace = ("-T5", "--min-rate", "15000", "--max-retries", "1")
+    done = lab.stranger_exec("nmap", "-n", "-Pn", "-p-", *pace, "-oX", "-", address, timeout_s=120)
     return parse_nmap(address, done.stdout.decode(errors="replace"))
 
 
