@@ -81,6 +81,7 @@ class Pusher:
             slot_ends = grid.after(time.monotonic())
             self._fill_slot(sequence, slot_ends)
             self._stop.wait(max(0.0, slot_ends - time.monotonic()))
+        self._hang_up()
 
     def _fill_slot(self, sequence: int, ends: float) -> None:
         """Push one reading, again and again with growing pauses, until it is taken or the slot is over."""
