@@ -28,8 +28,11 @@ class Rules:
 
     @property
     def grace(self) -> float:
-        """What a push may be late by: 1 s, or a fifth of a shorter interval."""
-        return min(1.0, self.interval / 5)
+        """What a push may be late by: 0.5 s, or a tenth of a short interval.
+
+        So an alert leaves within two missed pushes and one second of the last sign of life, its own way included.
+        """
+        return min(0.5, self.interval / 10)
 
     @property
     def patience(self) -> float:
