@@ -77,19 +77,19 @@ class Story:
 
 
 def test_two_missed_pushes_open_an_incident_at_the_exact_instant() -> None:
-    assert Story().push().wait(61.0).wait(500).alerts()[0] == ("opened", 61.0)
+    assert Story().push().wait(60.5).wait(500).alerts()[0] == ("opened", 60.5)
 
 
 def test_a_push_inside_the_grace_opens_nothing() -> None:
-    assert Story().push().wait(60.9).push().alerts() == []
+    assert Story().push().wait(60.4).push().alerts() == []
 
 
 def test_sev1_comes_five_minutes_after_the_incidents_start() -> None:
-    assert Story().push().wait(1000).alerts() == [("opened", 61.0), ("escalated", 361.0)]
+    assert Story().push().wait(1000).alerts() == [("opened", 60.5), ("escalated", 360.5)]
 
 
 def test_the_first_push_after_missed_ones_closes_the_incident() -> None:
-    assert Story().push().wait(100).push().alerts() == [("opened", 61.0), ("closed", 100.0)]
+    assert Story().push().wait(100).push().alerts() == [("opened", 60.5), ("closed", 100.0)]
 
 
 def test_a_death_is_sev2_at_once_and_names_the_signal() -> None:
@@ -134,7 +134,7 @@ def test_the_same_death_reported_twice_counts_once() -> None:
 
 def test_a_death_during_missed_pushes_makes_the_incident_wait_for_a_steady_process() -> None:
     story = Story().push().wait(100).die().wait(2).push("b2")
-    assert story.alerts() == [("opened", 61.0)]
+    assert story.alerts() == [("opened", 60.5)]
     assert story.steadily(90, "b2").alerts()[-1] == ("closed", 162.0)
 
 
@@ -144,7 +144,7 @@ def test_a_retry_counts_once() -> None:
 
 
 def test_a_retry_moves_no_deadline() -> None:
-    assert Story().push(seq=7).wait(20).push(seq=7).wait(100).alerts() == [("opened", 61.0)]
+    assert Story().push(seq=7).wait(20).push(seq=7).wait(100).alerts() == [("opened", 60.5)]
 
 
 def test_a_jump_of_the_number_is_a_gap() -> None:
@@ -165,37 +165,37 @@ def test_a_death_during_a_deployment_pages_nobody_and_names_the_run() -> None:
 
 
 def test_silence_during_a_deployment_counts_when_its_time_has_passed() -> None:
-    assert Story().push().wait(10).deploy(120).wait(500).alerts()[0] == ("opened", 131.0)
+    assert Story().push().wait(10).deploy(120).wait(500).alerts()[0] == ("opened", 130.5)
 
 
 def test_a_node_that_is_still_dead_when_its_deployment_ends_has_one_grace() -> None:
     story = Story().push().wait(10).deploy(120).die().wait(20).deployed().wait(30)
-    assert story.alerts() == [("opened", 31.0)]
+    assert story.alerts() == [("opened", 30.5)]
 
 
 def test_an_incident_does_not_escalate_during_a_deployment() -> None:
     story = Story().push().wait(61).deploy(400).wait(399)
-    assert story.alerts() == [("opened", 61.0)]
-    assert story.wait(10).alerts()[-1] == ("escalated", 462.0)
+    assert story.alerts() == [("opened", 60.5)]
+    assert story.wait(10).alerts()[-1] == ("escalated", 461.5)
 
 
 def test_the_deadline_of_a_node_that_becomes_live_starts_then() -> None:
     story = Story(live=False).push().wait(1000)
     assert story.state() == "pending"
     story.records += story.judge.watch({NODE: True}, RULES, story.now)
-    assert story.wait(500).alerts()[0] == ("opened", 1061.0)
+    assert story.wait(500).alerts()[0] == ("opened", 1060.5)
 
 
 def test_a_node_that_is_no_longer_live_ends_its_incident() -> None:
     story = Story().push().wait(100)
     story.records += story.judge.watch({NODE: False}, RULES, story.now)
-    assert story.wait(1000).alerts() == [("opened", 61.0), ("closed", 100.0)]
+    assert story.wait(1000).alerts() == [("opened", 60.5), ("closed", 100.0)]
 
 
 def test_a_node_that_leaves_the_fleet_ends_its_incident() -> None:
     story = Story().push().wait(100)
     story.records += story.judge.watch({}, RULES, story.now)
-    assert story.wait(1000).alerts() == [("opened", 61.0), ("closed", 100.0)]
+    assert story.wait(1000).alerts() == [("opened", 60.5), ("closed", 100.0)]
 
 
 def test_time_in_which_the_server_was_away_moves_every_deadline() -> None:
@@ -203,7 +203,7 @@ def test_time_in_which_the_server_was_away_moves_every_deadline() -> None:
     story.time += 100
     story.judge.extend(100)
     assert story.wait(0).alerts() == []
-    assert story.wait(100).alerts()[0] == ("opened", 161.0)
+    assert story.wait(100).alerts()[0] == ("opened", 160.5)
 
 
 def test_the_four_words_for_a_state() -> None:
@@ -227,12 +227,12 @@ def _naive_alerts(gaps: Iterable[float]) -> list[tuple[str, float]]:
     told: list[tuple[str, float]] = []
     time = 0.0
     for gap in gaps:
-        if gap >= 61:
-            told.append(("opened", time + 61))
-        if gap >= 361:
-            told.append(("escalated", time + 361))
+        if gap >= 60.5:
+            told.append(("opened", time + 60.5))
+        if gap >= 360.5:
+            told.append(("escalated", time + 360.5))
         time += gap
-        if gap >= 61:
+        if gap >= 60.5:
             told.append(("closed", time))
     return told
 
