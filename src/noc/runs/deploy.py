@@ -63,6 +63,7 @@ class Deployment:
         self._run, self._site, self._nodes = run, site, nodes
         self._rollout = Rollout.begin(nodes)
         self._why: dict[str, str] = {}
+        self._reason: dict[str, str] = {}
 
     async def carry_out(self) -> list[Verdict]:
         """Do what is decided until nothing is left; returns the table, with one commit of what was learnt."""
@@ -111,6 +112,7 @@ class Deployment:
             self._fail(step, State.FAILED, node.name, NocError(f"{step} of {node.name} failed", why=repr(error)[:500]))
         else:
             self._record(step, outcome.state, node.name, **outcome.detail)
+            self._hear(node.name, str(outcome.detail.get("reason", "")))
 
     def _work(self, step: Step, node: NodeRollout) -> Callable[[], Awaitable[Outcome]]:
         return {
@@ -119,13 +121,20 @@ class Deployment:
             Step.ACTIVATE: node.activate,
             Step.PROVE: node.prove,
             Step.CONFIRM: node.confirm,
-            Step.REVERT: lambda: node.revert(self._why.get(node.name, "the run was cut")),
+            Step.REVERT: lambda: node.revert(self._reason.get(node.name, "the run was cut")),
             Step.PROVE_OLD: node.prove_old,
         }[step]
 
     def _fail(self, step: Step, state: State, name: str, error: NocError) -> None:
         self._why.setdefault(name, str(error))
+        self._reason.setdefault(name, f"{error.what}: {error.why}" if error.why else error.what)
         self._record(step, state, name, error=error.as_dict())
+
+    def _hear(self, name: str, reason: str) -> None:
+        """Add the node's own account of its failure to ours, where it is another one."""
+        why = self._why.get(name)
+        if why and reason and reason not in why and self._reason[name] not in reason:
+            self._why[name] = f"{why} The node says: {reason}."
 
     def _record(self, step: Step, state: State, name: str, **detail: object) -> None:
         event = self._run.record(step.value, state, name, **detail)

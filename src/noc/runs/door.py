@@ -65,8 +65,9 @@ class Door:
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answers:
         try:
             caller = identify(writer.get_extra_info("socket"))
-            self._permit(caller)
+            # Read before refusing: a socket that is closed with something unread takes the answer down with it.
             request = await _read(reader)
+            self._permit(caller)
             operation = self._operations.get(str(request.get("op")))
             if operation is None:
                 raise BadRequest(f"no operation is called {str(request.get('op'))[:64]}")

@@ -9,7 +9,6 @@ from noc.runs.errors import NotProven
 from noc.runs.web import Health
 
 _INTERVAL_S = 0.25
-_ASK_THE_LOG = "noc run show ID: the failed step's record holds the service's last log lines"
 
 
 @dataclass(frozen=True)
@@ -20,12 +19,14 @@ class Expected:
         version, build: of the release.
         deadline_s: seconds within which all of it has to be seen at once.
         soak_s: seconds for which it then has to stay so.
+        fix: what a person does where the node does not pass.
     """
 
     version: str
     build: int
     deadline_s: float
     soak_s: float
+    fix: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,10 @@ async def prove(
     told: tuple[str, ...] = ()
     while lacking := missing(expected, sight := await look()):
         if sight.state in FINAL:
-            raise NotProven(f"{name} turned back by itself", why=sight.reason, fix=_ASK_THE_LOG)
+            raise NotProven(f"{name} turned back by itself", why=sight.reason, fix=expected.fix)
         if clock() > deadline:
             why = f"after {expected.deadline_s:g} s: {', '.join(lacking)}"
-            raise NotProven(f"{name} was not proven", why=why, fix=_ASK_THE_LOG)
+            raise NotProven(f"{name} was not proven", why=why, fix=expected.fix)
         if lacking != told:
             told = lacking
             say(", ".join(lacking))
@@ -115,4 +116,4 @@ async def _soak(name: str, expected: Expected, first: Sight, look: Callable[[], 
         await asyncio.sleep(min(_INTERVAL_S, max(end - clock(), 0)))
         sight = await look()
         if why := unsteady(first, sight) or ", ".join(missing(expected, sight)):
-            raise NotProven(f"{name} was not steady", why=why, fix=_ASK_THE_LOG)
+            raise NotProven(f"{name} was not steady", why=why, fix=expected.fix)

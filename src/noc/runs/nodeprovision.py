@@ -156,7 +156,7 @@ class NodeProvision:
     async def tunnel_key(self) -> Sequence[str]:
         """Let the node make its tunnel key, and hand its public half to the hub.
 
-        A node whose first handshake finds a hub that does not know it yet tries again after 5 s, so the hub comes first.
+        A node whose first handshake finds a hub that does not know it tries again after 5 s, so the hub comes first.
         """
         public = check_public(await self._platform.tunnel_key(self._shell), self._node.name)
         learnt = self._site.book.learn(self._node.name, wireguard_key=public)

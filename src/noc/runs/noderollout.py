@@ -133,7 +133,8 @@ class NodeRollout:
         """Hold the node against the gate. Raises NotProven."""
         manifest = self._release.manifest
         health_s = self._site.fleet.policy.health_deadline
-        expected = Expected(manifest.version, manifest.build, health_s, self._soak_s)
+        fix = f"read the service's last log lines: noc run show {self._run}"
+        expected = Expected(manifest.version, manifest.build, health_s, self._soak_s, fix)
         sight = await prove(self.name, expected, self._look, self.say)
         return Outcome(detail={"boot_id": sight.boot_id, "soak_s": self._soak_s, "restarts": sight.restarts})
 

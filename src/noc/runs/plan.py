@@ -68,10 +68,12 @@ class Plan(BaseModel):
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def label(self) -> str:
-        """The plan in words: `deploy 1.4.2 (build 7) to 3 nodes`."""
-        release = f" {self.version} (build {self.build})" if self.release else ""
-        count = self.nodes[0] if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
-        return f"{self.action}{release} {'to ' if self.action == 'deploy' else ''}{count}"
+        """The plan in words: `deploy 1.4.2 (build 7) to 3 nodes`, `provision frankfurt with 1.4.2 (build 7)`."""
+        release = f"{self.version} (build {self.build})"
+        nodes = self.nodes[0] if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        if self.action == "deploy":
+            return f"deploy {release} to {nodes}"
+        return f"{self.action} {nodes}" + (f" with {release}" if self.release else "")
 
 
 def check(document: Mapping[str, Any], fleet: Fleet) -> Plan:

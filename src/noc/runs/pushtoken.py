@@ -4,6 +4,7 @@ import hashlib
 import secrets
 
 from noc.fleet.model import Fleet, Node
+from noc.hosts.caddy import ACME_ROOT
 
 ENVIRONMENT = "/etc/clavitor/environment"
 DATABASE = "/var/lib/clavitor/clavitor.db"
@@ -26,12 +27,18 @@ def push_url(fleet: Fleet, token: str) -> str:
 
 
 def environment(fleet: Fleet, node: Node, token: str) -> dict[str, str]:
-    """The service's environment; it holds the push URL, a secret."""
+    """The service's environment; it holds the push URL, a secret.
+
+    Where the fleet has an ACME root of its own, the service needs it to judge its certificate (SSL_CERT_FILE is
+    OpenSSL's name for that).
+    """
+    own_root = {"SSL_CERT_FILE": ACME_ROOT} if fleet.acme.ca_root else {}
     return {
         "CLAVITOR_DB": DATABASE,
         "CLAVITOR_DOMAIN": fleet.hostname(node),
         "KUMA_PUSH_URL": push_url(fleet, token),
         "CLAVITOR_PUSH_INTERVAL": f"{fleet.policy.push_interval:g}",
+        **own_root,
     }
 
 

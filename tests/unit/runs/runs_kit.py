@@ -59,7 +59,7 @@ network = "10.84.0.0/24"
 push_interval = 5
 soak = 0.05
 canary_soak = 0.05
-health_deadline = 0.8
+health_deadline = 0.4
 confirm_deadline = 2
 [budget]
 ceiling_usd = 100

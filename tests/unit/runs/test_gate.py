@@ -7,7 +7,7 @@ from noc.runs.errors import NotProven
 from noc.runs.gate import Expected, Sight, missing, prove, unsteady
 from noc.runs.web import Health
 
-EXPECTED = Expected("1.1.0", 2, deadline_s=0.3, soak_s=0.05)
+EXPECTED = Expected("1.1.0", 2, deadline_s=0.1, soak_s=0.05)
 GOOD = Sight("activated", "", "boot", 0, Health(200, "1.1.0", 2, "boot"), "boot")
 
 
