@@ -28,7 +28,7 @@ def check(
     from shutil import which  # noqa: PLC0415
 
     from noc.errors import Usage  # noqa: PLC0415
-    from noc.release.contract import examine  # noqa: PLC0415
+    from noc.release.examination import examine  # noqa: PLC0415
 
     interpreter = which(python)
     if interpreter is None:

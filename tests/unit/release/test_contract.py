@@ -17,7 +17,6 @@ from noc.release.contract import (
     FIELDS,
     Line,
     database_problem,
-    examine,
     grid,
     healthy,
     one_file,
@@ -25,6 +24,7 @@ from noc.release.contract import (
     wire,
     within,
 )
+from noc.release.examination import examine
 from noc.release.receiver import Beat
 
 HEALTH = {
