@@ -24,7 +24,7 @@ from clavitor.http import Request, Response
 
 KEY, OTHER_KEY = encode(b"k" * 32), encode(b"o" * 32)
 LOCKS = {"salt": encode(b"s" * 16), "iterations": 600_000, "wrapped_key": encode(b"w" * 60)}
-SOURCE = Path(__file__).resolve().parents[3] / "src"
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 DEADLINE = 20.0
 PASS_SOCKET = """
 import os, sys
@@ -98,6 +98,7 @@ class Service:
             "CLAVITOR_DOMAIN": "virginia.example.com",
             **environment,
         }
+        self.program = [sys.executable, "-m", "clavitor"]
         self.log = directory / "service.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.listener: socket.socket | None = None
@@ -109,7 +110,7 @@ class Service:
         self.port = self.listener.getsockname()[1]
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "clavitor", "serve"]
+        command = [*self.program, "serve"]
         environment = dict(self.environment)
         descriptors: tuple[int, ...] = ()
         if self.listener is not None:
@@ -156,7 +157,7 @@ class Service:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command of the same program, with the same environment."""
-        command = [sys.executable, "-m", "clavitor", *arguments]
+        command = [*self.program, *arguments]
         return subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=DEADLINE, check=False
         )

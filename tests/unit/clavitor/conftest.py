@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clavitor import stretch
 from clavitor.access import Access
 from clavitor.account_api import AccountApi
 from clavitor.app import App
@@ -17,7 +18,8 @@ from clavitor_service import Service, Vault
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
+async def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Vault]:
+    monkeypatch.setattr(stretch, "COST", 16)  # the real cost is paid where a real process is asked
     path = tmp_path / "vault.db"
     prepare(path)
     with closing(Database(path)) as database, closing(Stretcher()) as stretcher:
