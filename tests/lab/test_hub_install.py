@@ -15,7 +15,7 @@ from noc.lab.hq import Headquarters
 from noc.lab.lab import Lab
 from noc.lab.operator import Operator
 from noc.lab.places import Places
-from noc.lab.stranger import scan
+from noc.lab.stranger import scan_all
 from noc.mesh.keys import generate
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def test_what_somebody_changed_by_hand_is_put_right(hq: Headquarters) -> None:
 
 
 def test_from_outside_ssh_and_the_proxy_answer_and_nothing_else(hq: Headquarters) -> None:
-    assert scan(hq.lab, hq.name).open_ports == (22, 80, 443)
+    assert scan_all(hq.lab, [hq.name])[hq.name].open_ports == (22, 80, 443)
 
 
 @pytest.mark.parametrize(("name", "status"), [("noc", "403"), ("soc", "503")])
