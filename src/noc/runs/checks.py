@@ -174,7 +174,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "active_sessions": (0, 1 << 31),
     "req_1h": (0, 1 << 40),
     "err_1h": (0, 1 << 40),
-    "cert_days_remaining": (0, 400),
+    "cert_days_remaining": (0, 36_500),
     "uptime_s": (0, 1 << 40),
 }
 _MAY_BE_UNKNOWN = frozenset({"cert_days_remaining"})

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from noc.fleet.inventory import Life
 from noc.fleet.model import Node
-from noc.hosts.activation import NodeFacts
 from noc.hosts.errors import HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
@@ -227,7 +226,7 @@ class NodeProvision:
 
     async def release(self) -> Sequence[str]:
         """Install the release on a node that has proven none yet; which one it runs later is for rollouts to say."""
-        facts = await self._settled()
+        facts = await self._activation.settled()
         self.running = facts.current
         if facts.current is not None and facts.current in facts.proven:
             return []
@@ -242,15 +241,6 @@ class NodeProvision:
             raise
         self.running = self._release.sha256
         return [f"release {self._site.label(self.running)}"]
-
-    async def _settled(self) -> NodeFacts:
-        """The activator's facts, once an activation that an earlier run left has turned back by itself."""
-        activator = self._site.ways.activator(self._shell)
-        facts = await activator.facts()
-        while facts.pending is not None:
-            await asyncio.sleep(_POLL_S)
-            facts = await activator.facts()
-        return facts
 
     async def certificate(self) -> Sequence[str]:
         """See the public name answer over HTTPS with a certificate that holds."""

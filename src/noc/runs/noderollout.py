@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +67,7 @@ class NodeRollout:
 
     async def preflight(self) -> Outcome:
         """Look whether the release can be activated, or runs already. Raises NodeBlocked with all that prevents it."""
-        facts = await self.link.ask(lambda activator: activator.facts())
+        facts = await self.settled()
         self.before = facts.current
         manifest = self._release.manifest
         if runs_already(facts, manifest):
@@ -74,6 +75,20 @@ class NodeRollout:
         if found := obstacles(facts, manifest, self._fence):
             raise NodeBlocked(f"{self.name} cannot take the release now", why="; ".join(found))
         return Outcome(detail={"before": self._site.label(facts.current), "disk_free_bytes": facts.disk_free_bytes})
+
+    async def settled(self) -> NodeFacts:
+        """What the activator knows, once an activation that a cut run left behind has been turned back.
+
+        There is one runner and one run at a time, so whatever is still open on a node belongs to a run that is over.
+        """
+        facts = await self.link.ask(lambda activator: activator.facts())
+        if (cut := facts.pending) is None:
+            return facts
+        self.say(f"turning back what run {cut} left open")
+        # It may have turned back by itself in between; then there is nothing to take back any more.
+        with suppress(ActivationRefused):
+            await self.link.ask(lambda activator: activator.revert(cut, f"run {cut} was cut"))
+        return await self.link.ask(lambda activator: activator.facts())
 
     async def _unchanged(self, facts: NodeFacts) -> Outcome:
         public = await self._site.web.health(self._hostname)

@@ -42,6 +42,8 @@ class Phase(StrEnum):
     ROLLBACK_FAILED = "rollback-failed"
 
 
+UNTOUCHED = "untouched"
+"""The verdict of a node whose service was never touched."""
 GOOD = frozenset({Phase.CONFIRMED, Phase.UNCHANGED})
 FAILED = frozenset({Phase.BLOCKED, Phase.REFUSED, Phase.ROLLED_BACK, Phase.ROLLBACK_FAILED})
 IN_HAND = frozenset({Phase.ACTIVATING, Phase.ACTIVATED, Phase.PROVEN, Phase.SICK, Phase.REVERTED})
@@ -112,7 +114,7 @@ class Rollout:
     def verdict(self, node: str) -> str:
         """A node's verdict: its final phase, or `untouched` where its service was never touched."""
         phase = self.phases[node]
-        return phase.value if phase in GOOD | FAILED else "untouched"
+        return phase.value if phase in GOOD | FAILED else UNTOUCHED
 
 
 def advance(rollout: Rollout, event: Event) -> Rollout:

@@ -21,6 +21,7 @@ from noc.runs.history import close_cut_runs, summaries, summary
 from noc.runs.journal import Journal, new_run_id, read, run_ids
 from noc.runs.paths import Paths
 from noc.runs.plan import Action, Options, Plan, check, plan_deploy, plan_keygen, plan_provision
+from noc.runs.rollout import UNTOUCHED
 from noc.runs.run import Run
 from noc.runs.service import listening_socket, notify
 
@@ -157,11 +158,13 @@ def make_plan(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, st
 
 
 def exit_code(plan: Plan, verdicts: Sequence[Verdict]) -> int:
-    """What the command returns: 0 all good; a rollout that stopped is 1, other actions 3 where some nodes succeeded."""
-    good = [verdict for verdict in verdicts if verdict.good]
-    if len(good) == len(verdicts):
+    """What the command returns: 0 all good, 3 partly done, 1 failed; a rollout in which a node failed has failed."""
+    left = [verdict for verdict in verdicts if not verdict.good]
+    if not left:
         return 0
-    return 3 if good and plan.action != "deploy" else 1
+    if plan.action == "deploy":
+        return 3 if all(verdict.verdict == UNTOUCHED for verdict in left) else 1
+    return 3 if len(left) < len(verdicts) else 1
 
 
 def _busy(run: Run) -> FleetBusy:

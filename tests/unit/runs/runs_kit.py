@@ -226,6 +226,10 @@ class FakeActivator:
 
     async def revert(self, run: str, reason: str) -> Verdict:
         self.world.did(self.machine.name, "revert")
+        if run == self.machine.pending:
+            self.machine.pending = None
+            self.machine.restart(OLD)
+            return self._tell(run, "rolled-back", OLD, NEW, reason)
         known = self.machine.verdicts[run]
         if self.machine.flaw == "stuck":
             return self._tell(run, "rollback-failed", known.old, known.new, reason)

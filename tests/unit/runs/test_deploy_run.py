@@ -13,6 +13,7 @@ from noc.runs.events import Verdict
 from noc.runs.paths import Paths
 from noc.runs.plan import plan_deploy
 from noc.runs.run import Run
+from noc.runs.runner import exit_code
 from noc.runs.site import Site
 
 
@@ -148,3 +149,27 @@ async def test_without_the_watch_nothing_is_begun(paths: Paths, fleet: Fleet) ->
     with pytest.raises(WatchAbsent):
         await deploy(run, site)
     assert len(run.events) == 1
+
+
+async def test_what_a_cut_run_left_open_on_a_node_is_turned_back_first(run: Run, site: Site, world: World) -> None:
+    machine = world.machines["virginia"]
+    machine.current, machine.pending = NEW, "20260301T110000000-00aa"
+    verdicts = await deploy(run, site)
+    assert table(verdicts)[0] == ("virginia", "1.0.0 (1)", "1.1.0 (2)", "confirmed")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["confirmed", "unchanged"], 0),
+        (["confirmed", "untouched"], 3),
+        (["untouched", "untouched"], 3),
+        (["confirmed", "rolled-back", "untouched"], 1),
+        (["untouched", "blocked"], 1),
+    ],
+)
+def test_the_exit_code_says_whether_a_node_failed_or_only_some_are_left(run: Run, words: list[str], code: int) -> None:
+    verdicts = [
+        Verdict(node="x", before="", now="", verdict=word, good=word in {"confirmed", "unchanged"}) for word in words
+    ]
+    assert exit_code(run.plan, verdicts) == code
