@@ -36,14 +36,21 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
 
 
 def prepare(path: Path) -> None:
-    """Create or migrate the database; a new file belongs to its owner alone."""
+    """Create or migrate the database; its file belongs to its owner alone.
+
+    Raises:
+        ServiceError: it cannot be created, written or understood.
+    """
     if not path.parent.is_dir():
         raise ServiceError(
             f"{path.parent} is not a directory: create it for the service's user, or correct CLAVITOR_DB"
         )
-    with closing(connect(path, create=True)) as connection:
-        migrate(connection)
-    path.chmod(0o600)
+    try:
+        with closing(connect(path, create=True)) as connection:
+            migrate(connection)
+        path.chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise ServiceError(f"cannot prepare the database {path}: {error}") from error
 
 
 class Database:

@@ -128,9 +128,9 @@ class Pusher:
             connection.sock.settimeout(timeout)
         connection.request("POST", self._target(sequence), body, {"Content-Type": "application/json"})
         with connection.getresponse() as response:
-            answer = response.read(MAX_ANSWER)
-            if response.length:
-                self._hang_up()
+            answer = response.read(MAX_ANSWER + 1)
+        if len(answer) > MAX_ANSWER:
+            self._hang_up()  # what is left of it would be taken for the next answer
         if response.status != http.client.OK:
             raise Refused(f"answered {response.status}")
         if not _is_yes(answer):

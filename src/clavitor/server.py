@@ -13,7 +13,7 @@ MAX_CONNECTIONS = 256
 ACCEPTS_A_TURN = 32
 BREATH = 0.1  # seconds before the next try where the process is out of file descriptors
 GRACE = 2.0  # seconds in which an idle connection may still send the request it was opened for
-DRAIN = 9.0  # seconds until a drain is cut short: inside the contract's 10
+DRAIN = 7.5  # seconds until a drain is cut short; with the database's last wait inside the contract's 10
 FIRST_PASSED_FD = 3  # sd_listen_fds(3)
 
 

@@ -33,7 +33,8 @@ async function enter(form, open) {
     $("vault").hidden = $("actions").hidden = false;
     render();
     autoLock.start();
-    $("search").focus();
+    // On a phone, focus in a field would bring up the keyboard over the list.
+    $(matchMedia("(pointer: fine)").matches ? "search" : "add").focus();
   });
 }
 

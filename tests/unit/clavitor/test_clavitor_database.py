@@ -48,7 +48,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path, mo
     prepare(path)
     broken = (*MIGRATIONS, "CREATE TABLE half (x); CREATE TABLE half (x);")
     monkeypatch.setattr("clavitor.schema.MIGRATIONS", broken)
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(ServiceError, match="cannot prepare"):
         prepare(path)
     with closing(connect(path)) as connection:
         assert connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
