@@ -15,8 +15,10 @@ from noc.watch.config import Config
 from noc.watch.ingest import PushApp
 from noc.watch.listeners import Tcp, Unix, listener, open_tcp, open_unix
 from noc.watch.local import local_app
+from noc.watch.page import Page
 from noc.watch.service import Watch
 from noc.watch.store import Store
+from noc.watch.web import Web
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,10 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
 async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.socket, *, over_tcp: bool) -> None:
     await watch.start()
     pushes = listener(PushApp(watch))
-    locals_ = listener(local_app(Api(watch).routes(), over_tcp=over_tcp))
+    page = Page(watch)
+    await page.start()
+    web = Web(watch, page)
+    locals_ = listener(local_app([*Api(watch).routes(), *web.routes()], over_tcp=over_tcp))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -63,6 +68,7 @@ async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.so
     await stopping.wait()
     notify("STOPPING=1")
     pushes.should_exit = locals_.should_exit = True
+    await web.stop()
     await asyncio.gather(*serving)
     await watch.stop()
 
