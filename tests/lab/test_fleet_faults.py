@@ -1,0 +1,260 @@
+"""A small fleet from HQ's own commands to its nodes: what must go right, and every fault that must end well.
+
+HQ and four nodes: virginia and frankfurt are live; singapore and london are fresh machines for provisioning's faults.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from noc.lab.hq import Headquarters
+from noc.lab.lab import Lab
+from noc.lab.pilot import Setting, Stage
+from noc.lab.places import Places
+from node_tree import make_release
+
+ROOT = Path(__file__).parents[2]
+NODES = ("virginia", "london", "frankfurt", "singapore")
+LIVE = ("virginia", "frankfurt")
+NOBODY = "198.51.100.250"
+OTHER_KEY = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+Until = Callable[..., None]
+
+
+@dataclass
+class Fleet:
+    """The fleet of this file: the stage it was made on, and the releases it knows."""
+
+    stage: Stage
+    first: str
+    second: str
+    bad: Path
+
+    @property
+    def hq(self) -> Headquarters:
+        return self.stage.hq
+
+    @property
+    def lab(self) -> Lab:
+        return self.stage.lab
+
+    def provision(self, *nodes: str, statuses: tuple[int, ...] = (0,), **given: str) -> dict[str, Any]:
+        """`noc provision`, by default with the address and host key that the console shows."""
+        hosts = []
+        for node in nodes:
+            address, key = given.get("ip", self.lab.address(node)), given.get("host_key", self.lab.host_key(node))
+            hosts += ["--host", f"{node}={address},{key}".rstrip(",")]
+        argv = ("provision", *nodes, *hosts, "--release", self.first)
+        document: dict[str, Any] = self.hq.noc(*argv, timeout_s=300, statuses=statuses)
+        return document
+
+    def deploy(self, release: str, *nodes: str, status: int = 0) -> dict[str, dict[str, Any]]:
+        """`noc deploy`; the rows by node."""
+        document = self.hq.noc("deploy", *(nodes or LIVE), release, statuses=(status,))
+        return {row["node"]: row for row in document["nodes"]}
+
+    def bad_release(self, build: int, behaviour: str) -> str:
+        """A release, rightly signed, of a service that misbehaves; its hash, known to HQ."""
+        signer = self.stage.operator.directory / "identity" / "release_key"
+        return self.hq.add_release(make_release(self.bad, build, behaviour, signer=signer))
+
+    def serves(self, node: str) -> dict[str, Any]:
+        """What a node's public name answers to a stranger, over strict TLS."""
+        trust = str(self.lab.trust_bundle)
+        argv = ("curl", "-sS", "--fail", "--max-time", "10", "--cacert", trust)
+        done = self.lab.stranger_exec(*argv, f"https://{node}.clavitor.com/health")
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """HQ installed from the distributed file; virginia and frankfurt live on 1.0.0."""
+    work = tmp_path_factory.mktemp("fleet")
+    argv = [sys.executable, ROOT / "tools" / "dist.py", "--out", work]
+    dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
+    (work / "bad").mkdir()
+    lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
+    lab.up(NODES, bare=["frankfurt"])
+    try:
+        stage = Stage(lab, Setting(nodes=NODES, dist=dist, work=work), lambda _: None)
+        first, second = stage.prepare()
+        key = stage.hq.sh("cat", "/etc/noc-trust/hub_ssh_key.pub").strip()
+        for node in NODES:
+            lab.authorize(node, key)
+        fleet = Fleet(stage, first, second, work / "bad")
+        fleet.provision(*LIVE)
+        yield fleet
+    finally:
+        lab.down()
+
+
+def why(document: dict[str, Any]) -> str:
+    return str(document["nodes"][0]["why"])
+
+
+class TestProvision:
+    """First contact is strict, and what was interrupted can be given again."""
+
+    def test_without_a_source_of_trust_nothing_is_contacted(self, fleet: Fleet) -> None:
+        document = fleet.provision("singapore", statuses=(1, 5), host_key="")
+        assert "which host key" in why(document)
+        assert "--host-key" in why(document)
+
+    def test_another_host_key_stops_before_any_login(self, fleet: Fleet) -> None:
+        document = fleet.provision("singapore", statuses=(1, 5), host_key=OTHER_KEY)
+        assert "NOC-E301" in why(document)
+        log = fleet.lab.exec("singapore", "journalctl", "-u", "ssh", "-o", "cat").stdout.decode()
+        assert "Accepted" not in log
+
+    def test_an_address_where_nobody_is_says_so(self, fleet: Fleet) -> None:
+        document = fleet.provision("singapore", statuses=(1, 8), ip=NOBODY)
+        assert NOBODY in why(document)
+        assert "Fix:" in why(document)
+
+    def test_the_address_of_another_machine_is_noticed(self, fleet: Fleet) -> None:
+        document = fleet.provision("singapore", statuses=(1, 5), ip=fleet.lab.address("london"))
+        assert "not the machine that was meant" in why(document)
+
+    def test_a_node_that_dies_on_the_way_is_named_and_can_be_provisioned_later(
+        self, fleet: Fleet, until: Until
+    ) -> None:
+        argv = fleet.lab.console("zurich", "noc", "provision", "london", "--release", fleet.first, "--json", "--host",
+                                 f"london={fleet.lab.address('london')},{fleet.lab.host_key('london')}")  # fmt: skip
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+            assert command.stderr is not None
+            assert any("tunnel-key" in line for line in command.stderr)
+            fleet.lab.kill("london")
+            output, _ = command.communicate(timeout=200)
+        assert command.returncode in (1, 3)
+        assert "london" in why(json.loads(output))
+        fleet.lab.boot("london")
+        assert fleet.provision("london")["nodes"][0]["now"].startswith("live")
+
+    def test_given_again_it_changes_nothing_and_says_so(self, fleet: Fleet) -> None:
+        assert {row["verdict"] for row in fleet.provision(*LIVE)["nodes"]} == {"unchanged"}
+
+
+class TestDeploy:
+    """A release is proven on each node, or taken back where it failed, the rest untouched."""
+
+    def test_a_release_that_answers_500_is_taken_back_and_goes_no_further(self, fleet: Fleet) -> None:
+        rows = fleet.deploy(fleet.bad_release(11, "sick"), status=1)
+        assert [rows[node]["verdict"] for node in LIVE] == ["rolled-back", "untouched"]
+        assert fleet.serves("virginia")["version"] == "1.0.0"
+
+    def test_a_release_that_answers_with_the_old_version_is_taken_back(self, fleet: Fleet) -> None:
+        rows = fleet.deploy(fleet.bad_release(12, "old-version"), status=1)
+        assert [rows[node]["verdict"] for node in LIVE] == ["rolled-back", "untouched"]
+        assert fleet.serves("virginia")["version"] == "1.0.0"
+
+    def test_a_release_that_dies_at_its_start_is_taken_back_with_its_last_words(self, fleet: Fleet) -> None:
+        document = fleet.hq.noc("deploy", *LIVE, fleet.bad_release(13, "crash"), statuses=(1,))
+        shown = json.dumps(fleet.hq.noc("run", "show", document["run"]))
+        assert "cannot start" in shown
+        assert fleet.serves("virginia")["version"] == "1.0.0"
+
+    def test_an_unsigned_release_never_enters_hq(self, fleet: Fleet, tmp_path: Path) -> None:
+        built = fleet.stage.operator.release("1.9.0", 19)
+        (built.directory / "manifest.json.sig").unlink()
+        fleet.hq.copy(built.directory, "/root/unsigned")
+        refused = fleet.hq.noc("release", "add", "/root/unsigned", statuses=(1,))
+        assert refused["error"]["code"] == "NOC-E403"
+
+    def test_a_release_with_one_flipped_byte_never_enters_hq(self, fleet: Fleet) -> None:
+        built = fleet.stage.operator.release("1.8.0", 18)
+        payload = built.directory / "clavitor.pyz"
+        content = bytearray(payload.read_bytes())
+        content[len(content) // 2] ^= 1
+        payload.write_bytes(content)
+        fleet.hq.copy(built.directory, "/root/flipped")
+        assert "error" in fleet.hq.noc("release", "add", "/root/flipped", statuses=(1,))
+
+    def test_a_power_cut_before_the_confirmation_leaves_the_old_release_serving(
+        self, fleet: Fleet, until: Until
+    ) -> None:
+        argv = fleet.lab.console("zurich", "noc", "deploy", "virginia", fleet.second, "--json")
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+            verdicts = fleet.lab.disk("virginia") / "var/lib/noc-node/pending.json"
+            until(verdicts.exists, 60)
+            fleet.lab.kill("virginia")
+            fleet.lab.boot("virginia")
+            command.communicate(timeout=200)
+        assert command.returncode != 0
+        assert fleet.serves("virginia")["version"] == "1.0.0"
+
+    def test_a_closed_laptop_leaves_the_run_running_and_it_is_found_again(self, fleet: Fleet) -> None:
+        argv = fleet.lab.console("zurich", "noc", "deploy", *LIVE, fleet.second)
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+            assert command.stderr is not None
+            assert any("activate" in line for line in command.stderr)
+            fleet.lab.exec("zurich", "sh", "-c", "kill -9 $(pgrep -f 'noc deploy')")
+        run = fleet.hq.noc("run", "list")["runs"][0]["run"]
+        shown = fleet.hq.noc("run", "show", run, "--follow", timeout_s=120)
+        assert {row["verdict"] for row in shown["nodes"]} == {"confirmed"}
+
+    def test_what_runs_already_is_neither_sent_nor_restarted(self, fleet: Fleet) -> None:
+        before = [fleet.serves(node)["boot_id"] for node in LIVE]
+        assert {row["verdict"] for row in fleet.deploy(fleet.second).values()} == {"unchanged"}
+        assert [fleet.serves(node)["boot_id"] for node in LIVE] == before
+
+    def test_a_node_with_a_full_disk_keeps_its_release_and_names_the_room_it_needs(self, fleet: Fleet) -> None:
+        release = fleet.bad_release(21, "ok")
+        fleet.lab.exec("virginia", "mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", "/opt/clavitor/releases")
+        try:
+            document = fleet.hq.noc("deploy", "virginia", release, statuses=(1,))
+        finally:
+            fleet.lab.exec("virginia", "umount", "-l", "/opt/clavitor/releases")
+        assert "virginia" in why(document)
+        assert fleet.serves("virginia")["version"] == "1.1.0"
+
+
+class TestPush:
+    """A push token opens its own node's heartbeat, from its own address, and nothing else."""
+
+    def _push(self, fleet: Fleet, node: str, url: str) -> str:
+        done = fleet.lab.exec(node, "python3", "-c",
+            "import sys, urllib.request as r, urllib.error as e\n"
+            "try: print(r.urlopen(sys.stdin.read(), timeout=5).status)\n"
+            "except e.HTTPError as refused: print(refused.code)", stdin=url.encode())  # fmt: skip
+        return done.stdout.decode().strip()
+
+    def _url(self, fleet: Fleet, node: str) -> str:
+        environment = fleet.lab.exec(node, "cat", "/etc/clavitor/environment").stdout.decode()
+        lines = [line for line in environment.splitlines() if line.startswith("KUMA_PUSH_URL=")]
+        return lines[0].partition("=")[2].strip('"')
+
+    def test_an_unknown_token_is_not_found(self, fleet: Fleet) -> None:
+        url = self._url(fleet, "virginia").rpartition("/")[0] + "/" + "a" * 43
+        assert self._push(fleet, "virginia", url) == "404"
+
+    def test_another_nodes_token_is_not_found_either_and_hq_is_told(self, fleet: Fleet) -> None:
+        assert self._push(fleet, "virginia", self._url(fleet, "frankfurt")) == "404"
+        events = fleet.hq.sh(
+            "curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", "http://hq/api/v1/events?limit=500"
+        )
+        told = [event for event in json.loads(events)["events"] if event["kind"] == "foreign-token"]
+        assert told
+        assert "frankfurt" in json.dumps(told)
+        assert "virginia" in json.dumps(told)
+
+    def test_its_own_token_is_taken(self, fleet: Fleet) -> None:
+        assert self._push(fleet, "virginia", self._url(fleet, "virginia")) == "200"
+
+
+def test_every_node_is_healthy_at_the_end(fleet: Fleet) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        document = fleet.hq.noc("health", *LIVE, statuses=(0, 1, 3))
+        if all(row["healthy"] for row in document["nodes"]):
+            return
+        time.sleep(1)
+    raise AssertionError(json.dumps(document, indent=1))
