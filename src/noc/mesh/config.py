@@ -29,6 +29,9 @@ def hub_config(fleet: Fleet, private_key_path: str) -> str:
 def spoke_config(fleet: Fleet, node: Node, hub_public_key: str) -> str:
     """A node's tunnel: the hub is its only peer, and the hub's address the only one that is routed into it.
 
+    The keepalive comes with the key: set before it, it would start a handshake that cannot be signed, and the next one
+    is due only 5 s later.
+
     Args:
         fleet: the fleet.
         node: the node.
@@ -39,14 +42,14 @@ def spoke_config(fleet: Fleet, node: Node, hub_public_key: str) -> str:
             "[Interface]",
             f"Address = {node.tunnel}/32",
             f"MTU = {fleet.tunnel.mtu}",
-            f"PostUp = wg set %i private-key {SPOKE_KEY}",
+            f"PostUp = wg set %i private-key {SPOKE_KEY}"
+            f" peer {hub_public_key} persistent-keepalive {fleet.tunnel.keepalive}",
             "",
             "[Peer]",
             f"# {fleet.hub.name}",
             f"PublicKey = {hub_public_key}",
             f"Endpoint = {fleet.hub.address}:{fleet.tunnel.port}",
             f"AllowedIPs = {fleet.hub.tunnel}/32",
-            f"PersistentKeepalive = {fleet.tunnel.keepalive}",
             "",
         ]
     )

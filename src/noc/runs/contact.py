@@ -75,6 +75,8 @@ async def reach(node: Node, ways: Ways, found: tuple[Route, ...]) -> tuple[Route
     """
     failures: list[tuple[Route, HostKeyMismatch | Unreachable]] = []
     for route in found:
+        if any(tried.address == route.address and isinstance(error, Unreachable) for tried, error in failures):
+            continue
         try:
             shell = await ways.dial(node.name, route.address, route.trust, timeout_s=route.timeout_s)
         except (HostKeyMismatch, Unreachable) as error:

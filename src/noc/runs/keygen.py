@@ -54,7 +54,7 @@ async def rotate(run: Run, site: Site) -> list[Verdict]:
         try:
             await walk(run, name, rotation.steps)
         except NocError as error:
-            verdicts.append(Verdict(node=name, before=before, now=before, verdict="unchanged", why=str(error)))
+            verdicts.append(Verdict(node=name, before=before, now=before, verdict="not rotated", why=str(error)))
         else:
             now = (site.book.record(name).wireguard_key or "")[:8]
             verdicts.append(Verdict(node=name, before=before, now=now, verdict="rotated", good=True))
@@ -117,7 +117,7 @@ class Rotation:
         except (HostError, HandshakeMissing) as error:
             self._announce(self._old)
             fix = f"the node is back on its old key within {SWITCH_WITHIN_S} s; then noc keygen {self._node.name}"
-            raise RotationUndone(f"the key of {self._node.name} was not rotated", why=str(error), fix=fix) from error
+            raise RotationUndone(f"the key of {self._node.name} was not rotated", why=error.what, fix=fix) from error
         return ["rotated"]
 
     def _announce(self, public: str | None) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from noc.errors import Usage
 from noc.fleet.inventory import Inventory, Life
@@ -32,6 +32,16 @@ class Options(BaseModel):
 
     address: Mapping[str, IPv4Address] = {}
     host_key: Mapping[str, Fingerprint] = {}
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """Read what a client sent. Raises Usage with all that is wrong with it."""
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            wrong = [f"{' of '.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+            fix = "an address as 192.0.2.7, a fingerprint as ssh-keygen -l prints it: SHA256:…"
+            raise Usage("the options cannot be used", why="; ".join(wrong), fix=fix) from None
 
 
 class Plan(BaseModel):

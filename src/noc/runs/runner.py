@@ -150,7 +150,7 @@ def make_plan(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, st
         return plan_deploy(fleet, inventory, release, names, now)
     if request["action"] == "provision":
         manifests = [kept.manifest for kept in store.list()]
-        options = Options.model_validate(request.get("options", {}))
+        options = Options.read(request.get("options", {}))
         return plan_provision(fleet, inventory, manifests, names, now, chosen=release, options=options)
     if request["action"] == "keygen":
         return plan_keygen(fleet, inventory, names, now)

@@ -27,7 +27,8 @@ def test_the_hubs_half_names_its_address_and_port_and_no_key(fleet: Fleet) -> No
 def test_a_spokes_only_peer_is_the_hub_and_only_the_hub_is_routed(fleet: Fleet) -> None:
     key = generate()[1]
     assert spoke_config(fleet, fleet.node("frankfurt"), key) == (
-        "[Interface]\nAddress = 10.84.0.18/32\nMTU = 1380\nPostUp = wg set %i private-key /etc/wireguard/wg0.key\n"
+        "[Interface]\nAddress = 10.84.0.18/32\nMTU = 1380\n"
+        f"PostUp = wg set %i private-key /etc/wireguard/wg0.key peer {key} persistent-keepalive 25\n"
         f"\n[Peer]\n# zurich\nPublicKey = {key}\nEndpoint = 185.218.204.47:51820\n"
-        "AllowedIPs = 10.84.0.1/32\nPersistentKeepalive = 25\n"
+        "AllowedIPs = 10.84.0.1/32\n"
     )
