@@ -1,7 +1,11 @@
 """The lab's network: names, tunnel, firewall, cable, and no way out."""
 
+import hashlib
 from collections.abc import Callable
 
+import pytest
+
+from noc.errors import Usage
 from noc.lab.lab import Lab
 
 Until = Callable[..., None]
@@ -64,3 +68,22 @@ def test_forwarding_is_each_machine_s_own_switch(lab: Lab) -> None:
     assert lab.exec("virginia", *read).stdout.strip() == b"1"
     assert lab.exec("zurich", *read).stdout.strip() == b"0"
     lab.exec("virginia", "sysctl", "-w", "net.ipv4.ip_forward=0")
+
+
+def test_a_far_machine_answers_late_and_loses_nothing(lab: Lab) -> None:
+    assert lab.slow("virginia") == pytest.approx(67, abs=3)
+    lab.slow("virginia", 150)
+    ping = lab.exec("zurich", "ping", "-c3", "-i0.2", lab.address("virginia")).stdout.decode()
+    lab.exec("virginia", "sh", "-c", "head -c 3000000 /dev/urandom > /run/bulk; sha256sum < /run/bulk > /run/sum")
+    lab.exec("virginia", "systemd-run", "--unit=bulk", "python3", "-m", "http.server", "-d", "/run", "8000")
+    fetch = ("curl", "-s", "--retry", "5", "--retry-connrefused", f"http://{lab.address('virginia')}:8000/bulk")
+    fetched = lab.exec("zurich", *fetch).stdout
+    lab.exec("virginia", "systemctl", "stop", "bulk")
+    assert lab.slow("virginia", 0) == 0
+    assert float(ping.split("mdev = ")[1].split("/")[0]) >= 150
+    assert lab.exec("virginia", "cat", "/run/sum").stdout.split()[0].decode() == hashlib.sha256(fetched).hexdigest()
+
+
+def test_a_distance_beyond_reason_is_refused(lab: Lab) -> None:
+    with pytest.raises(Usage):
+        lab.slow("virginia", -1)

@@ -67,7 +67,7 @@ def remove(groups: Iterable[Path]) -> None:
 def sweep(lab: str) -> None:
     """Remove what a lab of that identity left, wherever below the hierarchies it was started."""
     if re.fullmatch(r"[0-9a-f]+", lab):
-        remove(path for root in Path("/sys/fs/cgroup").glob("*") for path in root.rglob(f"{PREFIX}{lab}"))
+        remove(list(Path("/sys/fs/cgroup").rglob(f"{PREFIX}{lab}")))
 
 
 def first_process(groups: Iterable[Path]) -> int | None:

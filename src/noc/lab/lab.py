@@ -19,12 +19,14 @@ from noc.lab import cgroups, control, identity
 from noc.lab.errors import BootFailed, LabBusy, LabNeeds, MachineOff, NoSuchMachine
 from noc.lab.fleet import SOURCE, write_fleet
 from noc.lab.images import Tell, ensure_images
+from noc.lab.limits import Limits
 from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 
 PROGRAMS = (
-    "systemd-nspawn", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "gpg", "gpg-agent", "dpkg-deb", "nmap", "curl",
+    "systemd-nspawn", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "gpg", "gpg-agent", "dpkg-deb", "nmap",
+    "curl",
 )  # fmt: skip
 TUN = Path("/dev/net/tun")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -266,7 +268,8 @@ class Lab:
         Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
         with self.places.log.open("w") as log:
             subprocess.run(
-                ["setsid", "--fork", "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+                ["setsid", "--fork", *_delegation(),
+                 "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
                  sys.executable, "-m", "noc.lab.supervisor", str(self.places.state), str(self.places.cache)],
                 check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -283,10 +286,11 @@ class Lab:
                 raise BootFailed("the lab's supervisor does not end", why=f"process {pid} is alive after a SIGKILL")
 
     def _sweep(self) -> None:
-        """Remove what a lab that ended, or died, left: control groups and files. All else went with its processes."""
+        """Remove what a lab left that ended or died: control groups, files, limit. Its processes took the rest."""
         with contextlib.suppress(OSError, ValueError):
             cgroups.sweep(json.loads(self.places.plan.read_text())["lab"])
         shutil.rmtree(self.places.state, ignore_errors=True)
+        Limits().restore()
 
 
 def check_needs() -> None:
@@ -298,6 +302,13 @@ def check_needs() -> None:
         raise LabNeeds("the lab needs programs", why=f"{', '.join(missing)} not found", fix="sh tools/packages.sh lab")
     if not TUN.exists():
         raise LabNeeds("the lab needs TUN devices", why=f"{TUN} is not there", fix="modprobe tun")
+
+
+def _delegation() -> list[str]:
+    """Where systemd runs this machine, have it leave a part of its control groups to the lab."""
+    if not Path("/run/systemd/system").is_dir():
+        return []
+    return ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"]
 
 
 def _completed(argv: list[str], stdin: bytes | None, timeout_s: float) -> Completed:

@@ -5,7 +5,6 @@ ends every machine, mount and interface below it together with it.
 """
 
 import asyncio
-import contextlib
 import fcntl
 import signal
 import sys
@@ -21,6 +20,7 @@ from noc.lab.distance import round_trip_ms
 from noc.lab.errors import NoSuchMachine
 from noc.lab.host import Host
 from noc.lab.internet import ACME_ROOTS, HEALTH, REPOSITORY, TLS_NAMES, internet_files
+from noc.lab.limits import Limits
 from noc.lab.machines import INTERNET, LabPlan, Machine
 from noc.lab.places import Places
 from noc.lab.readiness import fetch, greeting, until
@@ -183,7 +183,7 @@ async def supervise(places: Places) -> None:
 def main() -> None:
     """`python -m noc.lab.supervisor STATE CACHE`; holds the lab's lock as long as it lives."""
     places = Places(Path(sys.argv[1]), Path(sys.argv[2]))
-    with places.lock.open("w") as lock, contextlib.suppress(asyncio.CancelledError):
+    with places.lock.open("w") as lock, Limits().raised():
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         asyncio.run(supervise(places))
 
