@@ -89,10 +89,9 @@ def _live(events: Iterable[Event]) -> View:
 def _table(view: View) -> Table:
     now = datetime.now(UTC)
     table = Table(box=None, pad_edge=False, header_style="bold", title=f"{view.what}  {view.run}", title_justify="left")
-    table.add_column("node", footer=_progress(view, now))
-    for name in ("state", "step", "elapsed", "from → to", ""):
+    table.caption, table.caption_justify = _progress(view, now), "left"
+    for name in ("node", "state", "step", "elapsed", "from → to", ""):
         table.add_column(name)
-    table.show_footer = True
     for name, row in view.rows.items():
         state = mark(_MARKS[row.state], row.state.value) if row.since else mark("pending", "waiting")
         elapsed = f"{(now - row.since).total_seconds():.0f} s" if row.since and _under_way(row.state) else ""

@@ -44,11 +44,16 @@ def operators_only(caller: Caller) -> None:
         CallerRefused: it is somebody else.
     """
     if caller.uid != 0 and OPERATORS not in caller.groups:
-        raise CallerRefused(
-            f"{caller.name} may not use the runner",
-            why=f"only root and the group {OPERATORS} may",
-            fix=f"usermod -aG {OPERATORS} {caller.name}",
-        )
+        raise not_an_operator(caller.name)
+
+
+def not_an_operator(name: str) -> CallerRefused:
+    """The refusal of a user who is not in `noc-operators`."""
+    return CallerRefused(
+        f"{name} may not use the runner",
+        why=f"only root and the group {OPERATORS} may",
+        fix=f"usermod -aG {OPERATORS} {name}",
+    )
 
 
 def _group_name(gid: int) -> str | None:

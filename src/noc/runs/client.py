@@ -1,5 +1,6 @@
 """The runner's client: one request over its Unix socket, and the records that follow."""
 
+import getpass
 import json
 import os
 import socket
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from noc.errors import NocError
+from noc.runs.caller import not_an_operator
 from noc.runs.errors import BadRequest, RunnerAbsent
 from noc.runs.events import Event
 from noc.runs.paths import Paths
@@ -75,6 +77,8 @@ class Client:
             try:
                 connection.connect(str(self._path))
                 connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
+            except PermissionError as error:
+                raise not_an_operator(getpass.getuser()) from error
             except OSError as error:
                 raise self._absent(error.strerror or str(error)) from error
             connection.settimeout(timeout_s)

@@ -120,7 +120,8 @@ class NodeProvision:
         """Read what the machine is. Raises MachineUnfit with all that stands against it."""
         facts = await self._platform.facts(self._shell)
         if found := unfit(facts):
-            raise MachineUnfit(f"{self._node.name} cannot become a node", why="; ".join(found))
+            fix = "mend that, or take another machine, then give the command again"
+            raise MachineUnfit(f"{self._node.name} cannot become a node", why="; ".join(found), fix=fix)
         return []
 
     async def packages(self) -> Sequence[str]:

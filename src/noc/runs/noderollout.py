@@ -73,7 +73,8 @@ class NodeRollout:
         if runs_already(facts, manifest):
             return await self._unchanged(facts)
         if found := obstacles(facts, manifest, self._fence):
-            raise NodeBlocked(f"{self.name} cannot take the release now", why="; ".join(found))
+            fix = f"mend that on {self.name}, then give the command again"
+            raise NodeBlocked(f"{self.name} cannot take the release now", why="; ".join(found), fix=fix)
         return Outcome(detail={"before": self._site.label(facts.current), "disk_free_bytes": facts.disk_free_bytes})
 
     async def settled(self) -> NodeFacts:
@@ -104,7 +105,8 @@ class NodeRollout:
         sent = await self.link.ask(lambda activator: activator.stage(self._release.directory))
         verified = await self.link.ask(lambda activator: activator.verify(self._release.sha256))
         if not verified.ok:
-            raise StageRefused(f"{self.name} refuses the release ({verified.code})", why=verified.why)
+            fix = "build and sign it again on the operator's machine, then noc release add"
+            raise StageRefused(f"{self.name} refuses the release ({verified.code})", why=verified.why, fix=fix)
         return Outcome(State.OK if sent else State.SKIPPED, {"bytes": sent})
 
     async def activate(self, *, replace: bool = False) -> Outcome:

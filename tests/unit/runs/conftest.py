@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from runner_house import House, with_tunnels
 from runs_kit import NAMES, OPEN, Machine, World, watch_server, write_fleet
 
 from noc.fleet.inventory import Life, NodeRecord
@@ -57,3 +58,11 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noc.runs.gate._INTERVAL_S", 0.01)
     monkeypatch.setattr("noc.runs.noderollout._POLL_S", 0.01)
     monkeypatch.setattr("noc.runs.nodeprovision._POLL_S", 0.01)
+
+
+@pytest.fixture
+def house(paths: Paths) -> Iterator[House]:
+    """A runner that lets everybody in, over a fleet whose nodes have a tunnel."""
+    made = House(with_tunnels(paths), permit=lambda _: None)
+    yield made
+    made.close()

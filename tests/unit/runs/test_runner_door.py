@@ -1,94 +1,28 @@
-"""The runner on a real Unix socket, with a real client; what its runs do is a short wait."""
+"""The runner on a real Unix socket, with a real client; what its runs do is a short wait. See runner_house."""
 
-import asyncio
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs_kit import NAMES, NOW
+from runner_house import House, with_tunnels
+from runs_kit import NOW
 
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
-from noc.runs.book import Book
 from noc.runs.caller import Caller, operators_only
 from noc.runs.client import Client
-from noc.runs.door import Door
 from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
-from noc.runs.events import State, Verdict
+from noc.runs.events import State
 from noc.runs.history import close_cut_runs
 from noc.runs.journal import Journal, read
 from noc.runs.paths import Paths
 from noc.runs.plan import plan_keygen
 from noc.runs.run import Run
-from noc.runs.runner import Runner
-from noc.runs.service import credential, listening_socket
+from noc.runs.service import credential
 from noc.runs.site import open_site
-
-
-class House:
-    """A runner in a thread of its own, whose runs wait until they are let go."""
-
-    def __init__(self, paths: Paths, permit: Callable[[Caller], None]) -> None:
-        self.paths, self.client = paths, Client(paths.runner_socket)
-        self._loop = asyncio.new_event_loop()
-        self.go = asyncio.Event()
-        self.runner = Runner(paths, {"keygen": self.work}, self.health)
-        self.door = Door(self.runner.operations, permit)
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self.call(self.door.open(listening_socket(paths.runner_socket)))
-
-    async def work(self, run: Run) -> list[Verdict]:
-        run.record("switch", State.STARTED, run.plan.nodes[0])
-        await asyncio.wait({asyncio.ensure_future(waiting.wait()) for waiting in (self.go, run.stopping)},
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-        run.record("switch", State.OK, run.plan.nodes[0])
-        good = not run.stopping.is_set()
-        return [Verdict(node=name, before="x", now="y", verdict="rotated", good=good) for name in run.plan.nodes]
-
-    async def health(self, names: Any) -> dict[str, Any]:
-        return {"nodes": [], "asked": list(names)}
-
-    def call(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
-
-    def let_go(self) -> None:
-        self._loop.call_soon_threadsafe(self.go.set)
-
-    def close(self) -> None:
-        self.let_go()
-        self.call(self.runner.stop())
-        self.call(self.door.close())
-        self.call(self._cancel_rest())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _cancel_rest(self) -> None:
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()  # type: ignore[union-attr]
-        await asyncio.gather(*rest, return_exceptions=True)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def house(paths: Paths) -> Iterator[House]:
-    made = House(with_tunnels(paths), permit=lambda _: None)
-    yield made
-    made.close()
-
-
-def with_tunnels(paths: Paths) -> Paths:
-
-    book = Book(paths.fleet)
-    for name in NAMES:
-        book.learn(name, wireguard_key="u" * 42 + "g=")
-    return paths
 
 
 def a_plan(house: House) -> dict[str, Any]:
