@@ -2,7 +2,10 @@
 
 import time
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+READINGS: Final = 5
+AT_ONCE_S: Final = 0.000_5
 
 
 class Moment(NamedTuple):
@@ -30,8 +33,12 @@ class Moment(NamedTuple):
 
 
 def now() -> Moment:
-    """Read both clocks."""
-    return Moment(time.monotonic(), time.time_ns() // 1_000_000)
+    """Read both clocks; once more where the process was held up between the two readings."""
+    for _ in range(READINGS):
+        before, wall, after = time.monotonic(), time.time_ns(), time.monotonic()
+        if after - before < AT_ONCE_S:
+            break
+    return Moment(before, wall // 1_000_000)
 
 
 def iso(wall: int) -> str:

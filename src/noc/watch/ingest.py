@@ -60,8 +60,9 @@ class PushApp:
         return None
 
     async def _take(self, node: str, query: bytes, receive: Receive, send: Send) -> None:
+        moment = now()
         try:
-            beat = read_push(query, node, now().wall)
+            beat = read_push(query, node, moment.wall)
         except BadPush as refusal:
             await _refuse(send, 404, str(refusal))
             return
@@ -69,7 +70,7 @@ class PushApp:
         telemetry, warn = read_telemetry(body) if whole else (None, f"the body is too slow, or over {MAX_BODY} bytes")
         try:
             async with asyncio.timeout(COMMIT_DEADLINE_S):
-                await self._watch.push(replace(beat, telemetry=telemetry, warn=warn))
+                await self._watch.push(replace(beat, telemetry=telemetry, warn=warn), moment)
         except (StoreTrouble, TimeoutError):
             await _refuse(send, 503, "The watch cannot store pushes now.", ((b"retry-after", b"2"),))
             return

@@ -70,14 +70,14 @@ class Watch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._writer.close()
 
-    async def push(self, beat: Beat) -> None:
-        """Take a push; when this returns it is on the disk.
+    async def push(self, beat: Beat, moment: Moment) -> None:
+        """Take a push that was received at `moment`; when this returns it is on the disk.
 
         Raises:
             StoreTrouble: it was not stored; the pusher should try again.
         """
         self._refuse_if_broken()
-        await self._submit(self.judge.push(beat, now()._replace(wall=beat.at)))
+        await self._submit(self.judge.push(beat, moment))
 
     def foreign(self, owner: str, address: str) -> None:
         """Note that a node's token came from another address; once a minute for each pair."""
@@ -155,7 +155,8 @@ class Watch:
         while True:
             self._poke.clear()
             moment = now()
-            pause = min(TICK_S, max(0.0, self.judge.next_due() - moment.mono))
+            due = inf if self.broken else self.judge.next_due()  # nothing is judged until the state is read anew
+            pause = min(TICK_S, max(0.0, due - moment.mono))
             self._planned = moment.mono + pause
             if pause > 0:
                 await self._pause(pause)

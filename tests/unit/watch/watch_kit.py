@@ -134,6 +134,14 @@ class Pusher:
         """Hang up."""
         self.connection.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
 
 class Server:
     """A `noc watch serve` process of its own, with its local listener on a Unix socket."""
@@ -190,6 +198,11 @@ class Server:
         finally:
             connection.close()
         return answer.status, json.loads(text) if text else None
+
+    def push(self, name: str, query: str = "status=up", **request: Any) -> tuple[int, bytes, dict[str, str]]:
+        """One push over a connection of its own, as `Pusher.push`; `source` names another address than the node's."""
+        with Pusher(name, self.port, source=request.pop("source", None)) as pusher:
+            return pusher.push(query, **request)
 
     def node(self, name: str) -> dict[str, Any]:
         """One node as the API shows it."""
@@ -268,6 +281,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
