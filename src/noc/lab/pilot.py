@@ -19,7 +19,7 @@ from noc.lab.trials import Trial, Trials
 from noc.runs.review import Report
 
 Tell = Callable[[str], None]
-POLICY = {"push_interval": 5, "sev1_after": 10, "recovery_steady": 10, "soak": 2, "canary_soak": 4}
+POLICY = {"push_interval": 5, "sev1_after": 15, "recovery_steady": 10, "soak": 2, "canary_soak": 4}
 
 
 @dataclass(frozen=True)
