@@ -97,6 +97,14 @@ def test_up_again_with_the_same_machines_changes_nothing_and_with_others_is_refu
         own.up(["frankfurt"])
 
 
+def test_the_whole_fleet_boots(own: Lab) -> None:
+    own.up(["all"])
+    machines = own.status()["machines"]
+    assert {row["state"] for row in machines} == {"running"}
+    assert len(machines) == 22, "HQ, 20 nodes and the internet"
+    assert len({row["boot_id"] for row in machines}) == 22
+
+
 def test_an_up_that_fails_says_why_and_leaves_nothing(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     monkeypatch.setattr("noc.lab.lab.START_S", 0.5)

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,10 +65,20 @@ def remove(groups: Iterable[Path]) -> None:
             _remove_empty(directory)
 
 
-def sweep(lab: str) -> None:
-    """Remove what a lab of that identity left, wherever below the hierarchies it was started."""
-    if re.fullmatch(r"[0-9a-f]+", lab):
-        remove(list(Path("/sys/fs/cgroup").rglob(f"{PREFIX}{lab}")))
+def sweep(lab: str, deadline_s: float = 10) -> None:
+    """Remove what a lab of that identity left, wherever below the hierarchies it was started.
+
+    Args:
+        lab: the lab's identity; what is none sweeps nothing.
+        deadline_s: seconds to wait for processes that the kernel is still ending.
+    """
+    if not re.fullmatch(r"[0-9a-f]+", lab):
+        return
+    groups = list(Path("/sys/fs/cgroup").rglob(f"{PREFIX}{lab}"))
+    end = time.monotonic() + deadline_s
+    while any(group.exists() for group in groups) and time.monotonic() < end:
+        remove(groups)
+        time.sleep(0.02)
 
 
 def first_process(groups: Iterable[Path]) -> int | None:
