@@ -150,6 +150,7 @@ class Server:
         self.directory, self.fleet = directory, fleet
         self.port = free_port(HUB)
         self.socket = directory / "watch.sock"
+        self.local = f"unix:{self.socket}"
         self.database = directory / "watch.db"
         self.log = directory / "watch.log"
         self.command = command or (sys.executable, "-c", "from noc.cli.main import run; run()")
@@ -169,7 +170,7 @@ class Server:
         arguments = ["-C", str(self.fleet), "--db", str(self.database), "--push-listen", f"{HUB}:{self.port}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "watch", "serve", *arguments, "--local", f"unix:{self.socket}"],
+                [*self.command, "watch", "serve", *arguments, "--local", self.local],
                 stdout=log,
                 stderr=log,
                 env=os.environ | (environment or {}),
@@ -187,17 +188,27 @@ class Server:
 
     def ask(self, path: str, method: str = "GET", body: object = None) -> tuple[int, Any]:
         """One request to the local listener: status and JSON document."""
-        connection = http.client.HTTPConnection("localhost", timeout=10)
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(10)
+        connection = self._connection()
         try:
-            connection.sock.connect(str(self.socket))
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
             text = answer.read()
         finally:
             connection.close()
         return answer.status, json.loads(text) if text else None
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.local.startswith("unix:"):
+            return http.client.HTTPConnection(self.local, timeout=10)
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(10)
+        try:
+            connection.sock.connect(str(self.socket))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def push(self, name: str, query: str = "status=up", **request: Any) -> tuple[int, bytes, dict[str, str]]:
         """One push over a connection of its own, as `Pusher.push`; `source` names another address than the node's."""
