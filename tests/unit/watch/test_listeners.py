@@ -1,0 +1,86 @@
+"""Where the watch listens, and what its commands say when it does not."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from noc.watch.errors import BadListener, CannotListen
+from noc.watch.listeners import Tcp, Unix, open_tcp, open_unix, read_local, read_tcp
+from watch_kit import Server, write_fleet
+
+
+def noc(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the tool."""
+    return subprocess.run(
+        [sys.executable, "-c", "from noc.cli.main import run; run()", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("text", ["", "8084", "10.84.0.1", "10.84.0.1:x", "10.84.0.1:99999", "host:80", "1:80"])
+def test_what_is_no_address_and_port_is_refused(text: str) -> None:
+    with pytest.raises(BadListener):
+        read_tcp(text)
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0:80", "10.84.0.1:80", "/run/x.sock"])
+def test_the_local_listener_is_a_socket_file_or_loopback(text: str) -> None:
+    with pytest.raises(BadListener):
+        read_local(text)
+
+
+def test_both_forms_of_the_local_listener_are_read() -> None:
+    assert [read_local("unix:/run/x.sock"), read_local("127.0.0.1:80")] == [
+        Unix(Path("/run/x.sock")),
+        Tcp("127.0.0.1", 80),
+    ]
+
+
+def test_an_address_that_comes_up_later_can_be_listened_on() -> None:
+    open_tcp(Tcp("198.51.100.77", 0)).close()
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=str(port)):
+            open_tcp(Tcp("127.0.0.1", port))
+
+
+def test_a_socket_file_that_a_dead_server_left_is_replaced(tmp_path: Path) -> None:
+    open_unix(Unix(tmp_path / "s")).close()
+    open_unix(Unix(tmp_path / "s")).close()
+
+
+def test_a_socket_file_that_somebody_listens_on_is_not_taken_away(tmp_path: Path) -> None:
+    first = open_unix(Unix(tmp_path / "s"))
+    with pytest.raises(CannotListen):
+        open_unix(Unix(tmp_path / "s"))
+    first.close()
+
+
+def test_a_command_says_that_the_watch_does_not_answer(tmp_path: Path) -> None:
+    done = noc("incidents", "--at", f"unix:{tmp_path}/none.sock")
+    assert done.returncode == 1
+    assert "NOC-E603" in done.stderr
+
+
+def test_incidents_are_listed_as_a_table_and_as_one_document(tmp_path: Path) -> None:
+    with Server(tmp_path, write_fleet(tmp_path / "fleet")) as server:
+        nothing = noc("incidents", NOC_WATCH_SOCKET=str(server.socket))
+        server.push("frankfurt", "status=down&msg=exited-3")
+        table = noc("incidents", NOC_WATCH_SOCKET=str(server.socket))
+        document = json.loads(noc("incidents", "--json", "--at", server.local).stdout)
+    assert "no open incident" in nothing.stdout
+    assert "frankfurt" in table.stdout
+    assert "SEV2" in table.stdout
+    assert [incident["detail"] for incident in document["incidents"]] == ["the service exited with code 3"]

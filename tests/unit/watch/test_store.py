@@ -1,0 +1,159 @@
+"""The database by itself: its shape, what it forgets, and what a restart makes of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from noc.watch.clock import Moment
+from noc.watch.config import Config
+from noc.watch.errors import NoSuchFolder, StoreTrouble
+from noc.watch.records import AlertSent, Alive, Beat, Deployment, Event, Incident, IncidentSaved, Prune
+from noc.watch.restore import restore
+from noc.watch.schema import HEAD, heartbeats, incidents, metadata, outbox
+from noc.watch.store import Store
+from watch_kit import write_fleet
+
+EPOCH = 1_700_000_000_000
+OPEN = Incident(1, "frankfurt", "death", "killed", EPOCH)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "watch.db", ["ntfy"])
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config.read(write_fleet(tmp_path / "fleet"))
+
+
+def count(store: Store, table: object) -> int:
+    with store.engine.connect() as connection:
+        return int(connection.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
+
+
+def test_the_migrations_end_at_the_schema(store: Store) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == HEAD
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_directory_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchFolder, match="nowhere"):
+        Store(tmp_path / "nowhere" / "watch.db")
+
+
+def test_a_file_that_is_no_database_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "watch.db").write_text("this is not a database, it is a note " * 100)
+    with pytest.raises(StoreTrouble, match="not a database"):
+        Store(tmp_path / "watch.db")
+
+
+def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
+    store.write([IncidentSaved(OPEN)])
+    with pytest.raises(StoreTrouble):
+        store.write([Beat("virginia", EPOCH), IncidentSaved(replace(OPEN, id=2))])
+    assert (count(store, heartbeats), count(store, incidents)) == (0, 1)
+
+
+def test_a_nodes_second_open_incident_is_refused_by_the_database_itself(store: Store) -> None:
+    store.write([IncidentSaved(OPEN)])
+    with pytest.raises(StoreTrouble, match="UNIQUE"):
+        store.write([IncidentSaved(replace(OPEN, id=2))])
+
+
+def test_trouble_names_no_statement_and_no_value(store: Store) -> None:
+    store.write([IncidentSaved(OPEN)])
+    with pytest.raises(StoreTrouble) as caught:
+        store.write([IncidentSaved(replace(OPEN, id=2, detail="a secret detail"))])
+    assert "secret" not in str(caught.value)
+    assert "INSERT" not in str(caught.value)
+
+
+def test_an_alert_is_queued_with_the_change_that_it_announces(store: Store) -> None:
+    store.write(
+        [IncidentSaved(OPEN, "opened"), IncidentSaved(replace(OPEN, severity="SEV1", escalated=EPOCH + 9), "escalated")]
+    )
+    assert (count(store, incidents), count(store, outbox)) == (1, 2)
+
+
+def test_a_settled_alert_no_longer_waits(store: Store) -> None:
+    from noc.watch.outbox import waiting_alerts
+
+    store.write([IncidentSaved(OPEN, "opened")])
+    [waiting] = waiting_alerts(store.engine, "ntfy")
+    store.write([AlertSent("ntfy", (waiting.id,), EPOCH + 5)])
+    assert waiting_alerts(store.engine, "ntfy") == []
+
+
+def test_old_heartbeats_are_dropped_and_new_ones_kept(store: Store) -> None:
+    store.write([Beat("virginia", EPOCH + number) for number in range(10)])
+    store.write([Prune("virginia", heartbeats=EPOCH + 7, events=0)])
+    assert count(store, heartbeats) == 3
+
+
+def test_a_restart_moves_a_deadline_by_the_servers_absence(store: Store, config: Config) -> None:
+    store.write([Beat("virginia", EPOCH), Alive(EPOCH + 10_000)])
+    now = Moment(5_000.0, EPOCH + 3_600_000)
+    standing = restore(config, store.past(), now).nodes["virginia"]
+    assert standing.expires == pytest.approx(now.mono + config.rules.window - 10)
+
+
+def test_a_restart_leaves_every_node_time_for_one_more_push(store: Store, config: Config) -> None:
+    store.write([Beat("virginia", EPOCH), Alive(EPOCH + 59_000)])
+    now = Moment(5_000.0, EPOCH + 59_500)
+    standing = restore(config, store.past(), now).nodes["virginia"]
+    assert standing.expires == pytest.approx(now.mono + config.rules.patience)
+
+
+def test_a_restart_with_a_wall_clock_that_stepped_back_moves_no_deadline_away(store: Store, config: Config) -> None:
+    store.write([Beat("virginia", EPOCH), Alive(EPOCH)])
+    now = Moment(5_000.0, EPOCH - 86_400_000)
+    standing = restore(config, store.past(), now).nodes["virginia"]
+    assert standing.expires <= now.mono + config.rules.window
+
+
+def test_a_restart_knows_which_pushes_were_counted(store: Store, config: Config) -> None:
+    store.write([Beat("virginia", EPOCH, boot="b", seq=number) for number in range(5)])
+    judge = restore(config, store.past(), Moment(0.0, EPOCH + 1_000))
+    assert judge.push(Beat("virginia", EPOCH + 1_000, boot="b", seq=4), Moment(0.0, EPOCH + 1_000)) == []
+
+
+def test_a_restart_goes_on_with_incidents_deployments_and_numbers(store: Store, config: Config) -> None:
+    store.write([IncidentSaved(replace(OPEN, id=41)), Deployment("virginia", "run-7", EPOCH + 60_000)])
+    past = store.past()
+    judge = restore(config, past, Moment(0.0, EPOCH + 1_000))
+    assert judge.nodes["frankfurt"].state(Moment(0.0, EPOCH)) == "down"
+    assert judge.nodes["virginia"].deployed_until == pytest.approx(59.0)
+    assert past.next_incident == 42
+
+
+def test_an_incident_of_a_node_that_left_the_fleet_ends(store: Store, config: Config) -> None:
+    store.write([IncidentSaved(replace(OPEN, node="atlantis"))])
+    now = Moment(0.0, EPOCH + 1_000)
+    records = restore(config, store.past(), now).watch(config.live(), config.rules, now)
+    assert [record.alert for record in records if isinstance(record, IncidentSaved)] == ["closed"]
+
+
+def test_events_keep_their_order_and_their_numbers(store: Store) -> None:
+    from noc.watch.queries import read_events
+
+    store.write([Event("boot", "virginia", EPOCH), Event("gap", "virginia", EPOCH)])
+    first, second = read_events(store.engine, after=0, limit=10)
+    assert (first["kind"], read_events(store.engine, after=first["id"], limit=10)) == ("boot", [second])
+
+
+def test_a_token_belongs_to_the_node_whose_tunnel_address_it_comes_from(config: Config) -> None:
+    owner = next(iter(config.by_token.values()))
+    assert config.by_address[str(config.nodes[owner].node.tunnel)] == owner
+    assert config.nodes[owner].node.tunnel in {IPv4Address(address) for address in config.by_address}
