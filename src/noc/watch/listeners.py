@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from noc.watch.bounded import BoundedProtocol
 from noc.watch.errors import BadListener, CannotListen
 
 KEEP_ALIVE_S: Final = 90
@@ -122,7 +123,7 @@ def listener(app: Any) -> Listener:  # noqa: ANN401 - an ASGI application, which
         uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

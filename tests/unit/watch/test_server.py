@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from noc.watch.rules import Rules
+from noc.watch.store import Store
 from watch_kit import (
     HUB,
     NAMES,
@@ -31,9 +34,6 @@ from watch_kit import (
     write_fleet,
     write_lives,
 )
-
-from noc.watch.rules import Rules
-from noc.watch.store import Store
 
 FAST = {"push_interval": 0.3, "sev1_after": 0.9, "recovery_steady": 0.4}
 
@@ -150,6 +150,17 @@ def test_a_bad_body_still_counts_as_a_heartbeat(quiet: Server) -> None:
 def test_a_body_that_is_too_large_counts_and_ends_the_connection(quiet: Server) -> None:
     status, body, headers = quiet.push("virginia", "msg=large", body=b" " * 20_000)
     assert (status, json.loads(body)["ok"], headers["connection"]) == (200, True, "close")
+
+
+def test_a_head_that_does_not_end_is_hung_up_on(quiet: Server) -> None:
+    with socket.create_connection((HUB, quiet.port), timeout=10) as endless:
+        with suppress(ConnectionError):
+            for number in range(40):
+                endless.sendall(
+                    b"GET /api/push/x HTTP/1.1\r\n" if number == 0 else b"x-filler: " + b"y" * 4_000 + b"\r\n"
+                )
+        with suppress(ConnectionError):
+            assert endless.recv(100) == b""
 
 
 def test_telemetry_is_shown_with_the_last_heartbeat(quiet: Server) -> None:

@@ -1,0 +1,57 @@
+"""uvicorn's HTTP protocol with the two bounds it lacks: how large a request's head may be, and how long it may take."""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD: Final = 64 * 1024
+HEAD_DEADLINE_S: Final = 10.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Hangs up on a head that is too large or too slow; a connection that says nothing at all counts as slow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
+        """Take what uvicorn gives."""
+        super().__init__(*args, **kwargs)
+        self._head = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the first request's head its time."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count while the head is not complete."""
+        super().data_received(data)
+        if self._timer is not None:
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A request begins: its head has a deadline of its own."""
+        super().on_message_begin()
+        self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is here."""
+        self._head_is_here()
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._head_is_here()
+        self._timer = self.loop.call_later(HEAD_DEADLINE_S, self.transport.close)
+
+    def _head_is_here(self) -> None:
+        self._head = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
