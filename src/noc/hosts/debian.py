@@ -30,8 +30,10 @@ done
 systemctl mask --runtime --quiet caddy.service nftables.service
 trap 'systemctl unmask --runtime --quiet caddy.service nftables.service' EXIT
 exec 3>&1 >&2 </dev/null
+dpkg --force-confold --configure -a
 apt-get -q -o DPkg::Lock::Timeout=120 update
-apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold --no-install-recommends install $missing
+apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold --no-install-recommends --fix-broken \\
+  install $missing
 printf '%s\\n' $missing >&3
 """
 
@@ -43,8 +45,9 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 """
-# Other HostKey lines are commented out, since sshd shows what any of its files names. The check comes before the reload,
-# because an sshd that does not come back is a machine that is lost. A reload keeps the listening socket and every session.
+# Other HostKey lines are commented out, since sshd shows what any of its files names. The check comes before the
+# reload, because an sshd that does not come back is a machine that is lost. A reload keeps the listening socket and
+# every session.
 _RELOAD_SSHD = f"""
 others=$(grep -liE '^[[:space:]]*Host(Key|Certificate)[[:space:]]' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf)
 for file in $others; do
@@ -82,7 +85,9 @@ systemctl daemon-reload
 systemctl enable --quiet clavitor.socket clavitor.service noc-settle.service caddy.service
 """
 
-# The way back is armed before the way is closed. It restores what let us in: the table that stood before, or none.
+# The way back is armed before the way is closed. It restores what let us in: the table that stood before, or none. The
+# knock sends a packet into the tunnel: the kernel starts to keep track of connections with the first rules, and to it
+# what comes from the hub is new until the node has sent something there, which else only the keepalive does.
 _CLOSE = """
 nft -c -f "$2"
 if ! systemctl --quiet is-active noc-firewall-revert.timer; then
@@ -93,6 +98,7 @@ systemctl stop noc-firewall-revert.timer 2>/dev/null || true
 systemd-run --quiet --collect --unit=noc-firewall-revert --on-active="$1" --timer-property=AccuracySec=100ms \\
   nft -f /run/noc-firewall.before
 nft -f "$2"
+bash -c 'printf x >"/dev/udp/$1/9"' knock "$3" || true
 """
 _CONFIRM = f"""
 [ -e {RULES_TRIAL} ] || exit 0
@@ -153,13 +159,13 @@ class Debian(SystemdMachine):
             await shell.run("systemctl", "reload", "caddy.service")
         return ()
 
-    async def firewall(self, shell: Shell, config: NodeConfig, *, revert_after_s: float) -> Change:  # noqa: ARG002
+    async def firewall(self, shell: Shell, config: NodeConfig, *, revert_after_s: float) -> Change:
         """See Platform.firewall."""
         rules = node_rules()
         if await self._stands(shell, rules):
             return Change()
         await shell.put(rules.encode(), RULES_TRIAL)
-        await shell.run("sh", "-euc", _CLOSE, "close", f"{revert_after_s:g}s", RULES_TRIAL)
+        await shell.run("sh", "-euc", _CLOSE, "close", f"{revert_after_s:g}s", RULES_TRIAL, config.hub_tunnel_address)
         return Change(("firewall closed",))
 
     async def _stands(self, shell: Shell, rules: str) -> bool:

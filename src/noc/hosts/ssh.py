@@ -271,8 +271,9 @@ class SSHShell:
     async def close(self) -> None:
         """End the connection; see Shell.close."""
         self._connection.close()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._connection.wait_closed(), 5)
+        await self._connection.wait_closed()
+        # The transport closes its socket one turn of the loop after the connection calls itself closed.
+        await asyncio.sleep(0)
 
     async def _execute(self, argv: tuple[str, ...], chunks: Iterable[bytes], timeout_s: float) -> Result:
         try:

@@ -23,10 +23,11 @@ class Layout:
     launch: Sequence[str] = (
         *("systemd-run", "--quiet", "--collect", "--unit=noc-activate-{run}", "--property=OOMScoreAdjust=-900"),
         *("--property=TimeoutStopSec=180", "--property=ExecStopPost={recover}"),
+        "--property=StandardOutput=null",
     )
     launch_recovery: Sequence[str] = (
         *("systemd-run", "--quiet", "--collect", "--no-block", "--unit=noc-recover-{run}"),
-        *("--property=After=clavitor.service", "--property=OOMScoreAdjust=-900"),
+        *("--property=After=clavitor.service", "--property=OOMScoreAdjust=-900", "--property=StandardOutput=null"),
     )
     reserve: int = 16 * 1024 * 1024
 
