@@ -107,7 +107,7 @@ def test_the_whole_fleet_boots(own: Lab) -> None:
 
 def test_an_up_that_fails_says_why_and_leaves_nothing(own: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    monkeypatch.setattr("noc.lab.lab.START_S", 0.5)
+    monkeypatch.setattr("noc.lab.launch.START_S", 0.5)
     with pytest.raises(BootFailed, match="did not start"):
         own.up(["virginia"])
     assert what_is_left(own.places) == []

@@ -4,35 +4,22 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from noc.errors import Usage
 from noc.fleet.load import load
-from noc.lab import cgroups, control, identity
-from noc.lab.errors import BootFailed, LabBusy, LabNeeds, MachineOff, NoSuchMachine
+from noc.lab import cgroups, control, identity, launch
+from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine
 from noc.lab.fleet import SOURCE, write_fleet
 from noc.lab.images import Tell, ensure_images
-from noc.lab.limits import Limits
 from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 
-PROGRAMS = (
-    "systemd-nspawn", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "gpg", "gpg-agent", "dpkg-deb", "nmap",
-    "curl",
-)  # fmt: skip
-TUN = Path("/dev/net/tun")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-START_S = 15.0
-UP_S = 180
-DOWN_S = 30
 MAX_ROUND_TRIP_MS = 5000
 
 Completed = subprocess.CompletedProcess[bytes]
@@ -76,7 +63,7 @@ class Lab:
             LabBusy: a lab is up already, with other machines.
             ImageFailed, BootFailed: what it says.
         """
-        check_needs()
+        launch.check_needs()
         images: Mapping[str, ImageName] = dict.fromkeys(bare, "bare")
         fleet = load(self.source)
         machines = machines_of(fleet, nodes, images)
@@ -88,7 +75,7 @@ class Lab:
             images=ensure_images(self.places.cache, self._tell), authorized_keys=tuple(authorized_keys),
         )  # fmt: skip
         self._tell(f"booting {len(machines)} machines")
-        self._start(plan)
+        launch.start(self.places, plan)
 
     def down(self) -> None:
         """End the lab and remove everything of it; nothing happens where there is none.
@@ -96,10 +83,7 @@ class Lab:
         Raises:
             BootFailed: its supervisor is alive after 30 s and a SIGKILL.
         """
-        if (pid := control.process_behind(self.places.socket)) is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._end(pid)
-        self._sweep()
+        launch.stop(self.places)
 
     def is_up(self) -> bool:
         """Whether a supervisor is there."""
@@ -162,7 +146,7 @@ class Lab:
         if (pid := self._row(name)["pid"]) is None:
             raise MachineOff(f"{name} is powered off", fix=f"noc lab boot {name}")
         environment = (
-            f"PATH={PATH}",
+            f"PATH={launch.PATH}",
             "HOME=/root",
             "USER=root",
             "LANG=C.UTF-8",
@@ -249,67 +233,6 @@ class Lab:
             names = ", ".join(name for name, _ in sorted(there))
             raise LabBusy("a lab is up already", why=f"it has {names}", fix="noc lab down")
 
-    def _start(self, plan: LabPlan) -> None:
-        self._sweep()
-        self.places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.places.plan.write_text(plan.model_dump_json(indent=1))
-        self.places.ntfy_token.touch(mode=0o600)
-        self.places.ntfy_token.write_text(secrets.token_urlsafe(24))
-        try:
-            self._spawn()
-            control.ask(self.places.socket, {"op": "ready"}, timeout_s=UP_S)
-        except BaseException:
-            self.down()
-            raise
-
-    def _spawn(self) -> None:
-        """Start the supervisor in namespaces of its own, detached from this process, and wait for its door."""
-        Path("/run/netns").mkdir(exist_ok=True)
-        Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
-        with self.places.log.open("w") as log:
-            subprocess.run(
-                ["setsid", "--fork", *_delegation(),
-                 "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
-                 sys.executable, "-m", "noc.lab.supervisor", str(self.places.state), str(self.places.cache)],
-                check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        if not _wait(self.is_up, START_S):
-            words = self.places.log.read_text().strip()[-500:]
-            raise BootFailed("the lab's supervisor did not start", why=words or f"no word from it within {START_S:g} s")
-
-    def _end(self, pid: int) -> None:
-        with contextlib.suppress(Exception):
-            control.ask(self.places.socket, {"op": "down"})
-        if not _wait(lambda: not Path(f"/proc/{pid}").exists(), DOWN_S):
-            os.kill(pid, signal.SIGKILL)
-            if not _wait(lambda: not Path(f"/proc/{pid}").exists(), 5):
-                raise BootFailed("the lab's supervisor does not end", why=f"process {pid} is alive after a SIGKILL")
-
-    def _sweep(self) -> None:
-        """Remove what a lab left that ended or died: control groups, files, limit. Its processes took the rest."""
-        with contextlib.suppress(OSError, ValueError):
-            cgroups.sweep(json.loads(self.places.plan.read_text())["lab"])
-        shutil.rmtree(self.places.state, ignore_errors=True)
-        Limits().restore()
-
-
-def check_needs() -> None:
-    """Raise LabNeeds unless this process is root's, and every program and device is there."""
-    if os.geteuid() != 0:
-        raise LabNeeds("the lab needs root", why="it boots real hosts", fix="sudo noc lab up")
-    missing = [program for program in PROGRAMS if shutil.which(program, path=PATH) is None]
-    if missing:
-        raise LabNeeds("the lab needs programs", why=f"{', '.join(missing)} not found", fix="sh tools/packages.sh lab")
-    if not TUN.exists():
-        raise LabNeeds("the lab needs TUN devices", why=f"{TUN} is not there", fix="modprobe tun")
-
-
-def _delegation() -> list[str]:
-    """Where systemd runs this machine, have it leave a part of its control groups to the lab."""
-    if not Path("/run/systemd/system").is_dir():
-        return []
-    return ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", "--"]
-
 
 def _completed(argv: list[str], stdin: bytes | None, timeout_s: float) -> Completed:
     """Run to the end; at the deadline the whole process group goes, since nsenter leaves its child alone."""
@@ -325,12 +248,3 @@ def _completed(argv: list[str], stdin: bytes | None, timeout_s: float) -> Comple
                 os.killpg(process.pid, signal.SIGKILL)
             raise
     return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
-
-
-def _wait(condition: Callable[[], bool], deadline_s: float) -> bool:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
