@@ -77,7 +77,9 @@ def sweep(places: Places) -> None:
     with contextlib.suppress(OSError, ValueError):
         cgroups.sweep(json.loads(places.plan.read_text())["lab"])
     shutil.rmtree(places.state, ignore_errors=True)
-    Limits().restore()
+    with Limits().alone() as alone:
+        if alone:
+            cgroups.sweep_all()
 
 
 def _spawn(places: Places) -> None:

@@ -33,16 +33,20 @@ class Limits:
                 self.sysctl.write_text(f"{NEEDED}\n")
             yield
 
-    def restore(self) -> None:
-        """Put the limit back unless a lab still needs it; nothing happens where none was raised."""
-        with contextlib.suppress(FileNotFoundError), self.note.open() as note:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no lab lives on this machine. If none does, none starts inside the context, whose end restores."""
+        with self.note.open("a+") as note:
             try:
                 fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                yield False
                 return
+            yield True
+            note.seek(0)
             if before := note.readline().strip():
                 self.sysctl.write_text(f"{before}\n")
-            self.note.unlink()
+            self.note.unlink(missing_ok=True)
 
     def _open(self) -> TextIO:
         """The note, locked together with other labs; again if the last one removed it meanwhile."""
