@@ -1,6 +1,7 @@
 """The activator on a node, as HQ sees it: typed questions and answers over a shell."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -192,17 +193,21 @@ class Activator:
         """
         return self._read(Verdict, await self._ask("revert", run, "--reason", reason, refusable=True, timeout_s=150))
 
-    async def _ask(self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = 60) -> str:
+    async def _ask(self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = 60) -> dict[str, Any]:
         result = await self._shell.run(*self._program, verb, *arguments, timeout_s=timeout_s, check=False)
-        if result.status not in {0, 1} or not result.stdout.startswith("{"):
-            raise self._unclear(verb, result)
-        if refusable and result.status:
-            raise self._refusal(verb, result)
-        return result.stdout
-
-    def _read(self, model: type[_A], said: str) -> _A:
         try:
-            return model.model_validate_json(said)
+            said = json.loads(result.stdout)
+        except ValueError:
+            said = None
+        if result.status not in {0, 1} or not isinstance(said, dict):
+            raise self._unclear(verb, result)
+        if refusable and said.get("ok") is False:
+            raise self._refusal(verb, said)
+        return said
+
+    def _read(self, model: type[_A], said: dict[str, Any]) -> _A:
+        try:
+            return model.model_validate(said)
         except ValidationError as error:
             first = error.errors()[0]
             why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -210,8 +215,8 @@ class Activator:
                 f"{self._shell.name}'s activator answers something else", why=why, fix=self._renew()
             ) from None
 
-    def _refusal(self, verb: str, result: Result) -> ActivationRefused:
-        said = self._read(Verification, result.stdout)
+    def _refusal(self, verb: str, answer: dict[str, Any]) -> ActivationRefused:
+        said = self._read(Verification, answer)
         return ActivationRefused(
             f"{self._shell.name} refused to {verb}: {said.code}",
             reason=said.code,

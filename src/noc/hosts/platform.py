@@ -92,7 +92,7 @@ class Platform(Protocol):
         ...
 
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
-        """Users, directories, node programs, units of the service and the proxy; starts nothing without a release."""
+        """Users, directories, node programs, units; starts the proxy, and leaves the service to its first release."""
         ...
 
     async def environment(self, shell: Shell, values: dict[str, str]) -> Change:

@@ -47,17 +47,26 @@ def main() -> int:
     """Push, and try again for a few seconds; the status says whether HQ knows."""
     cause = "".join(char for char in sys.argv[1] if char.isalnum() or char in "-_")[:40]
     deadline = time.monotonic() + TRY_FOR_S
-    while True:
-        try:
-            if push(os.environ["KUMA_PUSH_URL"], cause):
-                return 0
-            failure = "HQ does not accept it"
-        except (OSError, ValueError, KeyError) as error:
-            failure = type(error).__name__
-        if time.monotonic() > deadline:
-            sys.stderr.write(f"the death ({cause}) could not be told to HQ: {failure}\n")
-            return 1
-        time.sleep(PAUSE_S)
+    try:
+        while not _acknowledged(os.environ["KUMA_PUSH_URL"], cause):
+            if time.monotonic() > deadline:
+                return _fail(cause, f"no acknowledgement within {TRY_FOR_S:g} s")
+            time.sleep(PAUSE_S)
+    except (KeyError, ValueError):
+        return _fail(cause, "KUMA_PUSH_URL is no URL")
+    return 0
+
+
+def _acknowledged(url: str, cause: str) -> bool:
+    try:
+        return push(url, cause)
+    except OSError:
+        return False
+
+
+def _fail(cause: str, why: str) -> int:
+    sys.stderr.write(f"the death ({cause}) could not be told to HQ: {why}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,94 @@
+"""HQ's side of the activator, against the real one behind OpenSSH."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from loopback_sshd import LoopbackSshd
+from noc.hosts.activation import Activator
+from noc.hosts.errors import ActivationRefused, Unclear
+from noc.hosts.files import File, install
+from noc.hosts.ssh import Pinned, SSHShell, connect
+from node_tree import Tree
+
+
+@pytest.fixture
+async def shell(tmp_path: Path) -> AsyncIterator[SSHShell]:
+    directory = tmp_path / "sshd"
+    directory.mkdir()
+    server = LoopbackSshd(directory)
+    opened = await connect(server.target(Pinned(server.fingerprint)))
+    yield opened
+    await opened.close()
+    server.close()
+
+
+@pytest.fixture
+def activator(shell: SSHShell, tree: Tree) -> Activator:
+    program = [sys.executable, str(tree.base / "programs/activator.py"), "--layout", str(tree.base / "layout.json")]
+    return Activator(shell, *program)
+
+
+async def test_a_release_is_started_followed_and_confirmed(activator: Activator, tree: Tree) -> None:
+    sha = tree.release(1)
+    await activator.start(sha, "r1", 1, 20)
+    verdict = await activator.status("r1", 10, "staged")
+    while verdict.state != "activated":
+        verdict = await activator.status("r1", 10, verdict.state)
+    verdict = await activator.confirm("r1")
+    assert (verdict.state, verdict.final) == ("confirmed", True)
+    assert (await activator.facts()).proven == (sha,)
+
+
+async def test_a_revert_gives_the_verdict_of_the_rollback(activator: Activator, tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    await activator.start(tree.release(2), "r2", 1, 20)
+    assert (await activator.revert("r2", "HQ has seen no heartbeat")).state == "rolled-back"
+
+
+async def test_a_confirmation_that_came_too_late_is_no_error(activator: Activator, tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    tree.start(tree.release(2), "r2", confirm=0.2)
+    tree.reach("r2", "rolled-back")
+    assert (await activator.confirm("r2")).state == "rolled-back"
+
+
+async def test_a_refusal_carries_the_activator_s_code(activator: Activator, tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1", fence=5)
+    with pytest.raises(ActivationRefused) as caught:
+        await activator.start(tree.release(2), "r2", 4, 20)
+    assert caught.value.reason == "fence"
+
+
+async def test_an_unknown_run_is_refused(activator: Activator) -> None:
+    with pytest.raises(ActivationRefused, match="unknown"):
+        await activator.status("nothing")
+
+
+async def test_a_bad_release_is_a_verification_not_an_error(activator: Activator, tree: Tree) -> None:
+    said = await activator.verify(tree.release(1, signer=tree.stranger))
+    assert (said.ok, said.code) == (False, "untrusted")
+
+
+async def test_a_node_without_the_activator_is_told_with_its_fix(shell: SSHShell) -> None:
+    with pytest.raises(Unclear, match="noc provision frankfurt"):
+        await Activator(shell, "python3", "/nowhere/activator.py").facts()
+
+
+async def test_an_answer_of_another_version_is_told_as_such(shell: SSHShell) -> None:
+    older = """printf %s '{"current": null, "version": null, "fence": 0, "pending": null, "proven": []}'"""
+    with pytest.raises(Unclear, match="disk_free_bytes"):
+        await Activator(shell, "sh", "-c", older).facts()
+
+
+async def test_files_are_written_once(shell: SSHShell, tmp_path: Path) -> None:
+    files = {
+        str(tmp_path / "new/one"): File("1\n"),
+        str(tmp_path / "new/two"): File("2\n", 0o600),
+    }
+    assert await install(shell, files) == tuple(files)
+    assert await install(shell, files) == ()
+    (tmp_path / "new/two").chmod(0o644)
+    assert await install(shell, files) == (str(tmp_path / "new/two"),)
