@@ -20,6 +20,7 @@ SHAPES = {
     "aliases": "a public name, such as vault.example.com",
     "country": "two capital letters, such as CH",
     "directory": "an https:// address",
+    "email": "an address, such as noc@clavitor.com",
     "domain": "a domain in lower case, such as clavitor.com",
     "host_key": "a fingerprint as ssh-keygen -l prints it, SHA256:…",
     "interface": "up to 15 lower-case letters and digits, such as wg0",
@@ -86,6 +87,8 @@ def read_document(file: Path, mistakes: type[FleetProblems] = FleetProblems) -> 
         return Document(file, data, places(text))
     except tomllib.TOMLDecodeError as error:
         raise mistakes(file, [_syntax_problem(text, str(error))]) from None
+    except ValueError as error:  # Python's own limit: an integer of thousands of digits
+        raise mistakes(file, [Problem(1, f"not to be read: {error}", "look for a number that long")]) from None
     except RecursionError:
         raise mistakes(file, [Problem(1, "tables or arrays are nested too deeply", "flatten them")]) from None
 

@@ -7,12 +7,15 @@ from pathlib import Path
 def replace(path: Path, text: str) -> None:
     """Write a file whole: a temporary name beside it, fsynced, renamed over it, the directory fsynced.
 
+    A link that somebody laid in the temporary's place is removed, never followed.
+
     Args:
         path: the file; its directory exists. An existing file's mode is kept, a new one is 0644 less the umask.
         text: its new content, written as UTF-8.
     """
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    temporary.unlink(missing_ok=True)
+    with temporary.open("x", encoding="utf-8", newline="") as file:
         if path.exists():
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
         file.write(text)

@@ -10,7 +10,7 @@ from noc.errors import NotFound
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Role = Literal["viewer", "operator", "approver", "agent"]
 PlatformName = Literal["nixos", "debian"]
 
@@ -62,21 +62,21 @@ class Policy(_Part):
 class Budget(_Part):
     """What the fleet may cost a month, in US dollars."""
 
-    ceiling_usd: Annotated[float, Field(gt=0)]
+    ceiling_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Acme(_Part):
     """The certificate authority of the public names."""
 
-    directory: Annotated[str, Field(pattern=r"^https://")] = "https://acme-v02.api.letsencrypt.org/directory"
+    directory: Annotated[str, Field(pattern=r"^https://[!-z]+$")] = "https://acme-v02.api.letsencrypt.org/directory"
     ca_root: str | None = None
-    email: str = ""
+    email: Annotated[str, Field(pattern=r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+)?$")] = ""
 
 
 class Ntfy(_Part):
     """Where alerts go. The token lies in HQ's credentials as `ntfy_token`, never here."""
 
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, Field(pattern=r"^https?://[!-z]+$")]
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     ca_root: str | None = None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from noc.errors import NotPermitted
 from noc.fleet.directory import fleet_directory
 from noc.fleet.errors import NoFleetDirectory
 
@@ -25,4 +26,15 @@ def test_the_variable_is_used_where_none_is_chosen(
 
 def test_a_directory_without_a_fleet_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoFleetDirectory, match="-C DIR"):
+        fleet_directory(tmp_path)
+
+
+def test_a_directory_that_this_user_may_not_look_into_is_said_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)  # root, as whom these tests may run, may look everywhere
+    with pytest.raises(NotPermitted):
         fleet_directory(tmp_path)

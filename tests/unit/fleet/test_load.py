@@ -67,6 +67,7 @@ ONE_MISTAKE = [
     ('"Europe/Zurich"', '"../../etc/passwd"', "is not known here"),
     ("ceiling_usd = 100", 'ceiling_usd = "100"', 'budget.ceiling_usd = "100" is not allowed'),
     ("push_port = 8084", "push_prt = 8084", "tunnel.push_prt is not a key that is known here"),
+    ("ceiling_usd = 100", "ceiling_usd = inf", "budget.ceiling_usd = Infinity is not allowed"),
 ]
 
 
@@ -77,6 +78,29 @@ def test_a_mistake_is_named_at_its_line(fleet_file: Callable[..., Path], old: st
     assert what in problem.what
     assert problem.line == line_of(directory, new)
     assert problem.fix
+
+
+HOSTILE = [
+    ("[policy]\nsoak = inf", "policy.soak = Infinity is not allowed"),
+    ("[policy]\nsoak = nan", "policy.soak = NaN is not allowed"),
+    ("[policy]\nsoak = 86401", "policy.soak = 86401 is not allowed"),
+    ('[acme]\nemail = "a@b.ch\\n}"', "acme.email = "),
+    ('[acme]\ndirectory = "https://a.example {"', "acme.directory = "),
+    ('[acme]\ndirectory = "https://a.example\\nfile_server"', "acme.directory = "),
+]
+
+
+@pytest.mark.parametrize(("table", "what"), HOSTILE)
+def test_a_value_that_would_wait_for_ever_or_break_out_of_a_proxys_file_is_refused(
+    fleet_file: Callable[..., Path], table: str, what: str
+) -> None:
+    (problem,) = problems_of(fleet_file(("[ntfy]", f"{table}\n\n[ntfy]")))
+    assert problem.what.startswith(what)
+
+
+def test_a_budget_without_a_ceiling_is_refused(fleet_file: Callable[..., Path]) -> None:
+    (problem,) = problems_of(fleet_file(("ceiling_usd = 100", "ceiling_usd = inf")))
+    assert problem.what == "budget.ceiling_usd = Infinity is not allowed"
 
 
 def test_a_missing_key_is_named_at_its_table(fleet_file: Callable[..., Path]) -> None:
@@ -159,6 +183,11 @@ def test_a_mistake_of_syntax_has_its_line(tmp_path: Path, text: str, line: int) 
 def test_nesting_without_end_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text("a = " + "[" * 100_000)
     assert "nested too deeply" in problems_of(tmp_path)[0].what
+
+
+def test_a_number_of_thousands_of_digits_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text("a = " + "9" * 5000)
+    assert "digits" in problems_of(tmp_path)[0].what
 
 
 @pytest.mark.parametrize("text", ["nodes = 3", "nodes = [1, 2]", "hub = []", "tunnel = 1", "nodes = [{}, {}]", ""])
