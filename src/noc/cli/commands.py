@@ -24,5 +24,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "noc.cli.pilot",
         "The pilot in the lab, end to end: provision, deploy, break, recover, scan, go or no-go.",
     ),
-    "explain": ("noc.cli.explain", "Explain an error code."),
+    "explain": ("noc.cli.explain", "Explain an error code, or list them all."),
 }

@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import noc
-from noc.cli.output import out
+from noc.cli.output import out, print_table
 from noc.errors import NocError, NotFound
 
 app = typer.Typer(add_completion=False)
@@ -33,11 +34,20 @@ def catalogue() -> dict[str, type[NocError]]:
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(help="A code as errors print it: NOC-E301 or E301.")],
+    code: Annotated[str | None, typer.Argument(help="A code as errors print it: NOC-E301 or E301.")] = None,
 ) -> None:
-    """Explain an error code."""
+    """Explain an error code, or list them all."""
     known = catalogue()
+    if code is None:
+        print_table(("code", "meaning"), [(f"NOC-{each}", _headline(known[each])) for each in sorted(known)])
+        return
     wanted = code.upper().removeprefix("NOC-")
     if wanted not in known:
         raise NotFound(f"no error has the code {code}", fix="copy it from the message, as NOC-E301")
-    out.print(f"NOC-{wanted}  {known[wanted].__name__}\n\n{inspect.cleandoc(known[wanted].__doc__ or '')}")
+    text = inspect.cleandoc(known[wanted].__doc__ or "")
+    out.print(f"NOC-{wanted}  {known[wanted].__name__}\n\n{text}", markup=False)
+
+
+def _headline(error: type[NocError]) -> str:
+    """The first paragraph of an error's explanation, on one line."""
+    return escape(" ".join(inspect.cleandoc(error.__doc__ or "").partition("\n\n")[0].split()))

@@ -37,7 +37,8 @@ def _show(answer: dict[str, Any]) -> None:
         (row["node"], *(mark(_MARKS[check["state"]], _cell(check)) for check in row["checks"]))
         for row in answer["nodes"]
     ]
-    print_table(("node", *names), rows)
+    if rows:
+        print_table(("node", *names), rows)
     if answer["pending"]:
         out.print(f"pending: {', '.join(answer['pending'])}")
     out.print(f"ports tried from HQ (TCP): {', '.join(map(str, answer['ports']))}")

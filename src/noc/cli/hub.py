@@ -77,7 +77,7 @@ def status(*, as_json: JsonOption = False) -> None:
         print_json({"ok": all(check.ok for check in checks), "checks": [check.as_dict() for check in checks]})
     else:
         rows = [(mark("ok" if c.ok else "fail", "ok" if c.ok else "wrong"), c.name, c.seen) for c in checks]
-        print_table(("", "WHAT", "SEEN"), rows)
+        print_table(("", "what", "seen"), rows)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -118,14 +118,13 @@ def set_secret(
     from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
 
     _as_root()
-    changed = keep(name, sys.stdin.read(MAX_CHARS + 2))
-    if changed and (UNITS / "noc-watch.service").exists():
+    given = sys.stdin.buffer.read(4 * MAX_CHARS + 2).decode(errors="surrogateescape")
+    changed = keep(name, given)
+    if (UNITS / "noc-watch.service").exists():
         from noc.fleet.load import load  # noqa: PLC0415
         from noc.hub.install import ensure_watch  # noqa: PLC0415
-        from noc.hub.system import run  # noqa: PLC0415
 
-        if not ensure_watch(load(FLEET)):
-            run("systemctl", "restart", "noc-watch.service")
+        changed |= bool(ensure_watch(load(FLEET)))
     if as_json:
         print_json({"secret": name, "changed": changed})
     else:

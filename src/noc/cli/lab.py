@@ -10,6 +10,7 @@ import typer
 from noc.cli.output import err, mark, print_json, print_table
 
 if TYPE_CHECKING:
+    from noc.fleet.model import Node
     from noc.lab.lab import Lab
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -45,15 +46,20 @@ def up(
 
 def _chosen(names: list[str], count: int | None) -> list[str]:
     from noc.errors import Usage  # noqa: PLC0415
-    from noc.fleet.load import load  # noqa: PLC0415
-    from noc.lab.fleet import SOURCE  # noqa: PLC0415
 
     if names and count is not None:
         raise Usage("nodes by name and --nodes exclude each other", fix="give one of them")
     if count is None:
         return names or list(PILOT)
-    others = [node.name for node in load(SOURCE).nodes if node.name not in PILOT]
+    others = [node.name for node in _nodes() if node.name not in PILOT]
     return [*PILOT, *others][:count]
+
+
+def _nodes() -> "tuple[Node, ...]":
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.lab.fleet import SOURCE  # noqa: PLC0415
+
+    return tuple(load(SOURCE).nodes)
 
 
 def _bare(images: list[str]) -> list[str]:
@@ -96,6 +102,17 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON doc
             for row in document["machines"]
         ),
     )
+
+
+@app.command()
+def fleet(
+    directory: Annotated[Path, typer.Argument(help="Directory to write to; made when missing.")],
+) -> None:
+    """Write the fleet directory for this lab's HQ: the same fleet, with the lab's addresses, authority and ntfy."""
+    lab = _lab()
+    there = {machine["name"] for machine in lab.status()["machines"]}
+    lab.fleet_directory(directory, [node.name for node in _nodes() if node.name in there], {})
+    err.print(mark("ok", "written"), directory / "fleet.toml", soft_wrap=True)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from noc import __version__
 from noc.cli.commands import COMMANDS
-from noc.errors import NocError
+from noc.errors import NocError, NotPermitted
 
 
 class LazyGroup(TyperGroup):
@@ -71,5 +71,17 @@ def run() -> None:
 
         show_error(error)
         sys.exit(error.exit_code)
+    except PermissionError as error:
+        from noc.cli.output import show_error  # noqa: PLC0415
+
+        refused = _not_yours(error)
+        show_error(refused)
+        sys.exit(refused.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _not_yours(error: PermissionError) -> NotPermitted:
+    """HQ's files belong to root and the group noc: a person outside of it meets this in whatever command reads them."""
+    fix = "give the command as root, or let root on HQ run usermod -aG noc,noc-operators USER, then log in again"
+    return NotPermitted(f"{error.filename or 'a file'} is not yours to use", why=error.strerror or "", fix=fix)

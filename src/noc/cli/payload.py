@@ -41,6 +41,6 @@ def check(
         rows = [
             (mark("ok" if line.ok else "fail", "ok" if line.ok else "fail"), line.name, line.seen) for line in lines
         ]
-        print_table(("", "THE CONTRACT ASKS FOR", "SEEN"), rows)
+        print_table(("", "the contract asks for", "seen"), rows)
     if not passed:
         raise typer.Exit(1)

@@ -109,9 +109,12 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Verify a release and take it into HQ's store."""
-    from noc.release.store import ReleaseStore  # noqa: PLC0415
+    from noc.hub.asuser import run_as_owner  # noqa: PLC0415
+    from noc.release.store import ReleaseStore, read_release  # noqa: PLC0415
 
-    release, added = ReleaseStore(store).add(directory, signers)
+    contents, kept = read_release(directory), ReleaseStore(store)
+    owned = store if store.exists() else Path.cwd()
+    release, added = run_as_owner(store, kept.take, contents, signers, directory)
     if as_json:
         print_json({"changed": added, **release.manifest.model_dump(mode="json")})
     else:
@@ -129,7 +132,7 @@ def list_releases(*, store: Store = RELEASES, as_json: Json = False) -> None:
         print_json([manifest.model_dump(mode="json") for manifest in manifests])
         return
     print_table(
-        ("RELEASE", "VERSION", "BUILD", "SIZE", "SIGNED", "EXPIRES"),
+        ("release", "version", "build", "size", "signed", "expires"),
         [
             (m.sha256[:12], m.version, str(m.build), f"{m.size / 1024:.0f} KiB", f"{m.created:%F}", f"{m.expires:%F}")
             for m in manifests

@@ -32,13 +32,14 @@ from noc.release.sshsig import MAX_SIGNATURE_BYTES, parse_envelope, principal_of
 _SIGN_AGAIN = "noc release sign, on the operator's machine"
 
 
-def verify(directory: Path, signers: Path, *, now: datetime | None = None) -> Manifest:
+def verify(directory: Path, signers: Path, *, now: datetime | None = None, name: Path | None = None) -> Manifest:
     """Verify a release: signature, signer, product, expiry, size, content, in this order.
 
     Args:
         directory: holds `clavitor.pyz`, `manifest.json` and `manifest.json.sig`.
         signers: the trusted signers, an OpenSSH `allowed_signers` file.
         now: the moment to judge the expiry at; the clock's where None.
+        name: how messages call the directory, where it is a copy of one that the operator knows.
 
     Returns:
         The manifest, which may be believed from here on.
@@ -47,32 +48,38 @@ def verify(directory: Path, signers: Path, *, now: datetime | None = None) -> Ma
         NotSigned, NoSigners, MalformedSignature, WrongNamespace, WrongSigner, BadSignature, MalformedManifest,
         WrongProduct, Expired, WrongSize, WrongContent: what their docstrings say.
     """
-    manifest = parse_manifest(_authentic_manifest(directory, signers))
+    name = name or directory
+    manifest = parse_manifest(_authentic_manifest(directory, signers, name))
     _check_claims(manifest, now or datetime.now(UTC))
-    _check_payload(directory / PAYLOAD, manifest)
+    _check_payload(directory / PAYLOAD, manifest, name / PAYLOAD)
     return manifest
 
 
-def _authentic_manifest(directory: Path, signers: Path) -> bytes:
+def require_files(directory: Path) -> None:
+    """Raise NotSigned where one of a release's three files is missing."""
     for name in (PAYLOAD, MANIFEST, SIGNATURE):
         if not (directory / name).is_file():
             raise NotSigned(f"{directory} is not a signed release", why=f"{name} is missing", fix=_SIGN_AGAIN)
+
+
+def _authentic_manifest(directory: Path, signers: Path, name: Path) -> bytes:
+    require_files(directory)
     content = _read(directory / MANIFEST, MAX_MANIFEST_BYTES)
     envelope = parse_envelope(_read(directory / SIGNATURE, MAX_SIGNATURE_BYTES))
     if envelope.namespace != NAMESPACE:
         raise WrongNamespace(
-            f"{directory} carries a signature for another purpose",
+            f"{name} carries a signature for another purpose",
             why=f"its namespace is {envelope.namespace!r}, not {NAMESPACE!r}",
             fix=_SIGN_AGAIN,
         )
     principal = principal_of(_signers_text(signers), envelope.public_key)
     if principal is None:
         raise WrongSigner(
-            f"{directory} is signed by a key that is not trusted here",
+            f"{name} is signed by a key that is not trusted here",
             why=f"{signers} does not hold it",
             fix="sign with a key of that file; or, if the new key is meant, add its line there",
         )
-    _check_signature(directory, signers, principal, content)
+    _check_signature(directory / SIGNATURE, signers, principal, content, name)
     return content
 
 
@@ -86,20 +93,22 @@ def _signers_text(signers: Path) -> str:
         return signers.read_text(errors="replace")
     except OSError as error:
         raise NoSigners(
-            f"{signers} cannot be read", why=error.strerror or "", fix="copy the `signers` file of noc init there"
+            f"{signers} cannot be read",
+            why=error.strerror or "",
+            fix="on the operator's machine: --signers ~/.config/noc/trust/signers; on HQ: noc hub install --trust DIR",
         ) from None
 
 
-def _check_signature(directory: Path, signers: Path, principal: str, content: bytes) -> None:
+def _check_signature(signature: Path, signers: Path, principal: str, content: bytes, name: Path) -> None:
     argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", principal, "-n", NAMESPACE]
-    argv += ["-s", str(directory / SIGNATURE)]
+    argv += ["-s", str(signature)]
     try:
         result = subprocess.run(argv, input=content, capture_output=True, check=False, timeout=20)
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"ssh-keygen did not verify {directory} within 20 s") from None
+        raise TimedOut(f"ssh-keygen did not verify {name} within 20 s") from None
     if result.returncode != 0:
         raise BadSignature(
-            f"the signature of {directory} does not fit its manifest",
+            f"the signature of {name} does not fit its manifest",
             why="one of the two was changed, or the signer's key is not valid now",
             fix=_SIGN_AGAIN,
         )
@@ -116,15 +125,15 @@ def _check_claims(manifest: Manifest, now: datetime) -> None:
         )
 
 
-def _check_payload(path: Path, manifest: Manifest) -> None:
+def _check_payload(path: Path, manifest: Manifest, name: Path) -> None:
     size = path.stat().st_size
     again = "copy the release again from where it was signed"
     if size != manifest.size:
-        raise WrongSize(f"{path} has {size} bytes", why=f"its manifest says {manifest.size}", fix=again)
+        raise WrongSize(f"{name} has {size} bytes", why=f"its manifest says {manifest.size}", fix=again)
     digest = sha256_of(path)
     if digest != manifest.sha256:
         raise WrongContent(
-            f"{path} is not the file that was signed", why=f"its hash is {digest}, not {manifest.sha256}", fix=again
+            f"{name} is not the file that was signed", why=f"its hash is {digest}, not {manifest.sha256}", fix=again
         )
 
 

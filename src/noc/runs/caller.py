@@ -52,7 +52,7 @@ def not_an_operator(name: str) -> CallerRefused:
     return CallerRefused(
         f"{name} may not use the runner",
         why=f"only root and the group {OPERATORS} may",
-        fix=f"usermod -aG {OPERATORS} {name}",
+        fix=f"on HQ, as root: usermod -aG noc,{OPERATORS} {name}, then log in again",
     )
 
 

@@ -50,7 +50,8 @@ def routes(node: Node, record: NodeRecord, authority: Authority, options: Option
         raise NoTrust(
             f"{node.name} is not contacted",
             why="it is new, and nothing says which host key it must show",
-            fix=f"read it on its console and give it: noc provision {node.name} --host-key SHA256:…",
+            fix=f"read it on its console and give it: noc provision {node.name} "
+            f"{'' if address else '--ip ADDRESS '}--host-key SHA256:…",
         )
     moved = given is not None and record.address is not None and given != record.address
     found: list[Route] = []

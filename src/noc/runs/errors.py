@@ -9,7 +9,7 @@ class CallerRefused(NocError):
     """The runner answers root and members of the group `noc-operators` only, known by their socket's peer credentials.
 
     The runner holds the fleet's SSH key, so who may talk to it may change every node. Add a person with
-    `usermod -aG noc-operators NAME` and let them log in again.
+    `usermod -aG noc,noc-operators NAME` and let them log in again.
     """
 
     code, exit_code = "E501", 5

@@ -129,7 +129,8 @@ class NodeRollout:
         if verdict.state == "refused":
             raise ActivationRefused(f"{self.name} refused the activation", reason="refused", why=verdict.reason)
         if verdict.state != "activated":
-            raise NotProven(f"{self.name} did not take the release: {verdict.state}", why=verdict.reason)
+            fix = f"mend the release; what the service last said is in noc run show {self._run}"
+            raise NotProven(f"{self.name} did not take the release: {verdict.state}", why=verdict.reason, fix=fix)
         return Outcome(detail={"health": verdict.health})
 
     async def _settled(self, within_s: float) -> NodeVerdict:

@@ -34,6 +34,8 @@ def ask(path: str, *, at: str | None = None) -> Any:  # noqa: ANN401 - the JSON 
             answer = client.get(base + path)
     except httpx.HTTPError as error:
         fix = "systemctl status noc-watch; name another socket with --at or NOC_WATCH_SOCKET"
+        if isinstance(listener, Unix) and isinstance(error, httpx.ConnectError) and "Permission denied" in str(error):
+            fix = "on HQ, as root: usermod -aG noc USER, then log in again"
         raise WatchUnreachable(f"the watch does not answer at {where}", why=str(error), fix=fix) from error
     if not answer.is_success:
         raise WatchRefused(f"the watch answered {answer.status_code} to {path}", why=answer.text[:200])
