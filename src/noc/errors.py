@@ -30,9 +30,17 @@ class NocError(Exception):
         mend = f" Fix: {self.fix}" if self.fix else ""
         return f"NOC-{self.code} {self.what}{cause}.{mend}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it come back whole from a child process, whatever its class is made from."""
+        return _revived, (type(self), self.args), vars(self)
+
     def as_dict(self) -> dict[str, Any]:
         """The same for `--json`: code, what, why, fix, each a string; a subclass may add what it knows."""
         return {"code": f"NOC-{self.code}", "what": self.what, "why": self.why, "fix": self.fix}
+
+
+def _revived(kind: type[NocError], args: tuple[str, ...]) -> NocError:
+    return kind.__new__(kind, *args)
 
 
 class Usage(NocError):
@@ -51,6 +59,15 @@ class NotPermitted(NocError):
     """This user may not do that. Commands that change the fleet go through the runner on HQ."""
 
     code, exit_code = "E003", 5
+
+
+class SystemRefused(NocError):
+    """The operating system refused something: a path that is not there, a full disk, a program that is missing.
+
+    Its own words, and the path where it named one, are in the message.
+    """
+
+    code = "E005"
 
 
 class TimedOut(NocError):

@@ -45,7 +45,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def is_upward(path: Path, imported: str) -> bool:
     """Whether an import goes up, or across to another room of the same floor."""
-    if imported.split(".")[0] != "noc":
+    if imported.partition(".")[0] != "noc":
         return False
     own, other = room_of(module_of(path)), room_of(imported.replace("noc.__version__", "noc"))
     return own != other and FLOOR[other] >= FLOOR[own]

@@ -33,21 +33,24 @@ def keygen(
 
 
 def _hub(fleet: FleetOption, *, as_json: bool) -> None:
-    import pwd  # noqa: PLC0415
-
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
     from noc.fleet.inventory import load_inventory  # noqa: PLC0415
-    from noc.hub.asuser import run_as  # noqa: PLC0415
-    from noc.hub.fleetdir import GROUP, note_keys  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.hub.asuser import run_as_owner  # noqa: PLC0415
+    from noc.hub.fleetdir import note_keys  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS  # noqa: PLC0415
+    from noc.hub.system import Owner, ensure_directory  # noqa: PLC0415
     from noc.hub.tunnel import ensure_hub_key  # noqa: PLC0415
 
     if os.geteuid() != 0:
         raise NotPermitted("HQ's tunnel key belongs to root", fix="sudo noc keygen hub")
     directory = fleet_directory(fleet)
-    public, changed = ensure_hub_key()
-    record = load_inventory(directory).hub.model_copy(update={"wireguard_key": public})
-    # Root must not own files where the runner writes.
-    changed += run_as(pwd.getpwuid(directory.stat().st_uid).pw_name, GROUP, note_keys, directory, record)
+    load(directory)  # nothing is made for a fleet file with mistakes
+    hub = load_inventory(directory).hub
+    changed = ensure_directory(CREDENTIALS, Owner(mode=0o700))
+    public, made = ensure_hub_key()
+    record = hub.model_copy(update={"wireguard_key": public})
+    changed += made + run_as_owner(directory, note_keys, directory, record)
     if as_json:
         print_json({"public_key": public, "changed": changed})
     else:

@@ -112,9 +112,8 @@ def add(
     from noc.hub.asuser import run_as_owner  # noqa: PLC0415
     from noc.release.store import ReleaseStore, read_release  # noqa: PLC0415
 
-    contents, kept = read_release(directory), ReleaseStore(store)
-    owned = store if store.exists() else Path.cwd()
-    release, added = run_as_owner(store, kept.take, contents, signers, directory)
+    contents = read_release(directory)
+    release, added = run_as_owner(store, ReleaseStore(store).add, contents, signers, directory)
     if as_json:
         print_json({"changed": added, **release.manifest.model_dump(mode="json")})
     else:

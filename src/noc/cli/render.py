@@ -29,12 +29,13 @@ def render(
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
     from noc.fleet.inventory import load_inventory  # noqa: PLC0415
     from noc.fleet.load import load  # noqa: PLC0415
+    from noc.hub.asuser import run_as_owner  # noqa: PLC0415
 
     chosen = fleet_directory(directory)
     files = derived.render(load(chosen), load_inventory(chosen))
     found = derived.drift(chosen, files)
     if not check:
-        derived.write(chosen, files)
+        run_as_owner(chosen, derived.write, chosen, files)
     if as_json:
         print_json({"directory": str(chosen), "drift": [vars(each) for each in found], "written": not check})
     else:

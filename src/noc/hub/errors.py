@@ -49,6 +49,16 @@ class BadPeers(NocError):
     code = "E807"
 
 
+class BadRoot(NocError):
+    """`acme.ca_root` of the fleet file must name a file of PEM certificates inside the fleet directory.
+
+    The runner may write the fleet file and root reads it, so that root takes certificates out of that file and nothing
+    else: otherwise a name would be enough to have any file of HQ published.
+    """
+
+    code, exit_code = "E810", 6
+
+
 class UnknownSecret(NocError):
     """HQ keeps only secrets that a unit reads. No unit reads one of that name."""
 

@@ -49,16 +49,29 @@ def _copy(source: Path, installed: Path, user: str) -> list[str]:
         raise NoFleet(f"{installed} has no fleet.toml and is not empty", fix="move it away, then try again")
     staged = Path(tempfile.mkdtemp(prefix=f".{installed.name}-", dir=installed.parent))
     try:
-        shutil.copytree(source, staged, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
-        for path in (staged, *staged.rglob("*")):
-            shutil.chown(path, user, GROUP)
-            path.chmod(0o750 if path.is_dir() else 0o640)
+        shutil.copytree(source, staged, symlinks=True, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+        _hand_over(staged, user)
         if installed.is_dir():
             installed.rmdir()
         staged.rename(installed)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     return [str(installed)]
+
+
+def _hand_over(staged: Path, user: str) -> None:
+    """Give a tree to a user, what is inside before what holds it: nobody can change what root still works on.
+
+    Raises:
+        NoFleet: a link, which would lead root's hand elsewhere, or a file of another kind.
+    """
+    inside = sorted(staged.rglob("*"), reverse=True)
+    if strange := [path for path in inside if path.is_symlink() or not (path.is_dir() or path.is_file())]:
+        name = strange[0].relative_to(staged)
+        raise NoFleet(f"{name} in the fleet directory is neither a file nor a directory", fix="put a file in its place")
+    for path in (*inside, staged):
+        path.chmod(0o750 if path.is_dir() else 0o640)
+        shutil.chown(path, user, GROUP)
 
 
 def note_keys(directory: Path, record: HubRecord) -> list[str]:

@@ -10,7 +10,7 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub import units
 from noc.hub.doors import ensure_firewall, ensure_keys_only
-from noc.hub.errors import NoTrust
+from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
 from noc.hub.fleetdir import choose_fleet, ensure_fleet
 from noc.hub.keys import ensure_keys
@@ -45,6 +45,7 @@ from noc.release.sshsig import has_keys
 
 PACKAGES = ("caddy", "git", "iproute2", "nftables", "openssh-client", "wireguard-tools")
 ACME_ROOT = TRUST / "acme_root.pem"
+MAX_ROOT_BYTES = 1 << 20
 DIRECTORIES = {
     CREDENTIALS: Owner(mode=0o700),
     TRUST: Owner(mode=0o755),
@@ -113,7 +114,7 @@ class Installation:
             if self.trust is not None:
                 changed += ensure_file(TRUST / name, (self.trust / name).read_text())
         if self.fleet.acme.ca_root:
-            changed += ensure_file(ACME_ROOT, (self.directory / self.fleet.acme.ca_root).read_text())
+            changed += ensure_file(ACME_ROOT, certificates(self.directory / self.fleet.acme.ca_root))
         return changed
 
     def credentials(self) -> list[str]:
@@ -173,6 +174,23 @@ def check_trust(trust: Path | None) -> None:
             raise NoTrust(f"{path} holds no public key", fix=fix)
 
 
+def certificates(path: Path) -> str:
+    """The PEM certificates of a file, written anew, so that nothing else of the file goes along.
+
+    Raises:
+        BadRoot: it cannot be read, is larger than 1 MiB, or holds no certificate or a broken one.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - only a private authority
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as file:
+            found = load_pem_x509_certificates(file.read(MAX_ROOT_BYTES))
+    except (OSError, ValueError):
+        raise BadRoot(f"{path} holds no certificates", fix="mend acme.ca_root in fleet.toml") from None
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in found)
+
+
 def users() -> list[str]:
     """The three users and their groups."""
     changed = []
@@ -197,7 +215,8 @@ def ensure_watch(fleet: Fleet) -> list[str]:
     has_token = (CREDENTIALS / NTFY_TOKEN).exists()
     unit = units.watch_unit(fleet.tunnel.interface, installed_build(), ntfy_token=has_token)
     changed = ensure_unit_files({"noc-watch.service": unit})
-    return changed + ensure_running("noc-watch.service", [UNITS / "noc-watch.service"])
+    reads = [UNITS / "noc-watch.service", *([CREDENTIALS / NTFY_TOKEN] if has_token else [])]
+    return changed + ensure_running("noc-watch.service", reads)
 
 
 def ensure_unit_files(texts: dict[str, str]) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MARKER = ".noc-distribution.json"
 DIGEST_CHARS = 64
 OLDEST_GLIBC = (2, 34)
+STEP_S = 600
 
 
 class Refused(Exception):
@@ -89,9 +90,9 @@ def install(archive: Path, prefix: Path, links: Path) -> int:
             if changed:
                 say(f"installing noc {index['version']} into {final}")
                 install_version(content, index, wanted, final)
-    changed |= point(prefix / "current", index["version"])
-    links.mkdir(parents=True, exist_ok=True)
-    changed |= point(links / "noc", str(prefix / "current" / "bin" / "noc"))
+            changed |= point(prefix / "current", index["version"])
+            links.mkdir(parents=True, exist_ok=True)
+            changed |= point(links / "noc", str(prefix / "current" / "bin" / "noc"))
     sys.stdout.write(f"noc {index['version']} {'installed' if changed else 'unchanged'}: {final}\n")
     return 0
 
@@ -192,7 +193,11 @@ def make_environment(staged: Path, wheels: list[Path], pip: Path) -> None:
 def run(argv: list[str]) -> str:
     """Run a step and return its output; refused with the step's own last words where it fails."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "PYTHON"))}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600, env=environment)
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=STEP_S, env=environment)
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{Path(argv[0]).name} did not end within {STEP_S} s. Fix: run this file again") from None
     if done.returncode != 0:
         raise Refused(f"{Path(argv[0]).name} failed: {(done.stderr or done.stdout).strip()[-800:]}")
     return done.stdout

@@ -3,7 +3,6 @@
 import grp
 import os
 import pwd
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,8 +95,11 @@ def ensure_user(name: str, group: str, home: str) -> list[str]:
 
 def ensure_directory(path: Path, owner: Owner) -> list[str]:
     """Make a directory with owner and mode; what is in it is not looked at."""
-    made = not path.is_dir()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = not os.path.lexists(path)
+    if made:
+        path.mkdir(mode=0o700, parents=True)
+    elif path.is_symlink() or not path.is_dir():
+        raise StepFailed(f"{path} is no directory", fix="move it away, then run it again")
     return [str(path)] if _own(path, owner) or made else []
 
 
@@ -136,16 +138,25 @@ def _private(path: str, flags: int) -> int:
 
 
 def _own(path: Path, owner: Owner) -> bool:
-    """Set owner and mode where they differ; returns whether they did."""
-    status = path.stat()
+    """Set owner and mode where they differ; returns whether they did.
+
+    Some of these places lie in directories of HQ's other users, so root works on what it opened, never on a name, and
+    refuses a link.
+    """
     wanted = pwd.getpwnam(owner.user).pw_uid, grp.getgrnam(owner.group).gr_gid
-    differs = (status.st_uid, status.st_gid) != wanted
-    if differs:
-        shutil.chown(path, *wanted)
-    if differs or status.st_mode & 0o7777 != owner.mode:
-        path.chmod(owner.mode)
-        return True
-    return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise StepFailed(f"{path} cannot be taken over", why=error.strerror or "", fix=f"ls -ld {path}") from None
+    try:
+        status = os.fstat(handle)
+        right = (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (*wanted, owner.mode)
+        if not right:
+            os.fchown(handle, *wanted)
+            os.fchmod(handle, owner.mode)
+        return not right
+    finally:
+        os.close(handle)
 
 
 def ensure_running(unit: str, reads: Sequence[Path] = (), *, verb: str = "restart") -> list[str]:

@@ -29,9 +29,9 @@ def sign(target: Path, key: Path, *, days: float = 90, now: datetime | None = No
     """
     payload = _payload(target)
     manifest = describe(payload, created=now or datetime.now(UTC), days=days)
-    path = payload.with_name(MANIFEST)
-    path.write_bytes(manifest.to_bytes())
-    _signature(path, key)
+    signature = _signature(manifest.to_bytes(), key)
+    payload.with_name(MANIFEST).write_bytes(manifest.to_bytes())
+    payload.with_name(SIGNATURE).write_bytes(signature)
     return manifest
 
 
@@ -72,22 +72,16 @@ def _payload(target: Path) -> Path:
     return payload
 
 
-def _signature(path: Path, key: Path) -> None:
-    """Make `PATH.sig`; ssh-keygen may ask the person at the terminal for a passphrase or a touch."""
-    temporary = path.with_name(".signing")
+def _signature(content: bytes, key: Path) -> bytes:
+    """Sign bytes; ssh-keygen may ask the person at the terminal for a passphrase or a touch."""
     argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key)]
     try:
-        with path.open("rb") as content, temporary.open("wb") as signature:
-            result = subprocess.run(
-                argv, stdin=content, stdout=signature, stderr=subprocess.PIPE, check=False, timeout=120
-            )
-        if result.returncode != 0:
-            why = result.stderr.decode(errors="replace").strip().splitlines()
-            raise SigningFailed(
-                f"{path} was not signed", why=why[-1] if why else "", fix="noc init makes a key; --key names another"
-            )
-        temporary.replace(path.with_name(SIGNATURE))
+        result = subprocess.run(argv, input=content, capture_output=True, check=False, timeout=120)
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"{path} was not signed within two minutes", fix="unlock the key, then sign again") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise TimedOut("nothing was signed within two minutes", fix="unlock the key, then sign again") from None
+    if result.returncode != 0:
+        why = result.stderr.decode(errors="replace").strip().splitlines()
+        raise SigningFailed(
+            f"{key} signed nothing", why=why[-1] if why else "", fix="noc init makes a key; --key names another"
+        )
+    return result.stdout

@@ -4,14 +4,15 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from noc.errors import NotPermitted
 from noc.release.errors import AmbiguousRelease, MalformedManifest, UnknownRelease
-from noc.release.manifest import MANIFEST, PAYLOAD, SIGNATURE, Manifest, parse_manifest
-from noc.release.verify import verify
+from noc.release.manifest import MANIFEST, MAX_PAYLOAD_BYTES, PAYLOAD, SIGNATURE, Manifest, parse_manifest
+from noc.release.verify import require_files, verify
 
 RELEASES = Path("/var/lib/noc/releases")
 SIGNERS = Path("/etc/noc-trust/signers")
@@ -48,14 +49,15 @@ class ReleaseStore:
         """Use a directory, which `add` makes where it is absent."""
         self.directory = directory
 
-    def add(self, source: Path, signers: Path = SIGNERS) -> tuple[Release, bool]:
-        """Take a signed release in; the copy is what gets verified, so that nobody can change it afterwards.
+    def add(self, contents: Mapping[str, bytes], signers: Path, name: Path) -> tuple[Release, bool]:
+        """Take the content of a signed release in; the copy is what gets verified, so nobody can change it afterwards.
 
         A release that is here already takes the manifest of the one given: it may have been signed again.
 
         Args:
-            source: directory with the three files.
+            contents: what `read_release` read.
             signers: the trusted signers.
+            name: how messages call it.
 
         Returns:
             The release as it lies in the store, and whether anything was written.
@@ -65,14 +67,12 @@ class ReleaseStore:
         """
         self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         with self._staging() as staged:
-            for name in (PAYLOAD, MANIFEST, SIGNATURE):
-                if (source / name).is_file():
-                    _copy(source / name, staged / name)
-            manifest = verify(staged, signers)
+            for file, content in contents.items():
+                _write(staged / file, content)
+            manifest = verify(staged, signers, name=name)
             target = self.path(manifest.sha256)
             if _same(staged, target):
                 return Release(manifest, target), False
-            self._own(staged)
             _publish(staged, target)
         return Release(manifest, target), True
 
@@ -97,8 +97,18 @@ class ReleaseStore:
         return matches[0]
 
     def list(self) -> tuple[Release, ...]:
-        """All releases, the newest build first; a directory without a readable manifest is none."""
-        found = [release for path in self.directory.glob("*/") if (release := _load(path)) is not None]
+        """All releases, the newest build first; a directory without a readable manifest is none.
+
+        Raises:
+            NotPermitted: this user may not look into the store, which is another thing than an empty one.
+        """
+        try:
+            paths = [*self.directory.iterdir()]
+        except FileNotFoundError:
+            return ()
+        except PermissionError:
+            raise NotPermitted(f"{self.directory} is not yours to read", fix="run it with sudo, on HQ") from None
+        found = [release for path in paths if (release := _load(path)) is not None]
         return tuple(sorted(found, key=lambda release: (-release.manifest.build, release.sha256)))
 
     def path(self, sha256: str) -> Path:
@@ -114,20 +124,27 @@ class ReleaseStore:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
-    def _own(self, staged: Path) -> None:
-        """Give the files to whom the store belongs: root may add what the runner must read and may remove."""
-        if os.geteuid() == 0:
-            owner = self.directory.stat()
-            for path in (staged, *staged.iterdir()):
-                os.chown(path, owner.st_uid, owner.st_gid)
+
+def read_release(source: Path) -> dict[str, bytes]:
+    """What lies in a directory of a signed release: its three files, none longer than the longest payload.
+
+    Raises:
+        NotSigned: one is missing.
+    """
+    require_files(source)
+    contents = {}
+    for name in (PAYLOAD, MANIFEST, SIGNATURE):
+        with (source / name).open("rb") as file:
+            contents[name] = file.read(MAX_PAYLOAD_BYTES + 1)
+    return contents
 
 
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("xb") as writer:
-        shutil.copyfileobj(reader, writer)
-        writer.flush()
-        os.fsync(writer.fileno())
-    target.chmod(0o640)
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o640)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -6,7 +7,7 @@ import pytest
 
 from noc.fleet.inventory import HubRecord, load_inventory
 from noc.hub.errors import NoFleet
-from noc.hub.fleetdir import choose_fleet, note_keys
+from noc.hub.fleetdir import choose_fleet, ensure_fleet, note_keys
 from noc.mesh.keys import generate
 from unit.hub.hub_kit import EXAMPLE
 
@@ -37,3 +38,16 @@ def test_hqs_public_keys_are_noted_rendered_and_committed_once(directory: Path) 
     status = subprocess.run(["git", "-C", directory, "status", "--short"], capture_output=True, text=True, check=True)
     assert status.stdout == ""
     assert note_keys(directory, record) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands a directory over")
+def test_a_fleet_directory_with_a_link_is_not_handed_over(directory: Path, tmp_path: Path) -> None:
+    """Owner and mode of what it names, or its content, would go to the runner."""
+    theirs = tmp_path.parent / f"{tmp_path.name}-theirs"
+    theirs.write_text("secret")
+    theirs.chmod(0o600)
+    (directory / "notes").symlink_to(theirs)
+    with pytest.raises(NoFleet, match="notes"):
+        ensure_fleet(directory, HubRecord(), tmp_path.parent / f"{tmp_path.name}-installed", user="nobody")
+    assert (theirs.stat().st_uid, theirs.stat().st_mode & 0o777) == (0, 0o600)
+    assert list(tmp_path.parent.glob(f".{tmp_path.name}-installed-*")) == []

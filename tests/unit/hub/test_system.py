@@ -3,18 +3,20 @@ import os
 import pwd
 import subprocess
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from noc.errors import TimedOut
 from noc.hub.doors import in_ssh_session
-from noc.hub.errors import BadSecret, NoTrust, StepFailed, UnknownSecret
-from noc.hub.install import check_trust, keep_foreign
+from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
+from noc.hub.install import certificates, check_trust, keep_foreign
 from noc.hub.proxy import BANNER
 from noc.hub.secrets import set_secret
 from noc.hub.steps import Step, run_steps
-from noc.hub.system import Owner, ensure_directory, ensure_file, run
+from noc.hub.system import Owner, ensure_directory, ensure_file, ensure_owned, run
+from noc.lab.authority import Authority
 
 ME, US = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
 
@@ -54,6 +56,48 @@ def test_a_directory_is_made_once_with_its_mode(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o750
 
 
+def test_a_link_in_the_place_of_a_directory_is_refused_and_its_target_left_alone(tmp_path: Path) -> None:
+    """The runner owns the directory that this one lies in; root must not hand it whatever a link there names."""
+    theirs, path = tmp_path / "theirs", tmp_path / "runs"
+    theirs.mkdir(mode=0o700)
+    path.symlink_to(theirs)
+    with pytest.raises(StepFailed):
+        ensure_directory(path, mine(0o755))
+    assert theirs.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StepFailed):
+        ensure_directory(tmp_path / "runs", mine(0o750))
+
+
+def test_owner_and_mode_are_never_set_through_a_link(tmp_path: Path) -> None:
+    theirs, path = tmp_path / "theirs", tmp_path / "ours"
+    theirs.write_text("")
+    theirs.chmod(0o644)
+    path.symlink_to(theirs)
+    with pytest.raises(StepFailed):
+        ensure_owned(path, mine(0o600))
+    assert theirs.stat().st_mode & 0o777 == 0o644
+
+
+def test_of_an_authoritys_root_only_certificates_are_taken(tmp_path: Path) -> None:
+    certificate, key = Authority().issue("acme.example", IPv4Address("192.0.2.1"))
+    (tmp_path / "root.pem").write_bytes(b"root:x:0:0\n" + key + certificate)
+    assert certificates(tmp_path / "root.pem").encode() == certificate
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"root:$6$x:1:0\n", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----"]
+)
+def test_a_file_without_certificates_is_no_authoritys_root(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "root.pem").write_bytes(content)
+    with pytest.raises(BadRoot) as caught:
+        certificates(tmp_path / "root.pem")
+    assert "$6$" not in str(caught.value)
+
+
 def test_a_failing_program_is_told_with_its_last_words() -> None:
     with pytest.raises(StepFailed) as caught:
         run("sh", "-c", "echo why >&2; exit 3")
@@ -86,7 +130,7 @@ def test_a_secret_is_kept_for_root_alone_and_setting_it_again_changes_nothing(tm
     assert set_secret("ntfy_token", "tk_1", tmp_path) is False
 
 
-@pytest.mark.parametrize("value", ["", "\n", "two\nlines", "x" * 5000, "bell\a"])
+@pytest.mark.parametrize("value", ["", "\n", "two\nlines", "x" * 5000, "bell\a", "\udcff"])
 def test_a_secret_that_is_no_line_is_refused_without_being_repeated(tmp_path: Path, value: str) -> None:
     with pytest.raises(BadSecret) as caught:
         set_secret("ntfy_token", value, tmp_path)

@@ -1,6 +1,10 @@
 """`noc release` as an operator types it: build, sign, verify, add, list."""
 
 import json
+import os
+import pwd
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from noc.cli.release import app
-from noc.release.errors import WrongSigner
+from noc.release.errors import SigningFailed, WrongSigner
 from unit.release.release_kit import Signer, make_signer
 
 
@@ -60,3 +64,25 @@ def test_a_stranger_is_refused(built: Path, tmp_path: Path, signer: Signer) -> N
 @pytest.mark.skipif(not (Path(__file__).parents[3] / ".git").exists(), reason="this tree is no git checkout")
 def test_the_build_number_rises_with_the_commits_where_none_is_given(tmp_path: Path) -> None:
     assert noc("build", "--out", tmp_path / "release")["build"] >= 1
+
+
+def test_a_signature_that_fails_leaves_the_one_before_whole(built: Path, tmp_path: Path, signer: Signer) -> None:
+    manifest = noc("sign", built, "--key", signer.key)
+    with pytest.raises(SigningFailed):
+        noc("sign", built, "--key", tmp_path / "no-such-key")
+    assert noc("verify", built, "--signers", signer.signers) == manifest
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+def test_root_adds_a_release_as_the_owner_of_the_store(built: Path, signer: Signer) -> None:
+    """Root's hand in a directory of somebody else could be led anywhere by a link laid there."""
+    noc("sign", built, "--key", signer.key)
+    with tempfile.TemporaryDirectory() as directory:
+        store, nobody = Path(directory, "store"), pwd.getpwnam("nobody")
+        Path(directory).chmod(0o755)
+        store.mkdir(mode=0o750)
+        os.chown(store, nobody.pw_uid, nobody.pw_gid)
+        signers = Path(shutil.copy(signer.signers, directory))
+        added = noc("add", built, "--signers", signers, "--store", store)
+        assert {path.stat().st_uid for path in store.rglob("*")} == {nobody.pw_uid}
+        assert noc("list", "--store", store)[0]["sha256"] == added["sha256"]
