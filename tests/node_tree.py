@@ -28,12 +28,19 @@ if BEHAVIOUR == "crash":
 if BEHAVIOUR.startswith("crash-after-"):
     threading.Timer(float(BEHAVIOUR[12:]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
 boot, began = str(uuid.uuid4()), time.monotonic()
+if BEHAVIOUR == "dies-nameless":
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), 40)).start()
 listener = socket.socket(fileno=int(sys.argv[2]) if sys.argv[2:] else 3)
 while True:
     connection, _ = listener.accept()
     connection.recv(4096)
     sick = BEHAVIOUR == "sick" or (BEHAVIOUR == "falls-ill" and time.monotonic() - began > 0.5)
     body = json.dumps({{"status": "ok", "version": {version!r}, "build": {build!r}, "boot_id": boot, "db": "ok"}})
+    if BEHAVIOUR == "trickles":
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\n")
+        for _ in range(150):
+            connection.sendall(b"x: y\\r\\n")
+            time.sleep(0.1)
     line = "500 Internal Server Error" if sick else "200 OK"
     connection.sendall(f"HTTP/1.1 {{line}}\\r\\nConnection: close\\r\\n\\r\\n{{body}}".encode())
     connection.close()

@@ -199,6 +199,71 @@ def test_a_confirmation_that_was_given_before_the_reboot_counts(tree: Tree) -> N
     assert (verdict_file(tree, "r2")["state"], tree.current) == ("confirmed", other)
 
 
+def abandon(tree: Tree, run: str, state: str) -> str:
+    """Leave a run behind as a power cut does before anything was changed."""
+    sha = tree.release(9)
+    verdict = {"run": run, "state": state, "old": tree.current, "new": sha, "reason": "", "log": [], "health": {}}
+    path = tree.root / f"var/lib/noc-node/verdicts/{run}.json"
+    path.write_text(json.dumps(verdict))
+    return sha
+
+
+@pytest.mark.parametrize("state", ["staged", "activating"])
+@pytest.mark.parametrize("verb", ["revert", "recover"])
+def test_a_run_that_ended_before_it_changed_anything_is_refused_at_once(tree: Tree, state: str, verb: str) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    abandon(tree, "r2", state)
+    verdict = tree.call(verb, "r2")[1]
+    assert (verdict["state"], tree.current) == ("refused", good)
+    assert "before it had changed anything" in verdict["reason"]
+
+
+def test_hq_s_no_finishes_an_activation_whose_process_is_gone(tree: Tree) -> None:
+    good, other = tree.release(1), tree.release(2)
+    tree.prove(good, "r1")
+    tree.start(other, "r2")
+    tree.reach("r2", "activated")
+    os.kill(tree.acting() or 0, 9)
+    wait_until(lambda: tree.acting() is None)
+    assert tree.call("revert", "r2", "--reason", "the run was cut")[1]["state"] == "rolled-back"
+    assert tree.current == good
+
+
+def test_an_activation_that_hq_took_back_before_it_began_does_not_begin(tree: Tree) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    sha = abandon(tree, "r2", "staged")
+    tree.call("revert", "r2")
+    options = ("--run", "r2", "--fence", "1", "--confirm-within", "5")
+    assert tree.call("act", sha, *options)[1]["state"] == "refused"
+    assert tree.current == good
+
+
+def test_what_cannot_be_begun_has_a_verdict_that_says_so(tree: Tree) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    (tree.root / "var/lib/noc-node/pending.json.new").mkdir()
+    tree.start(tree.release(2), "r2")
+    assert "system: IsADirectoryError" in tree.reach("r2", "refused")["reason"]
+    assert tree.current == good
+
+
+def test_an_answer_that_trickles_is_no_answer(tree: Tree) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    tree.start(tree.release(2, "trickles"), "r2", health=1)
+    assert "not healthy within 1 s" in tree.reach("r2", "rolled-back")["reason"]
+    assert tree.current == good
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(tree: Tree) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    tree.start(tree.release(2, "dies-nameless"), "r2")
+    assert "killed by signal 40" in tree.reach("r2", "rolled-back")["reason"]
+
+
 def test_settle_leaves_an_activation_alone_that_is_under_way(tree: Tree) -> None:
     tree.prove(tree.release(1), "r1")
     other = tree.release(2)

@@ -11,7 +11,7 @@ from .database import snapshot
 from .layout import Layout
 from .release import check_release, identity
 from .service import TICK_S, Process, Unproven, ask_health, last_log
-from .state import Pending, flip, proven, prune, read_json, settle, write_json
+from .state import Pending, Refused, flip, proven, prune, read_json, settle, write_json
 
 FINAL = ("confirmed", "rolled-back", "rollback-failed", "refused")
 SICK_LOOKS = 3
@@ -41,17 +41,22 @@ class Activation:
 
     def act(self, *, replacing: bool) -> None:
         """Do all of it. Raises Refused as long as nothing was changed."""
+        if self.answer().get("answer") == "revert":
+            raise Refused("reverted", "HQ took it back before it began")
         self.tell("activating")
-        check_release(self.layout, self.order.new, replacing=replacing)
-        snapshot(self.layout, self.order.run)
-        before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
-        write_json(self.layout, "pending.json", asdict(self.order))
+        try:
+            check_release(self.layout, self.order.new, replacing=replacing)
+            snapshot(self.layout, self.order.run)
+            before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
+            write_json(self.layout, "pending.json", asdict(self.order))
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Refused("system", f"{type(error).__name__}: {error}") from None
         try:
             flip(self.layout, self.order.new)
             process = self.prove(self.order.new, before, heeding=True)
             self.tell("activated")
             self.await_confirmation(process)
-        except Unproven as failure:
+        except (Unproven, OSError, subprocess.SubprocessError) as failure:
             return self.roll_back(str(failure))
         return self.accept()
 

@@ -9,6 +9,7 @@ Every verb prints one JSON document; status 0 means done, 1 refused or failed.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -103,7 +104,9 @@ def act(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
         with locked(layout, within=10):
             activation.act(replacing=args.replace)
     except Refused as no:
-        activation.tell("refused", f"{no.code}: {no}", log=[])
+        # Who took it back in the meantime has written the verdict.
+        if _verdict(layout, args.run)["state"] not in FINAL:
+            activation.tell("refused", f"{no.code}: {no}", log=[])
     return _verdict(layout, args.run)
 
 
@@ -140,6 +143,9 @@ def revert(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     """HQ's no; the verdict says whether the old release is proven again."""
     if _verdict(layout, args.run)["state"] not in FINAL:
         write_json(layout, f"answers/{args.run}.json", {"answer": "revert", "reason": args.reason[:500]})
+        # Where nobody holds the lock, nobody would heed the answer: the process is gone, and we finish its work.
+        with contextlib.suppress(Refused), locked(layout):
+            finish(layout, args.run)
     return _await(layout, args.run, {"staged", "activating", "activated"}, ANSWER_WITHIN_S)
 
 
@@ -149,8 +155,17 @@ def recover(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     if stopping.stdout.strip() == "stopping":
         return {"ok": True, "left_to": "settle"}
     with locked(layout, within=10):
-        recover_pending(layout)
+        finish(layout, args.run)
     return _verdict(layout, args.run)
+
+
+def finish(layout: Layout, run: str) -> None:
+    """Bring a run whose process is gone to its verdict, whatever state it ended in; the lock is held."""
+    recover_pending(layout)
+    left = _verdict(layout, run)
+    if left["state"] not in FINAL:
+        reason = "ended: the activation ended before it had changed anything"
+        Activation(layout, Pending(run, left["old"], left["new"], 0, 0)).tell("refused", reason, log=[])
 
 
 def recover_pending(layout: Layout) -> None:

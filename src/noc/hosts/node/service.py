@@ -6,14 +6,18 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from .layout import Layout
 
 LOG_LINES, LOG_WIDTH = 20, 2000
 TICK_S = 0.05
+ANSWER_WITHIN_S = 2.0
 
 
 class Unproven(Exception):
@@ -50,8 +54,15 @@ class Process:
             said = _properties(self._layout)
         status = int(said.get("ExecMainStatus") or 0)
         if said.get("ExecMainCode") in ("2", "3"):
-            return f"the process died, killed by {signal.Signals(status).name}"
+            return f"the process died, killed by {_signal_name(status)}"
         return f"the process ended with status {status}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _properties(layout: Layout) -> dict[str, str]:
@@ -61,17 +72,35 @@ def _properties(layout: Layout) -> dict[str, str]:
 
 def ask_health(layout: Layout, process: Process | None = None) -> tuple[int, dict[str, Any]]:
     """One GET /health, `process` watched meanwhile: status and body, or 0 and what went wrong."""
-    connection = http.client.HTTPConnection(layout.host, layout.port, timeout=2)
+    connection = http.client.HTTPConnection(layout.host, layout.port, timeout=ANSWER_WITHIN_S)
     with contextlib.closing(connection):
         try:
             connection.request("GET", "/health", headers={"Connection": "close"})
             if process:
-                process.watch(2, connection.sock.fileno())
-            answer = connection.getresponse()
-            body = json.loads(answer.read(65536))
+                process.watch(ANSWER_WITHIN_S, connection.sock.fileno())
+            with _cut_after(ANSWER_WITHIN_S, connection.sock):
+                answer = connection.getresponse()
+                body = json.loads(answer.read(65536))
         except (OSError, http.client.HTTPException, ValueError) as error:
             return 0, {"error": f"{type(error).__name__}: {error}"}
         return answer.status, body if isinstance(body, dict) else {}
+
+
+@contextlib.contextmanager
+def _cut_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """End a connection after some time: a socket's own timeout counts each byte anew, and a trickle would never end."""
+    timer = threading.Timer(seconds, _shut, (connection,))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _shut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def last_log(layout: Layout) -> list[str]:
