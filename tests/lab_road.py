@@ -10,7 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from noc.hosts.ssh import SSHShell, Target, Trust, connect
+from noc.hosts.ssh import Target, Trust, connect
+from noc.hosts.sshshell import SSHShell
 from noc.lab.lab import Lab
 
 _RELAY = """

@@ -13,7 +13,8 @@ from noc.hosts.debian import Debian
 from noc.hosts.errors import AuthRefused, HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
-from noc.hosts.ssh import Authority, Pinned, SSHShell
+from noc.hosts.ssh import Authority, Pinned
+from noc.hosts.sshshell import SSHShell
 from noc.hosts.trust import KeyPair, generate_key, sign_host
 from noc.lab.lab import Lab
 from noc.lab.places import Places

@@ -124,12 +124,11 @@ class Activator:
             DiskFull: the node has no room.
         """
         there = f"{RELEASES}/{release_dir.name}"
-        wanted = {name: (release_dir / name).read_bytes() for name in RELEASE_FILES}
         have = await self._hashes(there)
-        missing = [name for name in RELEASE_FILES if have.get(name) != _sha256(wanted[name])]
+        missing = [name for name in RELEASE_FILES if have.get(name) != _sha256(release_dir / name)]
         for name in missing:
-            await self._shell.put(wanted[name], f"{there}/{name}")
-        return sum(len(wanted[name]) for name in missing)
+            await self._shell.put(release_dir / name, f"{there}/{name}")
+        return sum((release_dir / name).stat().st_size for name in missing)
 
     async def verify(self, sha: str) -> Verification:
         """Whether the node would run a staged release, and if not, why."""
@@ -239,5 +238,6 @@ class Activator:
         return {line[66:]: line[:64] for line in result.stdout.splitlines()}
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

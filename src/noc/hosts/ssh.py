@@ -1,11 +1,7 @@
-"""A machine reached over SSH: the right one or none, by one connection, with a deadline on every wait."""
+"""Reaching a machine over SSH: the right one or none, and nothing told to a wrong one."""
 
-import asyncio
 import errno
-import shlex
-import signal
 import socket
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +9,10 @@ from typing import NoReturn
 
 import asyncssh
 
-from noc.hosts.errors import (
-    AuthRefused,
-    CommandFailed,
-    ConnectionLost,
-    DiskFull,
-    HostKeyMismatch,
-    KeyUnusable,
-    NoTrust,
-    Overdue,
-    Unreachable,
-)
-from noc.hosts.shell import Result
+from noc.hosts.errors import AuthRefused, HostKeyMismatch, KeyUnusable, NoTrust, Unreachable
+from noc.hosts.sshshell import SSHShell
 from noc.hosts.trust import is_fingerprint
 
-CHUNK = 256 * 1024
-MAX_OUTPUT = 8 * 1024 * 1024
-NO_SPACE = 28
 # One family first and then the others: a machine shows one key a handshake, and the pinned one may be any of them. To
 # offer one family alone would make a machine without it hang up, which looks like a broken network.
 _ED25519, _ECDSA, _RSA = (
@@ -42,22 +25,6 @@ _CERTIFICATES_FIRST = (
     "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"
     + _PLAIN_ORDERS[0]
 )
-
-# Given a path, a mode and a size. Room is measured before the first byte and after a failed write, so that a full disk
-# is known by its numbers and not by a message; the size is checked because a broken connection looks like the end of
-# the file.
-_RECEIVE = """
-umask 077
-directory=${1%/*}/
-temporary=$1.new.$$
-room() { echo $(($(stat -f -c '%a * %S' "$directory"))); }
-full() { room; exit 28; }
-trap 'rm -f "$temporary"' EXIT
-[ "$(room)" -ge "$3" ] || full
-if ! cat >"$temporary"; then [ "$(room)" -ge 65536 ] || full; exit 1; fi
-[ "$(stat -c %s "$temporary")" -eq "$3" ] || { echo "the transfer broke off" >&2; exit 1; }
-chmod "$2" "$temporary" && sync "$temporary" && mv -fT "$temporary" "$1" && sync "$directory"
-"""
 
 
 @dataclass(frozen=True)
@@ -109,7 +76,7 @@ class Target:
         return f"{self.name} ({self.address} port {self.port})"
 
 
-async def connect(target: Target, *, timeout_s: float = 15) -> "SSHShell":
+async def connect(target: Target, *, timeout_s: float = 15) -> SSHShell:
     """Reach one machine, and verify it before anything about us is told.
 
     Args:
@@ -126,13 +93,13 @@ async def connect(target: Target, *, timeout_s: float = 15) -> "SSHShell":
         _refuse(target, "nothing says which host key it must show")
     key = _private_key(target)
     if isinstance(target.trust, Authority):
-        return SSHShell(target, await _open(target, key, _CERTIFICATES_FIRST, timeout_s))
+        return SSHShell(target.name, await _open(target, key, _CERTIFICATES_FIRST, timeout_s))
     if not is_fingerprint(target.trust.fingerprint):
         _refuse(target, f"{target.trust.fingerprint!r} is not a fingerprint")
     for algorithms in _PLAIN_ORDERS[:-1]:
         with suppress(HostKeyMismatch):
-            return SSHShell(target, await _open(target, key, algorithms, timeout_s))
-    return SSHShell(target, await _open(target, key, _PLAIN_ORDERS[-1], timeout_s))
+            return SSHShell(target.name, await _open(target, key, algorithms, timeout_s))
+    return SSHShell(target.name, await _open(target, key, _PLAIN_ORDERS[-1], timeout_s))
 
 
 def _refuse(target: Target, why: str) -> NoReturn:
@@ -167,11 +134,20 @@ class _Doorkeeper(asyncssh.SSHClient):
         return isinstance(self._trust, Pinned) and self.seen == self._trust.fingerprint
 
 
+def _authority_key(target: Target, authority: Authority) -> asyncssh.SSHKey:
+    try:
+        return asyncssh.import_public_key(authority.ca_public_key)
+    except asyncssh.KeyImportError as error:
+        fix = "hub.host_ca in inventory.toml is the public half of HQ's host CA: noc hub install writes it"
+        raise NoTrust(f"{target.place} is not contacted", why=f"HQ's authority: {error}", fix=fix) from None
+
+
 async def _open(
     target: Target, key: asyncssh.SSHKey, algorithms: str, timeout_s: float
 ) -> asyncssh.SSHClientConnection:
     doorkeeper = _Doorkeeper(target.trust)
     authority = target.trust if isinstance(target.trust, Authority) else None
+    authorities = [_authority_key(target, authority)] if authority else []
     try:
         return await asyncssh.connect(
             target.address,
@@ -186,7 +162,7 @@ async def _open(
             x509_trusted_certs=[],
             x509_trusted_cert_paths=[],
             gss_host=None,
-            known_hosts=([], [asyncssh.import_public_key(authority.ca_public_key)] if authority else [], []),
+            known_hosts=([], authorities, []),
             host_key_alias=authority.node_name if authority else None,
             server_host_key_algs=algorithms,
             connect_timeout=timeout_s,
@@ -227,109 +203,3 @@ def _difference(trust: Trust | None, seen: str) -> str:
     if isinstance(trust, Pinned):
         return f"expected {trust.fingerprint}, it shows {seen}"
     return f"it shows no certificate of HQ's authority for this name, but {seen}"
-
-
-class SSHShell:
-    """One connection, used for everything: commands run side by side on channels of their own. Implements Shell."""
-
-    def __init__(self, target: Target, connection: asyncssh.SSHClientConnection) -> None:
-        """Take over an open, verified connection; `connect` makes one."""
-        self.target = target
-        self._connection = connection
-
-    @property
-    def name(self) -> str:
-        """The node's name."""
-        return self.target.name
-
-    async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
-        """Run a command; see Shell.run."""
-        result = await self._execute(argv, [stdin] if stdin else [], timeout_s)
-        if check and result.status:
-            raise CommandFailed(f"{argv[0]} failed on {self.name}", result=result)
-        return result
-
-    async def script(self, text: str, *, timeout_s: float = 60, check: bool = True) -> Result:
-        """Run a POSIX shell script; see Shell.script."""
-        # The braces make the shell read all of it first: no command inside can swallow the rest as its own input.
-        whole = f"{{\n{text}\n}} </dev/null\n"
-        return await self.run("sh", "-eu", stdin=whole.encode(), timeout_s=timeout_s, check=check)
-
-    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
-        """Write a file; see Shell.put. Raises DiskFull where there is no room."""
-        size = len(content) if isinstance(content, bytes) else content.stat().st_size  # noqa: ASYNC240 - a local file
-        argv = ("sh", "-c", _RECEIVE, "put", path, f"{mode:o}", str(size))
-        result = await self._execute(argv, _chunks(content), timeout_s)
-        if result.status == NO_SPACE:
-            what = f"{self.name} has no room for {path}: {size} bytes, and {result.stdout.strip()} are free"
-            raise DiskFull(
-                what, result=result, why="its disk is full", fix=f"free space on {self.name}, then try again"
-            )
-        if result.status:
-            raise CommandFailed(f"{path} could not be written on {self.name}", result=result)
-
-    async def close(self) -> None:
-        """End the connection; see Shell.close."""
-        self._connection.close()
-        await self._connection.wait_closed()
-        # The transport closes its socket one turn of the loop after the connection calls itself closed.
-        await asyncio.sleep(0)
-
-    async def _execute(self, argv: tuple[str, ...], chunks: Iterable[bytes], timeout_s: float) -> Result:
-        try:
-            async with asyncio.timeout(timeout_s):
-                # The machine ends it as well: nothing is left running there when we stop waiting, or are cut off.
-                command = shlex.join(("timeout", "-k", "5", f"{timeout_s + 2:g}", *argv))
-                process = await self._connection.create_process(command, encoding=None)
-                try:
-                    _, stdout, stderr = await asyncio.gather(
-                        _feed(process.stdin, chunks), _collect(process.stdout), _collect(process.stderr)
-                    )
-                    await process.wait_closed()
-                finally:
-                    process.close()
-        except TimeoutError:
-            fix = f"is {self.name} overloaded? noc health {self.name}"
-            raise Overdue(f"{argv[0]} on {self.name} did not end within {timeout_s:g} s", fix=fix) from None
-        except (asyncssh.Error, OSError) as error:
-            raise self._lost(argv, str(error)) from None
-        status = _status(process)
-        if status is None:
-            raise self._lost(argv, "it ended without a status")
-        return Result(argv, status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
-
-    def _lost(self, argv: tuple[str, ...], why: str) -> ConnectionLost:
-        fix = f"noc health {self.name}, then start the run again: it goes on where it was"
-        return ConnectionLost(f"the connection to {self.name} broke during {argv[0]}", why=why, fix=fix)
-
-
-def _chunks(content: bytes | Path) -> Iterator[bytes]:
-    if isinstance(content, bytes):
-        yield from (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
-        return
-    with content.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
-async def _feed(stdin: asyncssh.SSHWriter[bytes], chunks: Iterable[bytes]) -> None:
-    """Send all of it, never more than a chunk ahead of the machine. One that stops reading says why by its status."""
-    with suppress(BrokenPipeError, ConnectionResetError):
-        for chunk in chunks:
-            stdin.write(chunk)
-            await stdin.drain()
-        stdin.write_eof()
-
-
-async def _collect(stream: asyncssh.SSHReader[bytes]) -> bytes:
-    """All that comes, up to a bound: the rest is read and dropped, so that a machine cannot fill our memory."""
-    kept = bytearray()
-    while chunk := await stream.read(CHUNK):
-        kept += chunk[: MAX_OUTPUT - len(kept)]
-    return bytes(kept)
-
-
-def _status(process: asyncssh.SSHClientProcess[bytes]) -> int | None:
-    if process.exit_signal:
-        return 128 + signal.Signals[f"SIG{process.exit_signal[0]}"].value
-    return process.exit_status

@@ -10,7 +10,8 @@ from loopback_sshd import LoopbackSshd
 from noc.hosts.activation import Activator
 from noc.hosts.errors import ActivationRefused, Unclear
 from noc.hosts.files import File, install
-from noc.hosts.ssh import Pinned, SSHShell, connect
+from noc.hosts.ssh import Pinned, connect
+from noc.hosts.sshshell import SSHShell
 from node_tree import Tree
 
 

@@ -18,7 +18,8 @@ from noc.hosts.errors import (
     Overdue,
     Unreachable,
 )
-from noc.hosts.ssh import Authority, Pinned, SSHShell, Target, connect
+from noc.hosts.ssh import Authority, Pinned, Target, connect
+from noc.hosts.sshshell import SSHShell
 from noc.hosts.trust import fingerprint, generate_key
 
 CA, OTHER_CA = generate_key("ca"), generate_key("other ca")
@@ -103,8 +104,12 @@ async def test_nothing_but_a_certificate_for_this_name_will_do(
     assert server.authentication_attempts() == 0
 
 
-@pytest.mark.parametrize("trust", [None, Pinned(""), Pinned("MD5:aa:bb"), Pinned("SHA256:short")])
-async def test_without_trust_the_machine_is_not_contacted(server: LoopbackSshd, trust: Pinned | None) -> None:
+@pytest.mark.parametrize(
+    "trust", [None, Pinned(""), Pinned("MD5:aa:bb"), Pinned("SHA256:short"), Authority("no key", "frankfurt")]
+)
+async def test_without_trust_the_machine_is_not_contacted(
+    server: LoopbackSshd, trust: Pinned | Authority | None
+) -> None:
     with pytest.raises(NoTrust):
         await connect(server.target(trust))
     assert "Connection from" not in server.log.read_text()

@@ -1,0 +1,139 @@
+"""Commands and files over one SSH connection, with a deadline on every wait and a bound on every answer."""
+
+import asyncio
+import shlex
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import asyncssh
+
+from noc.hosts.errors import CommandFailed, ConnectionLost, DiskFull, Overdue
+from noc.hosts.shell import Result
+
+CHUNK = 256 * 1024
+MAX_OUTPUT = 8 * 1024 * 1024
+NO_SPACE = 28
+
+# Given a path, a mode and a size. Room is measured before the first byte and after a failed write, so that a full disk
+# is known by its numbers and not by a message; the size is checked because a broken connection looks like the end of
+# the file.
+_RECEIVE = """
+umask 077
+directory=${1%/*}/
+temporary=$1.new.$$
+room() { echo $(($(stat -f -c '%a * %S' "$directory"))); }
+full() { room; exit 28; }
+trap 'rm -f "$temporary"' EXIT
+[ "$(room)" -ge "$3" ] || full
+if ! cat >"$temporary"; then [ "$(room)" -ge 65536 ] || full; exit 1; fi
+[ "$(stat -c %s "$temporary")" -eq "$3" ] || { echo "the transfer broke off" >&2; exit 1; }
+chmod "$2" "$temporary" && sync "$temporary" && mv -fT "$temporary" "$1" && sync "$directory"
+"""
+
+
+class SSHShell:
+    """One connection, used for everything: commands run side by side on channels of their own. Implements Shell."""
+
+    def __init__(self, name: str, connection: asyncssh.SSHClientConnection) -> None:
+        """Take over an open, verified connection; `noc.hosts.ssh.connect` makes one."""
+        self._name = name
+        self._connection = connection
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self._name
+
+    async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
+        """Run a command; see Shell.run."""
+        result = await self._execute(argv, [stdin] if stdin else [], timeout_s)
+        if check and result.status:
+            raise CommandFailed(f"{argv[0]} failed on {self.name}", result=result)
+        return result
+
+    async def script(self, text: str, *, timeout_s: float = 60, check: bool = True) -> Result:
+        """Run a POSIX shell script; see Shell.script."""
+        # The braces make the shell read all of it first: no command inside can swallow the rest as its own input.
+        whole = f"{{\n{text}\n}} </dev/null\n"
+        return await self.run("sh", "-eu", stdin=whole.encode(), timeout_s=timeout_s, check=check)
+
+    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
+        """Write a file; see Shell.put. Raises DiskFull where there is no room."""
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size  # noqa: ASYNC240 - a local file
+        argv = ("sh", "-c", _RECEIVE, "put", path, f"{mode:o}", str(size))
+        result = await self._execute(argv, _chunks(content), timeout_s)
+        if result.status == NO_SPACE:
+            what = f"{self.name} has no room for {path}: {size} bytes, and {result.stdout.strip()} are free"
+            raise DiskFull(
+                what, result=result, why="its disk is full", fix=f"free space on {self.name}, then try again"
+            )
+        if result.status:
+            raise CommandFailed(f"{path} could not be written on {self.name}", result=result)
+
+    async def close(self) -> None:
+        """End the connection; see Shell.close."""
+        self._connection.close()
+        await self._connection.wait_closed()
+        # The transport closes its socket one turn of the loop after the connection calls itself closed.
+        await asyncio.sleep(0)
+
+    async def _execute(self, argv: tuple[str, ...], chunks: Iterable[bytes], timeout_s: float) -> Result:
+        try:
+            async with asyncio.timeout(timeout_s):
+                # The machine ends it as well: nothing is left running there when we stop waiting, or are cut off.
+                command = shlex.join(("timeout", "-k", "5", f"{timeout_s + 2:g}", *argv))
+                process = await self._connection.create_process(command, encoding=None)
+                try:
+                    _, stdout, stderr = await asyncio.gather(
+                        _feed(process.stdin, chunks), _collect(process.stdout), _collect(process.stderr)
+                    )
+                    await process.wait_closed()
+                finally:
+                    process.close()
+        except TimeoutError:
+            fix = f"is {self.name} overloaded? noc health {self.name}"
+            raise Overdue(f"{argv[0]} on {self.name} did not end within {timeout_s:g} s", fix=fix) from None
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(argv, str(error)) from None
+        status = _status(process)
+        if status is None:
+            raise self._lost(argv, "it ended without a status")
+        return Result(argv, status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+    def _lost(self, argv: tuple[str, ...], why: str) -> ConnectionLost:
+        fix = f"noc health {self.name}, then start the run again: it goes on where it was"
+        return ConnectionLost(f"the connection to {self.name} broke during {argv[0]}", why=why, fix=fix)
+
+
+def _chunks(content: bytes | Path) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield from (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
+        return
+    with content.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+async def _feed(stdin: asyncssh.SSHWriter[bytes], chunks: Iterable[bytes]) -> None:
+    """Send all of it, never more than a chunk ahead of the machine. One that stops reading says why by its status."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        for chunk in chunks:
+            stdin.write(chunk)
+            await stdin.drain()
+        stdin.write_eof()
+
+
+async def _collect(stream: asyncssh.SSHReader[bytes]) -> bytes:
+    """All that comes, up to a bound: the rest is read and dropped, so that a machine cannot fill our memory."""
+    kept = bytearray()
+    while chunk := await stream.read(CHUNK):
+        kept += chunk[: MAX_OUTPUT - len(kept)]
+    return bytes(kept)
+
+
+def _status(process: asyncssh.SSHClientProcess[bytes]) -> int | None:
+    if process.exit_signal:
+        return 128 + signal.Signals[f"SIG{process.exit_signal[0]}"].value
+    return process.exit_status
