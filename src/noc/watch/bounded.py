@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the two bounds it lacks: how large a request's head may be, and how long it may take."""
+"""uvicorn's HTTP protocol with the bounds it lacks: a head's size and time, and one address's connections."""
 
 import asyncio
 from typing import Any, Final
@@ -7,10 +7,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD: Final = 64 * 1024
 HEAD_DEADLINE_S: Final = 10.0
+MOST_OF_ONE_ADDRESS: Final = 64
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Hangs up on a head that is too large or too slow; a connection that says nothing at all counts as slow."""
+    """Hangs up on a head that is too large or too slow; a connection that says nothing at all counts as slow.
+
+    One node that opens connection after connection is hung up on, so that the others are still heard.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
         """Take what uvicorn gives."""
@@ -22,6 +26,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Give the first request's head its time."""
         super().connection_made(transport)
         self._expect_head()
+        if self.client and sum(self._same_address(each) for each in self.connections) > MOST_OF_ONE_ADDRESS:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadline."""
@@ -45,6 +51,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head is here."""
         self._head_is_here()
         super().on_headers_complete()
+
+    def _same_address(self, other: object) -> bool:
+        assert isinstance(other, BoundedProtocol)
+        return bool(self.client and other.client and self.client[0] == other.client[0])
 
     def _expect_head(self) -> None:
         self._head_is_here()

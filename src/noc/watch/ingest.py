@@ -60,13 +60,13 @@ class PushApp:
         return None
 
     async def _take(self, node: str, query: bytes, receive: Receive, send: Send) -> None:
-        moment = now()
+        body, whole = await _body(receive)
+        moment = now()  # only now: what the judge decided while the body was on its way must not lie in the future
         try:
             beat = read_push(query, node, moment.wall)
         except BadPush as refusal:
             await _refuse(send, 404, str(refusal))
             return
-        body, whole = await _body(receive)
         telemetry, warn = read_telemetry(body) if whole else (None, f"the body is too slow, or over {MAX_BODY} bytes")
         try:
             async with asyncio.timeout(COMMIT_DEADLINE_S):

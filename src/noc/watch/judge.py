@@ -84,10 +84,10 @@ class Judge:
             self._arm(standing)
         return records
 
-    def extend(self, seconds: float) -> None:
+    def extend(self, seconds: float, now: Moment) -> None:
         """Move every deadline by the time for which the server itself was away."""
         for standing in self.nodes.values():
-            standing.extend(seconds)
+            standing.extend(seconds, now)
         self.rearm()
 
     def rearm(self) -> None:

@@ -1,6 +1,7 @@
 """The two listeners: where they listen, and the bounds that every connection has."""
 
 import os
+import resource
 import socket
 import stat
 from collections.abc import Iterator
@@ -106,6 +107,14 @@ def _remove_stale(path: Path) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
+
+
+def allow_connections() -> None:
+    """Take as many file descriptors as the system lets us: its usual 1,024 are fewer than our connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Listener(uvicorn.Server):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from noc.fleet.model import Fleet
 from noc.watch.alerts import Delivery, Waiting, compose, deliveries
@@ -32,7 +33,7 @@ def pause_after(attempts: int, *, at_least: float = 0, chance: Callable[[], floa
 
 
 def waiting_alerts(engine: Engine, channel: str) -> list[Waiting]:
-    """The alerts that have not gone out on a channel, each with its incident as it stands now."""
+    """The alerts that have not gone out on a channel, each with its incident as it stands now. Raises StoreTrouble."""
     query = (
         select(
             outbox.c.id,
@@ -45,8 +46,11 @@ def waiting_alerts(engine: Engine, channel: str) -> list[Waiting]:
         .where(outbox.c.sent.is_(None), outbox.c.channel == channel)
         .order_by(outbox.c.created)
     )
-    with engine.connect() as connection:
-        rows = connection.execute(query).mappings().all()
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+    except SQLAlchemyError as error:
+        raise StoreTrouble("the waiting alerts cannot be read", why=type(error).__name__) from error
     return [
         Waiting(
             id=row["id"],
@@ -115,12 +119,7 @@ class Outbox:
     async def _deliver(self, delivery: Delivery) -> None:
         alert = delivery.alert
         if alert.id not in self._sent:
-            message = compose(alert, self._fleet())
-            try:
-                async with asyncio.timeout(SEND_DEADLINE_S):
-                    await self._channel.send(message)
-            except TimeoutError as error:
-                raise NotSent(f"no answer within {SEND_DEADLINE_S:g} s") from error
+            await self._send(alert)
             self._sent[alert.id] = now().wall
         at = self._sent[alert.id]
         incident = alert.incident
@@ -129,6 +128,18 @@ class Outbox:
         event = Event("alert-sent", incident.node, at, incident.id, detail | {"severity": told})
         await self._submit([AlertSent(self._channel.name, delivery.settles, at), event])
         del self._sent[alert.id]
+
+    async def _send(self, alert: Waiting) -> None:
+        try:
+            async with asyncio.timeout(SEND_DEADLINE_S):
+                await self._channel.send(compose(alert, self._fleet()))
+        except NotSent:
+            raise
+        except TimeoutError as error:
+            raise NotSent(f"no answer within {SEND_DEADLINE_S:g} s") from error
+        except Exception as error:  # one alert that cannot be sent must not end the sending of all others
+            log.exception("%s: alert %s", self._channel.name, alert.id)
+            raise NotSent(f"{type(error).__name__}, see the server's log", others=True) from error
 
     async def _note(self, delivery: Delivery, refusal: NotSent, failures: int) -> float:
         alert = delivery.alert

@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
 
 from noc.watch.alerts import local, span
 from noc.watch.bars import Bars
@@ -17,6 +19,8 @@ from noc.watch.queries import closed_incidents, last_events, pushes_since, read_
 from noc.watch.records import Beat, Record
 from noc.watch.sentences import sentence
 from noc.watch.service import Watch
+
+log = logging.getLogger(__name__)
 
 HERE: Final = Path(__file__).parent
 OPEN_SHOWN: Final = 100
@@ -126,6 +130,13 @@ class Page:
         if not self._stale:
             return
         self._stale = False
+        try:
+            await self._read_now()
+        except SQLAlchemyError as error:
+            self._stale = True
+            log.warning("the page shows what was read last: %s", type(error).__name__)
+
+    async def _read_now(self) -> None:
         engine, timezone = self._watch.store.engine, self._watch.config.fleet.timezone
         found = await asyncio.to_thread(read_incidents, engine, only_open=True, limit=OPEN_SHOWN, timezone=timezone)
         self._open = sorted(found["incidents"], key=lambda each: (each["severity"], each["started_at"]))

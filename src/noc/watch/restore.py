@@ -25,7 +25,7 @@ def restore(config: Config, past: Past, now: Moment) -> Judge:
             standing.last = beat
             if is_live:
                 _set_deadline(judge, name, waited=(alive - beat.at) / 1000, now=now)
-    _restore_incidents(judge, past, now)
+    _restore_incidents(judge, past, alive, now)
     for deployment in past.deployments:
         if deployment.node in judge.nodes:
             judge.nodes[deployment.node].deploy(deployment, now)
@@ -40,12 +40,12 @@ def _set_deadline(judge: Judge, name: str, *, waited: float, now: Moment) -> Non
     standing.heard = now.mono
 
 
-def _restore_incidents(judge: Judge, past: Past, now: Moment) -> None:
+def _restore_incidents(judge: Judge, past: Past, alive: int, now: Moment) -> None:
     for incident in past.open:
         standing = judge.node(incident.node)
         standing.incident = incident
         standing.death = incident.detail if incident.cause == "death" else None
         standing.overdue = incident.cause == "missed"
         if incident.escalated is None:
-            stood = max(0.0, (now.wall - incident.started) / 1000)
+            stood = max(0.0, (alive - incident.started) / 1000)
             standing.escalates = now.mono + max(judge.rules.sev1_after - stood, judge.rules.patience)

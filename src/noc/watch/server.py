@@ -13,7 +13,7 @@ from noc.watch.api import Api
 from noc.watch.channels.ntfy import NtfyChannel
 from noc.watch.config import Config
 from noc.watch.ingest import PushApp
-from noc.watch.listeners import Tcp, Unix, listener, open_tcp, open_unix
+from noc.watch.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
 from noc.watch.local import local_app
 from noc.watch.page import Page
 from noc.watch.service import Watch
@@ -40,6 +40,7 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     push_socket = open_tcp(push)
     local_socket = open_tcp(local) if isinstance(local, Tcp) else open_unix(local)
     os.umask(0o077)
+    allow_connections()
     ntfy = NtfyChannel(lambda: (watch.config.fleet.ntfy, watch.config.directory))
     store = Store(database, [ntfy.name])
     watch = Watch(config, store, lambda: Config.read(fleet_directory), [ntfy])
@@ -65,12 +66,24 @@ async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.so
     ]
     log.info("pushes on %s, the page and the API on %s", _name(push_socket), _name(local_socket))
     notify("READY=1")
-    await stopping.wait()
-    notify("STOPPING=1")
-    pushes.should_exit = locals_.should_exit = True
-    await web.stop()
-    await asyncio.gather(*serving)
-    await watch.stop()
+    try:
+        await _until(stopping, watch)
+    finally:
+        notify("STOPPING=1")
+        pushes.should_exit = locals_.should_exit = True
+        await web.stop()
+        await asyncio.gather(*serving)
+        await watch.stop()
+
+
+async def _until(stopping: asyncio.Event, watch: Watch) -> None:
+    """Wait for the end that was asked for; raises the fault that comes before it, so that systemd starts us anew."""
+    tasks = [asyncio.create_task(stopping.wait()), asyncio.create_task(watch.fault())]
+    done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    for task in done:
+        task.result()
 
 
 def notify(state: str) -> None:

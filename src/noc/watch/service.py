@@ -56,12 +56,20 @@ class Watch:
 
     async def start(self) -> None:
         """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer = Writer(self.store, committed=self._committed, failed=self._failed)
         await self._rebuild()
         fleet = lambda: self.config.fleet  # noqa: E731 - a reload must be seen
         self._outboxes = [Outbox(each, self.store.engine, self._writer.submit, fleet) for each in self._channels]
         for task in (self._tick(), self._keep_house(), *(each.run() for each in self._outboxes)):
             self._spawn(task)
+
+    async def fault(self) -> None:
+        """Wait until a part of the watch has failed for good, and raise what it failed with.
+
+        A watch that no longer judges or tells, and still answers pushes, would be the worst of all.
+        """
+        await self._fault
 
     async def stop(self) -> None:
         """Stop judging, write what is queued."""
@@ -82,9 +90,9 @@ class Watch:
     def foreign(self, owner: str, address: str) -> None:
         """Note that a node's token came from another address; once a minute for each pair."""
         moment = now()
-        if self.broken or self._foreign.get((owner, address), -inf) > moment.mono - FOREIGN_EVERY_S:
-            return
         self._foreign = {pair: at for pair, at in self._foreign.items() if at > moment.mono - FOREIGN_EVERY_S}
+        if self.broken or self._writer.full or (owner, address) in self._foreign:
+            return
         self._foreign[owner, address] = moment.mono
         sender = self.config.by_address.get(address)
         detail = {"owner": owner, "sender": sender, "address": address}
@@ -117,6 +125,8 @@ class Watch:
     def _refuse_if_broken(self) -> None:
         if self.broken:
             raise StoreTrouble("the watch's database is in trouble", fix="see the server's log")
+        if self._writer.full:
+            raise StoreTrouble("too many pushes wait to be written", fix="check the disk")
 
     def _committed(self, records: Sequence[Record]) -> None:
         if any(isinstance(record, IncidentSaved) and record.alert for record in records):
@@ -171,7 +181,7 @@ class Watch:
     def _act(self, moment: Moment) -> None:
         if (away := moment.mono - self._planned) > STALL_S:
             log.warning("the server was held up for %.1f s; every deadline moves by that", away)
-            self.judge.extend(away)
+            self.judge.extend(away, moment)
         if not self.broken and (records := self.judge.expire(moment)):
             self._submit(records)
 
@@ -190,4 +200,9 @@ class Watch:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._fault.done():
+            self._fault.set_exception(error)

@@ -189,11 +189,16 @@ class Standing:
             return self._escalate(now)
         return self._steady(now)
 
-    def extend(self, seconds: float) -> None:
-        """Move every deadline: the server itself was away for so long and could not have heard a push."""
-        self.heard, self.expires, self.escalates = (at + seconds for at in (self.heard, self.expires, self.escalates))
+    def extend(self, seconds: float, now: Moment) -> None:
+        """Move every deadline: the server itself was away for so long and could not have heard a push.
+
+        None moves further than if it had begun now: a push may have been taken before the absence was noticed.
+        """
+        self.heard = min(self.heard + seconds, now.mono)
+        self.expires = min(self.expires + seconds, max(self.expires, now.mono + self.rules.window))
+        self.escalates = min(self.escalates + seconds, max(self.escalates, now.mono + self.rules.sev1_after))
         if self.comeback is not None:
-            self.comeback.since += seconds
+            self.comeback.since = min(self.comeback.since + seconds, now.mono)
 
     def _continuity(self, beat: Beat) -> list[Record]:
         before = self.last

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from starlette.requests import Request
@@ -12,6 +13,8 @@ from starlette.routing import BaseRoute, Route
 
 from noc.watch.page import Page, Rendered
 from noc.watch.service import Watch
+
+log = logging.getLogger(__name__)
 
 MOST_READERS: Final = 64
 LOOK_EVERY_S: Final = 1.0
@@ -76,7 +79,7 @@ class Web:
             self._task = asyncio.create_task(self._pump())
         return StreamingResponse(self._stream(), media_type="text/event-stream", headers=HEADERS)
 
-    async def _stream(self) -> AsyncIterator[str]:
+    async def _stream(self) -> AsyncGenerator[str, None]:
         reader: asyncio.Queue[str | None] = asyncio.Queue(8)
         self._readers.add(reader)
         try:
@@ -95,7 +98,11 @@ class Web:
             if not self._readers:
                 before = None
                 continue
-            rendered = await self._page.render()
+            try:
+                rendered = await self._page.render()
+            except Exception:  # the open pages say that they are stale; the next look may succeed
+                log.exception("the page could not be rendered")
+                continue
             message = self._message(rendered, before)
             if before is None or differ(before, rendered) or rendered.now.mono - said >= SAY_EVERY_S:
                 said = rendered.now.mono

@@ -62,8 +62,6 @@ class Writer:
         done = self._loop.create_future()
         with self._wake:
             trouble = self._trouble
-            if trouble is None and len(self._waiting) >= MOST_WAITING:
-                trouble = StoreTrouble("too many pushes wait to be written", why=f"{MOST_WAITING} are queued")
             if trouble is None and self._closing:
                 trouble = StoreTrouble("the watch is stopping")
             if trouble is None:
@@ -73,6 +71,11 @@ class Writer:
             done.set_exception(trouble)
             done.exception()
         return done
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that nothing more should be decided: a decision that is not stored would be lost."""
+        return len(self._waiting) >= MOST_WAITING
 
     def mend(self) -> None:
         """Accept records again: the state was read anew from the database."""
@@ -89,7 +92,7 @@ class Writer:
     def _run(self) -> None:
         while batch := self._next_batch():
             try:
-                self._store.write([record for item in batch for record in item.records])
+                self._write(batch)
             except StoreTrouble as trouble:
                 with self._wake:
                     self._trouble = trouble
@@ -98,6 +101,15 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._refuse, batch, trouble)
             else:
                 self._loop.call_soon_threadsafe(self._confirm, batch)
+
+    def _write(self, batch: list[_Item]) -> None:
+        try:
+            self._store.write([record for item in batch for record in item.records])
+        except StoreTrouble:
+            raise
+        except Exception as error:  # whatever it was, the thread goes on: without it no push is ever stored again
+            log.exception("a batch could not be written")
+            raise StoreTrouble("the watch's database refused a record", why=type(error).__name__) from error
 
     def _next_batch(self) -> list[_Item]:
         with self._wake:

@@ -201,9 +201,25 @@ def test_a_node_that_leaves_the_fleet_ends_its_incident() -> None:
 def test_time_in_which_the_server_was_away_moves_every_deadline() -> None:
     story = Story().push()
     story.time += 100
-    story.judge.extend(100)
+    story.judge.extend(100, story.now)
     assert story.wait(0).alerts() == []
     assert story.wait(100).alerts()[0] == ("opened", 160.5)
+
+
+def test_a_push_taken_before_an_absence_was_noticed_gets_no_longer_deadline_than_any_other() -> None:
+    story = Story().push()
+    story.time += 3_600
+    story.push()
+    story.judge.extend(3_600, story.now)
+    assert story.wait(100).alerts()[0] == ("opened", 3_660.5)
+
+
+def test_an_incident_that_was_opened_before_an_absence_was_noticed_escalates_in_time() -> None:
+    story = Story().push()
+    story.time += 3_600
+    story.die()
+    story.judge.extend(3_600, story.now)
+    assert story.wait(301).alerts()[-1] == ("escalated", 3_900)
 
 
 def test_the_four_words_for_a_state() -> None:

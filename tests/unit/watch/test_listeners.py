@@ -78,9 +78,11 @@ def test_incidents_are_listed_as_a_table_and_as_one_document(tmp_path: Path) -> 
     with Server(tmp_path, write_fleet(tmp_path / "fleet")) as server:
         nothing = noc("incidents", NOC_WATCH_SOCKET=str(server.socket))
         server.push("frankfurt", "status=down&msg=exited-3")
+        server.push("virginia", "status=down&msg=[/x]")
         table = noc("incidents", NOC_WATCH_SOCKET=str(server.socket))
         document = json.loads(noc("incidents", "--json", "--at", server.local).stdout)
     assert "no open incident" in nothing.stdout
     assert "frankfurt" in table.stdout
     assert "SEV2" in table.stdout
-    assert [incident["detail"] for incident in document["incidents"]] == ["the service exited with code 3"]
+    assert "the pusher reports: [/x]" in table.stdout, "a pusher's words are no markup"
+    assert "the service exited with code 3" in {incident["detail"] for incident in document["incidents"]}

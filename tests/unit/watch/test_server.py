@@ -163,6 +163,18 @@ def test_a_head_that_does_not_end_is_hung_up_on(quiet: Server) -> None:
             assert endless.recv(100) == b""
 
 
+def test_one_address_cannot_take_all_connections(quiet: Server) -> None:
+    crowd = [socket.create_connection((HUB, quiet.port), source_address=("127.84.0.99", 0)) for _ in range(70)]
+    try:
+        crowd[-1].settimeout(5)
+        with suppress(ConnectionError):
+            assert crowd[-1].recv(1) == b""
+        assert quiet.push("virginia")[0] == 200
+    finally:
+        for each in crowd:
+            each.close()
+
+
 def test_telemetry_is_shown_with_the_last_heartbeat(quiet: Server) -> None:
     quiet.push("virginia", "seq=900&boot=t&v=1.2.3", body=b'{"ram_mb": 41.5, "queue": 3}')
     last = quiet.node("virginia")["last_heartbeat"]
@@ -264,6 +276,17 @@ def test_a_death_during_a_deployment_is_an_event_of_the_run_and_told_to_nobody(
     keep_pushing(fast, "b2", 0.7, first=100)
     assert fast.events("death")[0]["detail"]["run"] == "r7"
     assert (fast.incidents(), told(receiver)) == ([], [])
+
+
+def test_a_push_whose_body_is_slow_counts_from_when_it_is_whole(fast: Server) -> None:
+    with socket.create_connection((HUB, fast.port), source_address=(address("frankfurt"), 0)) as slow:
+        head = f"POST /api/push/{token('frankfurt')}?status=up HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+        slow.sendall(head.encode())
+        until(fast.incidents, what="the incident opens")
+        slow.sendall(b"{}")
+        assert slow.recv(100).startswith(b"HTTP/1.1 200")
+    incident = fast.incidents()[0]
+    assert incident["ended_at"] > incident["started_at"]
 
 
 def test_a_node_that_becomes_live_is_judged_from_then_on(fast: Server) -> None:

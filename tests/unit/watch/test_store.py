@@ -138,6 +138,13 @@ def test_a_restart_goes_on_with_incidents_deployments_and_numbers(store: Store, 
     assert past.next_incident == 42
 
 
+def test_a_restart_counts_its_own_absence_towards_no_escalation(store: Store, config: Config) -> None:
+    store.write([IncidentSaved(OPEN), Alive(EPOCH + 10_000)])
+    now = Moment(5_000.0, EPOCH + 3_600_000)
+    standing = restore(config, store.past(), now).nodes["frankfurt"]
+    assert standing.escalates == pytest.approx(now.mono + config.rules.sev1_after - 10)
+
+
 def test_an_incident_of_a_node_that_left_the_fleet_ends(store: Store, config: Config) -> None:
     store.write([IncidentSaved(replace(OPEN, node="atlantis"))])
     now = Moment(0.0, EPOCH + 1_000)
