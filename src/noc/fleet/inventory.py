@@ -40,6 +40,7 @@ class NodeRecord(BaseModel):
         host_key: fingerprint (`SHA256:…`) of the host key expected at first contact; None once the node's own
             key is certified, from when on only the host CA is trusted.
         wireguard_key: public half of its tunnel key, base64.
+        wireguard_key_before: the other key that it may hold, while a rotation is not settled; None otherwise.
         push_token_sha256: hex digest of its push token.
         release: content hash of the release that it was last proven to run.
     """
@@ -50,6 +51,7 @@ class NodeRecord(BaseModel):
     address: IPv4Address | None = None
     host_key: HostKey | None = None
     wireguard_key: WireGuardKey | None = None
+    wireguard_key_before: WireGuardKey | None = None
     push_token_sha256: Sha256 | None = None
     release: Sha256 | None = None
 

@@ -159,7 +159,7 @@ class NodeProvision:
         A node whose first handshake finds a hub that does not know it tries again after 5 s, so the hub comes first.
         """
         public = check_public(await self._platform.tunnel_key(self._shell), self._node.name)
-        learnt = self._site.book.learn(self._node.name, wireguard_key=public)
+        learnt = self._site.book.learn(self._node.name, wireguard_key=public, wireguard_key_before=None)
         rendered = self._site.book.render(self._site.fleet)
         await self._peer(HUB_APPLIES_S, lambda status: status is not None)
         return [*(["public key"] if learnt else []), *rendered]
