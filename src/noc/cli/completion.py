@@ -2,7 +2,10 @@
 
 import os
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+
+from noc.cli.options import EXAMPLE
 
 
 def node_names(incomplete: str = "") -> list[str]:
@@ -10,9 +13,30 @@ def node_names(incomplete: str = "") -> list[str]:
 
     Used as `typer.Argument(autocompletion=node_names)`.
     """
-    file = Path(os.environ.get("NOC_FLEET") or "/etc/noc") / "fleet.toml"
+    return _starting(_nodes(Path(os.environ.get("NOC_FLEET") or "/etc/noc")), incomplete)
+
+
+def node_names_or(word: str) -> Callable[[str], list[str]]:
+    """The same, for an argument that also takes another word, such as all."""
+
+    def offered(incomplete: str = "") -> list[str]:
+        return _starting([word], incomplete) + node_names(incomplete)
+
+    return offered
+
+
+def lab_names(incomplete: str = "") -> list[str]:
+    """Names of the nodes that a lab may have, which are the example fleet's."""
+    return _starting(_nodes(EXAMPLE), incomplete)
+
+
+def _starting(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _nodes(directory: Path) -> list[str]:
     try:
-        nodes = tomllib.loads(file.read_text("utf-8"))["nodes"]
-        return [str(node["name"]) for node in nodes if str(node["name"]).startswith(incomplete)]
+        nodes = tomllib.loads((directory / "fleet.toml").read_text("utf-8"))["nodes"]
+        return [str(node["name"]) for node in nodes]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []

@@ -1,22 +1,18 @@
 """`noc demo`: a whole fleet on this machine, without root."""
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from noc.cli.completion import node_names
-from noc.cli.options import FleetOption, JsonOption
+from noc.cli.options import EXAMPLE, FleetOption, JsonOption
 from noc.cli.output import err, mark, print_json
 
 if TYPE_CHECKING:
     from noc.demo.story import Step
 
 app = typer.Typer(add_completion=False)
-
-EXAMPLE = Path(__file__).parents[3] / "fleet"
-"""The example fleet of a checkout; an installed noc plays the fleet of its fleet directory."""
 
 
 @app.command()
@@ -41,15 +37,17 @@ def demo(
     import asyncio  # noqa: PLC0415 - only a real call pays for it
 
     from noc.demo.play import play  # noqa: PLC0415
-    from noc.fleet.directory import fleet_directory  # noqa: PLC0415
+    from noc.fleet.directory import VARIABLE, fleet_directory  # noqa: PLC0415
     from noc.fleet.load import load  # noqa: PLC0415
 
-    fleet = load(fleet_directory(directory or (EXAMPLE if EXAMPLE.is_dir() else None)))
+    if directory is None and not os.environ.get(VARIABLE) and EXAMPLE.is_dir():
+        directory = EXAMPLE
+    fleet = load(fleet_directory(directory))
     victim, steps = fleet.node(node).name, list["Step"]()
 
     def say(step: "Step") -> None:
         steps.append(step)
-        err.print(f"[dim]{step.at_s:6.1f} s[/dim]", mark(step.kind, escape(step.text)), soft_wrap=True)
+        err.print(f"[dim]{step.at_s:6.1f} s[/dim]", mark(step.kind, step.text), soft_wrap=True)
 
     completed = asyncio.run(play(fleet, victim, say, port=port, for_s=for_s))
     if as_json:

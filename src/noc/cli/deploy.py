@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from noc.cli.completion import node_names_or
 from noc.cli.options import JsonOption
 from noc.errors import Usage
 
@@ -12,7 +13,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def deploy(
-    words: Annotated[list[str], typer.Argument(metavar="all|NODE... RELEASE", help="Nodes, then a version or a hash.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="all|NODE... RELEASE", help="Nodes, then a version or a hash.", autocompletion=node_names_or("all")
+        ),
+    ],
     *,
     only_plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
     as_json: JsonOption = False,

@@ -4,50 +4,62 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 import noc
-from noc.cli.output import out, print_table
+from noc.cli.options import JsonOption
+from noc.cli.output import out, print_json, print_table
 from noc.errors import NocError, NotFound
 
 app = typer.Typer(add_completion=False)
 
 
-def _all_errors(cls: type[NocError]) -> Iterator[type[NocError]]:
+def catalogue() -> dict[str, type[NocError]]:
+    """Every error of every room by its code, "E301" → the class; in the order of the codes."""
+    for room in pkgutil.iter_modules(noc.__path__, "noc."):
+        if room.ispkg and find_spec(f"{room.name}.errors"):
+            import_module(f"{room.name}.errors")
+    return {cls.code: cls for cls in sorted(all_errors(NocError), key=lambda cls: cls.code)}
+
+
+def all_errors(cls: type[NocError]) -> Iterator[type[NocError]]:
+    """Every error under a class."""
     for child in cls.__subclasses__():
         yield child
-        yield from _all_errors(child)
-
-
-def catalogue() -> dict[str, type[NocError]]:
-    """Every error of every room by its code, "E301" → the class."""
-    for room in pkgutil.iter_modules(noc.__path__):
-        if room.ispkg and pkgutil.resolve_name(f"noc.{room.name}") is not None:
-            for module in pkgutil.iter_modules(import_module(f"noc.{room.name}").__path__):
-                if module.name == "errors":
-                    import_module(f"noc.{room.name}.errors")
-    return {cls.code: cls for cls in _all_errors(NocError)}
+        yield from all_errors(child)
 
 
 @app.command()
 def explain(
     code: Annotated[str | None, typer.Argument(help="A code as errors print it: NOC-E301 or E301.")] = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """Explain an error code, or list them all."""
     known = catalogue()
-    if code is None:
-        print_table(("code", "meaning"), [(f"NOC-{each}", _headline(known[each])) for each in sorted(known)])
-        return
-    wanted = code.upper().removeprefix("NOC-")
-    if wanted not in known:
-        raise NotFound(f"no error has the code {code}", fix="copy it from the message, as NOC-E301")
-    text = inspect.cleandoc(known[wanted].__doc__ or "")
-    out.print(f"NOC-{wanted}  {known[wanted].__name__}\n\n{text}", markup=False)
+    if code is not None:
+        wanted = code.upper().removeprefix("NOC-")
+        if wanted not in known:
+            raise NotFound(f"no error has the code {code}", fix="copy it from the message, as NOC-E301")
+        known = {wanted: known[wanted]}
+    documents = [_document(error) for error in known.values()]
+    if as_json:
+        print_json({"errors": documents})
+    elif code is None:
+        print_table(("code", "meaning"), [(each["code"], _headline(each["explanation"])) for each in documents])
+    else:
+        for each in documents:
+            out.print(f"{each['code']}  {each['name']}\n\n{each['explanation']}", markup=False)
 
 
-def _headline(error: type[NocError]) -> str:
-    """The first paragraph of an error's explanation, on one line."""
-    return escape(" ".join(inspect.cleandoc(error.__doc__ or "").partition("\n\n")[0].split()))
+def _document(error: type[NocError]) -> dict[str, str]:
+    text = inspect.cleandoc(error.__doc__ or "")
+    return {"code": f"NOC-{error.code}", "name": error.__name__, "explanation": text}
+
+
+def _headline(text: str) -> str:
+    """The first paragraph, on one line."""
+    return " ".join(text.partition("\n\n")[0].split())

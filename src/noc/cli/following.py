@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import typer
+from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 
-from noc.cli.output import err, mark, out, print_json, print_table
+from noc.cli.output import err, mark, out, plain, print_json, print_table
 from noc.errors import NocError
 from noc.runs.client import Client
 from noc.runs.errors import RunnerAbsent
@@ -75,12 +75,13 @@ def _plain(events: Iterable[Event]) -> View:
 def print_line(event: Event) -> None:
     """Write one record to stderr, as one line; the run's own records are not shown."""
     if text := line(event):
-        err.print(f"{mark(_MARKS[event.state], '')}{escape(text)}", soft_wrap=True)
+        err.print(f"{mark(_MARKS[event.state], '')}{plain(text)}", soft_wrap=True)
 
 
 def _live(events: Iterable[Event]) -> View:
     view = View()
-    with Live(get_renderable=lambda: _table(view), console=err, refresh_per_second=4, transient=True):
+    terminal = Console(stderr=True, highlight=False)  # `err` does not fold lines, which would tear a live table
+    with Live(get_renderable=lambda: _table(view), console=terminal, refresh_per_second=4, transient=True):
         for event in events:
             view = advance(view, event)
     return view
@@ -96,7 +97,7 @@ def _table(view: View) -> Table:
         state = mark(_MARKS[row.state], row.state.value) if row.since else mark("pending", "waiting")
         elapsed = f"{(now - row.since).total_seconds():.0f} s" if row.since and _under_way(row.state) else ""
         change = f"{row.before or '-'} → {view.target}" if view.target else ""
-        table.add_row(name, state, row.step, elapsed, change, escape(row.words[:80]))
+        table.add_row(name, state, row.step, elapsed, change, plain(row.words[:80]))
     return table
 
 
@@ -124,14 +125,12 @@ def print_result(view: View) -> None:
     print_table(("node", "before", "now", "verdict"), rows)
     for verdict in view.verdicts:
         if verdict.why and not verdict.good:
-            err.print(f"{mark('fail', verdict.node)}  {escape(verdict.why)}", soft_wrap=True)
+            err.print(f"{mark('fail', verdict.node)}  {plain(verdict.why)}", soft_wrap=True)
         for text in view.log.get(verdict.node, ()):
-            err.print(f"  | {escape(text)}", soft_wrap=True)
+            err.print(f"  | {plain(text)}", soft_wrap=True)
     if view.error:
         error = NocError(view.error["what"], why=view.error.get("why", ""), fix=view.error.get("fix", ""))
-        err.print(
-            f"{mark('fail', 'run')}  {escape(str(error).replace('NOC-E000', view.error['code']))}", soft_wrap=True
-        )
+        err.print(f"{mark('fail', 'run')}  {plain(str(error).replace('NOC-E000', view.error['code']))}", soft_wrap=True)
     out.print(f"run {view.run}")
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from noc.cli.completion import node_names_or
 from noc.cli.options import JsonOption
 from noc.cli.output import mark, out, print_json, print_table
 
@@ -15,7 +16,10 @@ _MARKS = {"ok": "ok", "failed": "fail", "not run": "warn"}
 
 @app.command()
 def health(
-    nodes: Annotated[list[str] | None, typer.Argument(metavar="[NODE...|all]", help="Default: all.")] = None,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NODE...|all]", help="Default: all.", autocompletion=node_names_or("all")),
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from noc.cli.options import FleetOption, JsonOption
-from noc.cli.output import err, mark, out, print_json, print_table
+from noc.cli.output import err, mark, out, plain, print_json, print_table
 from noc.errors import NotPermitted
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def install(
 
     def tell(done: Done) -> None:
         err.print(
-            f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {', '.join(done.changed)}",
+            f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {plain(', '.join(done.changed))}",
             soft_wrap=True,
         )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from noc.cli.completion import node_names_or
 from noc.cli.options import FleetOption, JsonOption
 from noc.cli.output import mark, out, print_json
 from noc.errors import NotPermitted
@@ -14,7 +15,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def keygen(
-    where: Annotated[str, typer.Argument(metavar="NODE|hub", help="A node with a tunnel, or hub for HQ.")],
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="NODE|hub", help="A node with a tunnel, or hub for HQ.", autocompletion=node_names_or("hub")
+        ),
+    ],
     *,
     fleet: FleetOption = None,
     as_json: JsonOption = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noc.cli.completion import lab_names
 from noc.cli.output import err, mark, print_json, print_table
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 PILOT = ("virginia", "frankfurt", "singapore")
-Name = Annotated[str, typer.Argument(help="A machine of the lab; noc lab status lists them.")]
+Name = Annotated[str, typer.Argument(help="A machine of the lab; noc lab status lists them.", autocompletion=lab_names)]
 
 
 def _lab() -> "Lab":
@@ -27,7 +28,8 @@ def _lab() -> "Lab":
 @app.command()
 def up(
     nodes: Annotated[
-        list[str] | None, typer.Argument(help="Nodes by name, or all. The pilot's three by default.")
+        list[str] | None,
+        typer.Argument(help="Nodes by name, or all. The pilot's three by default.", autocompletion=lab_names),
     ] = None,
     *,
     count: Annotated[

@@ -3,14 +3,14 @@
 import os
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from noc import __version__
 from noc.cli.commands import COMMANDS
-from noc.errors import NocError, NotPermitted
+from noc.errors import NocError, NotPermitted, SystemRefused, Usage
 
 
 class LazyGroup(TyperGroup):
@@ -66,19 +66,33 @@ def run() -> None:
     """Run `noc` with the process's arguments; the exit code is the design's (0 ok … 130 interrupted)."""
     try:
         app()
+    except SystemExit as ended:
+        _show_mistyped(ended.__context__)
+        raise
     except NocError as error:
-        from noc.cli.output import show_error  # noqa: PLC0415 - only a failure pays for it
-
-        show_error(error)
-        sys.exit(error.exit_code)
+        _fail(error)
     except PermissionError as error:
-        from noc.cli.output import show_error  # noqa: PLC0415
-
-        refused = _not_yours(error)
-        show_error(refused)
-        sys.exit(refused.exit_code)
+        _fail(_not_yours(error))
+    except OSError as error:
+        what = f"{error.filename} cannot be used" if error.filename else "the system refused"
+        _fail(SystemRefused(what, why=error.strerror or str(error)))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(error: NocError) -> NoReturn:
+    from noc.cli.output import show_error  # noqa: PLC0415 - only a failure pays for it
+
+    show_error(error)
+    sys.exit(error.exit_code)
+
+
+def _show_mistyped(cause: BaseException | None) -> None:
+    """The parser has told a mistyped call to people by now; `--json` promises a document as well."""
+    if (message := getattr(cause, "format_message", None)) is not None:
+        from noc.cli.output import show_error_document  # noqa: PLC0415
+
+        show_error_document(Usage("the command cannot be read", why=message().rstrip("."), fix="see it with --help"))
 
 
 def _not_yours(error: PermissionError) -> NotPermitted:

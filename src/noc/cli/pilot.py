@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from noc.cli.output import err, mark, out, print_json
+from noc.cli.output import err, mark, out, plain, print_json
 
 if TYPE_CHECKING:
     from noc.lab.lab import Lab
@@ -75,9 +75,9 @@ def _show(seen: "Report", path: Path) -> None:
     glyphs = {"passed": "ok", "failed": "fail", "not run": "pending"}
     out.print()
     for line in seen.lines:
-        out.print(f"{mark(glyphs[line.verdict], line.verdict)}  [bold]{line.name}[/bold]  {line.summary}")
+        out.print(f"{mark(glyphs[line.verdict], line.verdict)}  [bold]{line.name}[/bold]  {plain(line.summary)}")
         for item in line.evidence:
-            out.print(f"    [dim]{item.label}[/dim]  {item.value.replace(chr(10), '; ')}", soft_wrap=True)
+            out.print(f"    [dim]{item.label}[/dim]  {plain(item.value.replace(chr(10), '; '))}", soft_wrap=True)
     decision = mark("ok", "GO") if seen.go else mark("fail", "NO-GO")
     took = (seen.ended - seen.started).total_seconds()
     out.print(f"\n{seen.milestone} {decision}  {took:.0f} s, report: {path}, digest {seen.digest[:16]}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from noc.cli.completion import node_names_or
 from noc.cli.options import JsonOption
 from noc.errors import Usage
 
@@ -13,7 +14,10 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def provision(
-    nodes: Annotated[list[str], typer.Argument(metavar="NODE...", help="Nodes of the fleet file, or all.")],
+    nodes: Annotated[
+        list[str],
+        typer.Argument(metavar="NODE...", help="Nodes of the fleet file, or all.", autocompletion=node_names_or("all")),
+    ],
     *,
     ip: Annotated[str | None, typer.Option("--ip", help="Public address, for one node.")] = None,
     host_key: Annotated[

@@ -60,18 +60,6 @@ class RequestRefused(NocError):
     code = "E709"
 
 
-class HqCommandFailed(NocError):
-    """A command on the lab's HQ ended badly; its last output is the cause."""
-
-    code = "E711"
-
-
-class OperatorCommandFailed(NocError):
-    """A command on the operator's side of the pilot ended badly; its last output is the cause."""
-
-    code = "E712"
-
-
 class HqRefused(NocError):
     """A command on the lab's HQ ended with another status than it should; its own words are the cause."""
 

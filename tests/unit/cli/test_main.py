@@ -74,6 +74,43 @@ def test_a_failure_with_json_is_exactly_one_document(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["error"]["code"] == "NOC-E102"
 
 
+@pytest.mark.parametrize("args", [("frobnicate",), ("nodes", "--frobnicate"), ("release", "list", "--store")])
+def test_a_mistyped_call_with_json_is_exactly_one_document(args: tuple[str, ...]) -> None:
+    done = noc("--json", *args) if args == ("frobnicate",) else noc(*args[:2], "--json", *args[2:])
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "NOC-E001"
+
+
+def test_what_the_system_refuses_is_one_sentence_and_one_document() -> None:
+    done = noc("init", "--dir", "/proc/identities", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "NOC-E005"
+    assert "Traceback" not in done.stderr
+
+
+PLAN = str(Path(__file__).parents[3] / "fleet")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("noc provision fr", ["frankfurt"]),
+        ("noc deploy frankfurt si", ["singapore"]),
+        ("noc deploy al", ["all"]),
+        ("noc health fr", ["frankfurt"]),
+        ("noc keygen hu", ["hub"]),
+        ("noc keygen fr", ["frankfurt"]),
+        ("noc demo --node fr", ["frankfurt"]),
+        ("noc lab up fr", ["frankfurt"]),
+        ("noc lab ssh fr", ["frankfurt"]),
+    ],
+)
+def test_completion_offers_names_of_nodes(words: str, offered: list[str]) -> None:
+    count = str(len(words.split()) - 1)
+    told = noc(NOC_FLEET=PLAN, _NOC_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
+    assert told.stdout.split() == offered
+
+
 def test_a_failures_brackets_are_shown_and_not_taken_for_markup(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text('domain = "[red]x[/blue]"\n')
     assert '"[red]x[/blue]"' in noc("nodes", "-C", str(tmp_path)).stderr
