@@ -34,7 +34,7 @@ class Access:
             HttpError: 401 without one, 403 for a cookie sent along by another site, 429 for too many requests.
         """
         self._addresses.take(address_key(request.peer))
-        token = _bearer(request) or _cookie(request)
+        token = token_of(request)
         now = time.time()
         session = await self._database.read(lambda db: sessions.find(db, token, now)) if token else None
         if session is None:
@@ -52,6 +52,11 @@ class Access:
         """Let somebody try a password; 429 where an address or a name is tried too often."""
         self._sign_in_addresses.take(address_key(request.peer))
         self._sign_in_names.take(name)
+
+
+def token_of(request: Request) -> str:
+    """The session's token that the request carries, or nothing; 403 for a cookie sent along by another site."""
+    return _bearer(request) or _cookie(request)
 
 
 def cookie(token: str) -> Headers:

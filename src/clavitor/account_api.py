@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 from clavitor import accounts, fields, invitations, sessions
-from clavitor.access import Access, cookie
+from clavitor.access import Access, cookie, token_of
 from clavitor.accounts import Account, Locks, Verifier
 from clavitor.app import Route
 from clavitor.database import Database
@@ -16,6 +16,7 @@ from clavitor.stretch import Stretcher
 
 NOBODY = b"\0" * accounts.SALT_BYTES  # the salt that an unknown name's attempt is stretched with
 KEY = "authentication_key"
+WRONG = "name or password is wrong"
 
 
 class AccountApi:
@@ -75,9 +76,14 @@ class AccountApi:
         name = fields.account_name(document)
         self._access.attempt(request, name)
         account = await self._database.read(lambda db: accounts.by_name(db, name))
-        account = await self._prove(account, _key(document))
-        token = await self._database.write(lambda db: sessions.create(db, account.id, time.time()))
-        return _welcome(document, token, account.locks, status=200)
+        proven = await self._prove(account, _key(document))
+        held = token_of(request)
+
+        def store(db: sqlite3.Connection) -> str:
+            _check_unchanged(db, proven)
+            return sessions.replace(db, held, proven.id, time.time())
+
+        return _welcome(document, await self._database.write(store), proven.locks, status=200)
 
     async def sign_out(self, request: Request) -> Response:
         """End the session that asks."""
@@ -96,6 +102,7 @@ class AccountApi:
         verifier = await self._verifier(key)
 
         def store(db: sqlite3.Connection) -> str:
+            _check_unchanged(db, account)
             accounts.replace_locks(db, account.id, locks, verifier)
             sessions.end_all(db, account.id)
             return sessions.create(db, account.id, time.time())
@@ -105,7 +112,12 @@ class AccountApi:
     async def delete(self, request: Request) -> Response:
         """Delete the account and all it holds, given the current key."""
         account = await self._owner(request, request.json())
-        await self._database.write(lambda db: accounts.delete(db, account.id))
+
+        def store(db: sqlite3.Connection) -> None:
+            _check_unchanged(db, account)
+            accounts.delete(db, account.id)
+
+        await self._database.write(store)
         return Response(204, headers=cookie(""))
 
     async def _owner(self, request: Request, document: dict[str, object]) -> Account:
@@ -122,8 +134,14 @@ class AccountApi:
     async def _prove(self, account: Account | None, key: bytes) -> Account:
         stretched = await self._stretcher.stretch(key, account.verifier.salt if account else NOBODY)
         if account is None or not hmac.compare_digest(stretched, account.verifier.hash):
-            raise HttpError(401, "name or password is wrong")
+            raise HttpError(401, WRONG)
         return account
+
+
+def _check_unchanged(connection: sqlite3.Connection, account: Account) -> None:
+    """Between the proof of a password and the write that rests on it, the password may have been changed."""
+    if accounts.by_id(connection, account.id) != account:
+        raise HttpError(401, WRONG)
 
 
 def _key(document: dict[str, object]) -> bytes:

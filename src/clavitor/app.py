@@ -13,6 +13,7 @@ from clavitor.http import Headers, Request, Response
 
 log = logging.getLogger(__name__)
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 QUIET = frozenset({"/health"})  # asked all day long by machines; a line each would only wear the disk
 RETRY_AFTER = 2
 CONTENT_POLICY = (
@@ -75,8 +76,9 @@ class App:
         if response.status >= 500:
             self._errors.add()
         if name not in QUIET or response.status >= 400:
-            # The route's name, not the path: what a client typed never reaches the log.
-            log.info("%s %s %d %.1f ms", request.method, name, response.status, 1000 * (time.perf_counter() - began))
+            # The route's name, not the path, and no method that is not ours: what a client typed never reaches the log.
+            method = request.method if request.method in METHODS else "-"
+            log.info("%s %s %d %.1f ms", method, name, response.status, 1000 * (time.perf_counter() - began))
         return replace(response, headers=(*response.headers, *SECURITY))
 
     def _find(self, request: Request) -> tuple[Route, list[str]]:

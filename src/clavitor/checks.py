@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from clavitor.database import connect
+from clavitor.errors import ServiceError
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def check_integrity(database: Path) -> str:
     try:
         with closing(connect(database)) as connection:
             verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, ServiceError) as error:
         verdict = str(error)
     if verdict != "ok":
         log.error("the database fails its quick check: %s", verdict)
@@ -91,6 +92,7 @@ def certificate_days(domain: str, port: int = TLS_PORT) -> int | None:
         whole days left, 0 for an expired certificate, None where none is served or it is not valid for `domain`.
     """
     try:
+        domain.encode("idna")  # as wrap_socket does, which would leave the connection open where it cannot
         with (
             socket.create_connection(("127.0.0.1", port), timeout=TLS_DEADLINE) as raw,
             _trust().wrap_socket(raw, server_hostname=domain) as tls,
@@ -99,7 +101,7 @@ def certificate_days(domain: str, port: int = TLS_PORT) -> int | None:
     except ssl.SSLCertVerificationError as error:
         log.warning("the certificate for %s is not valid: %s", domain, error.verify_message)
         return 0 if error.verify_code == CERTIFICATE_EXPIRED else None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a domain that no certificate can name
         return None
     return max(0, int((expires - time.time()) // DAY))
 

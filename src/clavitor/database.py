@@ -13,6 +13,13 @@ from clavitor.schema import migrate
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "journal_size_limit=16777216",  # bytes to which the log shrinks again after a long reader, such as a backup
+)
 BUSY = 2.0  # seconds that a statement waits for another process's lock
 
 
@@ -28,7 +35,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchone()
     except sqlite3.Error as error:
         raise ServiceError(f"cannot open the database {path}: {error}") from error
@@ -75,13 +82,21 @@ class Database:
 
     async def read(self, work: Work[Result]) -> Result:
         """Run `work` on one consistent snapshot."""
-        return await asyncio.get_running_loop().run_in_executor(self._read_thread, work, self._reader)
+        return await asyncio.get_running_loop().run_in_executor(self._read_thread, _look, self._reader, work)
 
     def close(self) -> None:
         """Finish what was begun and close; blocks for as long as that takes."""
         for thread, connection in ((self._read_thread, self._reader), (self._write_thread, self._writer)):
             thread.shutdown()
             connection.close()
+
+
+def _look(connection: sqlite3.Connection, work: Work[Result]) -> Result:
+    connection.execute("BEGIN")
+    try:
+        return work(connection)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _transact(connection: sqlite3.Connection, work: Work[Result]) -> Result:

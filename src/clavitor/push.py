@@ -167,6 +167,6 @@ class Pusher:
 def _is_yes(answer: bytes) -> bool:
     try:
         document = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.get("ok") is True

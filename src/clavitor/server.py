@@ -72,7 +72,7 @@ class Server:
         self._stopping = True
         self._shut()
         if not self._held:
-            self._accept()
+            self._accept(MAX_CONNECTIONS)
         self._listener.close()
         for connection in self._connections.values():
             connection.drain(GRACE)
@@ -93,9 +93,9 @@ class Server:
     def _shut(self) -> None:
         asyncio.get_running_loop().remove_reader(self._listener)
 
-    def _accept(self) -> None:
+    def _accept(self, most: int = ACCEPTS_A_TURN) -> None:
         # Accepting is a plain callback: a cancelled `sock_accept` could drop a connection it had already taken.
-        for _ in range(ACCEPTS_A_TURN):
+        for _ in range(most):
             if len(self._connections) >= MAX_CONNECTIONS:
                 return self._shut()
             try:

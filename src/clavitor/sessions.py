@@ -56,6 +56,12 @@ def end(connection: sqlite3.Connection, session: Session) -> None:
     connection.execute("DELETE FROM sessions WHERE token_hash = ?", (session.token_hash,))
 
 
+def replace(connection: sqlite3.Connection, token: str, account: int, now: float) -> str:
+    """Open a session in the place of the one that the client held, if it held one, and return the new token."""
+    connection.execute("DELETE FROM sessions WHERE token_hash = ?", (hash_token(token),))
+    return create(connection, account, now)
+
+
 def end_all(connection: sqlite3.Connection, account: int) -> None:
     """Close every session of the account."""
     connection.execute("DELETE FROM sessions WHERE account = ?", (account,))

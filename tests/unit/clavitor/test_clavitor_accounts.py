@@ -4,10 +4,12 @@ import asyncio
 import threading
 import time
 from base64 import urlsafe_b64decode
+from contextlib import closing
 
 import pytest
 
 from clavitor import sessions, stretch
+from clavitor.database import connect
 from clavitor_service import KEY, LOCKS, OTHER_KEY, Vault, body, header
 
 
@@ -163,6 +165,31 @@ async def test_a_new_password_replaces_the_old_one_and_ends_other_sessions(vault
     assert (await vault.ask("PUT", "/api/v1/account", change)).status == 200
     others = (await vault.ask("GET", "/api/v1/entries")).status
     assert (others, (await vault.sign_in()).status, (await vault.sign_in(key=OTHER_KEY)).status) == (401, 401, 200)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_a_password_that_is_changed_while_it_is_proven_opens_nothing(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    await vault.sign_up()
+    scrypt = stretch._scrypt
+
+    def changing(key: bytes, salt: bytes) -> bytes:
+        with closing(connect(vault.path)) as other:
+            other.execute("UPDATE accounts SET verifier = x'00'")
+        return scrypt(key, salt)
+
+    monkeypatch.setattr(stretch, "_scrypt", changing)
+    change = {"authentication_key": KEY, "new": {"authentication_key": OTHER_KEY, **LOCKS}}
+    answer = await (vault.sign_in() if method == "POST" else vault.ask(method, "/api/v1/account", change))
+    assert answer.status == 401
+    assert await vault.database.read(lambda db: db.execute("SELECT count(*) FROM accounts").fetchone()[0]) == 1
+
+
+async def test_signing_in_again_ends_the_session_that_the_client_held(vault: Vault) -> None:
+    await vault.sign_up()
+    assert (await vault.sign_in()).status == 200
+    assert (await vault.ask("GET", "/api/v1/entries")).status == 401
 
 
 async def test_guessing_a_password_is_slowed_down_per_name(vault: Vault) -> None:

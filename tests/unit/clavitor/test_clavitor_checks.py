@@ -113,6 +113,15 @@ def test_a_damaged_database_names_its_first_problem(tmp_path: Path) -> None:
     assert check_integrity(path) != "ok"
 
 
+def test_what_is_no_database_any_more_is_a_problem_and_not_an_end_of_checking(tmp_path: Path) -> None:
+    (tmp_path / "vault.db").write_text("this is not a database, it is a note " * 100)
+    assert "not a database" in check_integrity(tmp_path / "vault.db")
+
+
+def test_a_domain_that_no_certificate_can_name_has_none(serve) -> None:  # noqa: ANN001
+    assert certificate_days(f"{'x' * 70}.example.com", serve(20.5)) is None
+
+
 def test_before_the_first_check_nothing_is_claimed(tmp_path: Path) -> None:
     checks = Checks(tmp_path / "vault.db", DOMAIN)
     assert (checks.integrity(), checks.certificate_days()) == (None, None)

@@ -126,6 +126,12 @@ async def test_a_bad_request_gets_its_status(running: Running, raw: bytes, statu
     assert (await running.ask(raw)).split(b" ")[1] == status
 
 
+async def test_a_method_that_a_client_made_up_is_not_logged(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await running.ask(b"S3CR3T /echo HTTP/1.1\r\n" + CLOSE)
+    assert "S3CR3T" not in caplog.text
+
+
 async def test_a_fault_is_answered_without_its_cause_and_counted(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,6 +35,31 @@ def test_a_new_database_has_the_schema_and_belongs_to_its_owner(path: Path) -> N
     assert (version, stat.S_IMODE(path.stat().st_mode)) == (len(MIGRATIONS), 0o600)
 
 
+def test_the_log_shrinks_again_after_a_long_reader(path: Path) -> None:
+    with closing(connect(path)) as reader, closing(connect(path)) as writer:
+        writer.execute("CREATE TABLE much (x)")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM much").fetchone()
+        for _ in range(20):
+            writer.execute("INSERT INTO much VALUES (zeroblob(1000000))")
+        reader.execute("ROLLBACK")
+        for _ in range(3):
+            writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            writer.execute("INSERT INTO much VALUES (1)")
+        assert path.with_name("vault.db-wal").stat().st_size <= 16 * 1024 * 1024
+
+
+async def test_a_look_sees_one_moment_whatever_is_written_meanwhile(path: Path) -> None:
+    def look(reader: sqlite3.Connection) -> list[int]:
+        seen = [reader.execute("SELECT count(*) FROM invitations").fetchone()[0]]
+        with closing(connect(path)) as writer:
+            writer.execute("INSERT INTO invitations VALUES (x'00', 1)")
+        return [*seen, reader.execute("SELECT count(*) FROM invitations").fetchone()[0]]
+
+    with closing(Database(path)) as database:
+        assert await database.read(look) == [0, 0]
+
+
 def test_preparing_again_changes_nothing(path: Path) -> None:
     with closing(connect(path)) as connection:
         secret = connection.execute("SELECT secret FROM node").fetchone()

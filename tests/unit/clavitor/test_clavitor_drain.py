@@ -1,5 +1,6 @@
 """No request is lost while the process changes."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from clavitor.server import ACCEPTS_A_TURN
 from clavitor_service import DEADLINE, Service, until
 
 PAYLOAD = json.dumps({"name": "somebody"})
@@ -141,11 +143,13 @@ def test_what_waits_in_an_own_listener_is_answered_before_it_is_closed(service: 
     service.wait_healthy()
     assert service.process is not None
     os.kill(service.process.pid, signal.SIGSTOP)
-    with connect(service) as waiting:
-        waiting.sendall(REQUEST.encode() % 1)
+    with contextlib.ExitStack() as stack:
+        crowd = [stack.enter_context(connect(service)) for _ in range(7 * ACCEPTS_A_TURN)]
+        for waiting in crowd:
+            waiting.sendall(REQUEST.encode() % 1)
         service.process.send_signal(signal.SIGTERM)
         os.kill(service.process.pid, signal.SIGCONT)
-        assert read_answer(waiting).startswith(b"HTTP/1.1 200")
+        assert [read_answer(waiting)[:12] for waiting in crowd] == [b"HTTP/1.1 200"] * len(crowd)
 
 
 def refuses(service: Service) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clavitor.push import Grid, Pusher
+from clavitor.push import Grid, Pusher, _is_yes
 from clavitor.release import Identity
 from clavitor.telemetry import Telemetry
 from clavitor_service import until
@@ -133,6 +133,10 @@ def test_a_refused_push_is_tried_again_in_its_slot(push: Push) -> None:
 def test_only_the_monitors_yes_counts(push: Push, answer: Answer) -> None:
     monitor = push(lambda _: answer, interval=1)
     until(monitor.retried, "a retry in the same slot")
+
+
+def test_an_answer_that_nests_without_end_is_no_yes() -> None:
+    assert not _is_yes(b"[" * 4096)
 
 
 def test_a_kept_connection_that_the_monitor_closed_is_replaced_at_once(push: Push) -> None:

@@ -18,7 +18,8 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "vault-format.md"
 
 @pytest.fixture(scope="module")
 def vectors() -> dict[str, Any]:
-    return json.loads(DOCUMENT.read_text().partition("```json\n")[2].partition("```")[0])
+    found: dict[str, Any] = json.loads(DOCUMENT.read_text().partition("```json\n")[2].partition("```")[0])
+    return found
 
 
 def octets(text: str) -> bytes:
