@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from noc.fleet.errors import RepositoryFailed
 from noc.fleet.inventory import Inventory, NodeRecord, load_inventory, save_inventory
 from noc.fleet.model import Fleet
 from noc.fleet.render import render, write
 from noc.fleet.repository import commit
+from noc.runs.events import State
+from noc.runs.run import Run
 
 
 class Book:
@@ -49,6 +52,13 @@ class Book:
         """Write what is derived from fleet and inventory, the hub's peers among it; returns the paths that changed."""
         return write(self._directory, render(fleet, self._inventory))
 
-    def commit(self, message: str) -> str | None:
-        """Record the run's changes in the fleet directory's history; None where there were none."""
-        return commit(self._directory, message)
+    def commit(self, run: Run, what: str) -> None:
+        """Record a run's changes in the fleet directory's history.
+
+        What was learnt lies in the inventory already, so a refusal of git costs no verdict: it is told in the run, and
+        the next commit takes the changes along.
+        """
+        try:
+            commit(self._directory, f"{what}\n\nRun {run.id} by {run.by}")
+        except RepositoryFailed as error:
+            run.record("commit", State.FAILED, error=error.as_dict())

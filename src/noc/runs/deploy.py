@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from noc.errors import NocError
 from noc.hosts.errors import ActivationRefused
@@ -16,7 +15,6 @@ from noc.runs.run import Run
 from noc.runs.site import Site
 
 AT_ONCE = 4
-_DEPLOYMENT_MARGIN_S = 60
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ class Deployment:
         verdicts = [self._verdict(name) for name in self._nodes]
         if any(verdict.verdict == Phase.CONFIRMED for verdict in verdicts):
             confirmed = ", ".join(verdict.node for verdict in verdicts if verdict.verdict == Phase.CONFIRMED)
-            self._site.book.commit(f"{self._run.plan.label()}: {confirmed}\n\nRun {self._run.id} by {self._run.by}")
+            self._site.book.commit(self._run, f"{self._run.plan.label()}: {confirmed}")
         return verdicts
 
     def _decide(self) -> Act | None:
@@ -89,8 +87,6 @@ class Deployment:
             async with at_once:
                 await self._step(act.step, self._nodes[name])
 
-        if act.step is Step.ACTIVATE:
-            await self._open_deployment(self._nodes[act.nodes[0]])
         await asyncio.gather(*map(one, act.nodes))
         name = act.nodes[0]
         if act.step not in (Step.PREFLIGHT, Step.STAGE) and self._rollout.phases[name] not in IN_HAND:
@@ -102,7 +98,8 @@ class Deployment:
         node.say = lambda words: self._record(step, State.PROGRESS, node.name, say=words)
         try:
             outcome = await self._work(step, node)()
-        except ActivationRefused as error:
+        except (ActivationRefused, WatchAbsent) as error:
+            # Before an activation that means: nothing was changed, and there is nothing to turn back.
             self._fail(step, State.SKIPPED if step is Step.ACTIVATE else State.FAILED, node.name, error)
         except NocError as error:
             self._fail(step, State.FAILED, node.name, error)
@@ -140,21 +137,10 @@ class Deployment:
         event = self._run.record(step.value, state, name, **detail)
         self._rollout = advance(self._rollout, event)
 
-    async def _open_deployment(self, node: NodeRollout) -> None:
-        """From here on the node's deaths belong to the run. Without the watch the gate fails, and says so itself."""
-        until = datetime.now(UTC) + timedelta(seconds=2 * node.confirm_within_s + _DEPLOYMENT_MARGIN_S)
-        try:
-            await self._site.watch.open_deployment(node.name, self._run.id, until)
-        except WatchAbsent as error:
-            self._record(Step.ACTIVATE, State.PROGRESS, node.name, say=str(error))
-
     async def _leave(self, name: str) -> None:
         if self._rollout.phases[name] is Phase.CONFIRMED:
             self._site.book.learn(name, release=self._run.plan.release)
-        try:
-            await self._site.watch.close_deployment(name)
-        except WatchAbsent as error:
-            log.warning("the deployment of %s stays open at the watch until it expires: %s", name, error)
+        await self._nodes[name].close_window()
 
     def _verdict(self, name: str) -> Verdict:
         node, phase = self._nodes[name], self._rollout.phases[name]

@@ -70,7 +70,7 @@ async def rotate(run: Run, site: Site) -> list[Verdict]:
             verdicts.append(Verdict(node=name, before=before, now=_short(site, name), verdict="rotated", good=True))
         finally:
             await rotation.close()
-    site.book.commit(f"{run.plan.label()}\n\nRun {run.id} by {run.by}")
+    site.book.commit(run, run.plan.label())
     return verdicts
 
 

@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from noc.errors import NocError
 from noc.fleet.inventory import Life
 from noc.fleet.model import Node
-from noc.hosts.errors import HostKeyMismatch, Unreachable
+from noc.hosts.errors import ActivationRefused, HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
@@ -17,7 +18,8 @@ from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
 from noc.release.store import Release
 from noc.runs import pushtoken
 from noc.runs.contact import Route, reach, routes
-from noc.runs.errors import HandshakeMissing, MachineUnfit, NodeBlocked, NotProven
+from noc.runs.errors import HandshakeMissing, MachineUnfit, NodeBlocked, NotProven, WatchAbsent
+from noc.runs.events import State
 from noc.runs.noderollout import SERVICE, NodeRollout
 from noc.runs.plan import Options
 from noc.runs.preflight import shows, unfit
@@ -237,9 +239,14 @@ class NodeProvision:
         try:
             await self._activation.activate(replace=True)
             await self._activation.confirm()
-        except NotProven as error:
-            await self._activation.revert(str(error))
+        except (ActivationRefused, WatchAbsent):
             raise
+        except NocError as error:
+            # Skipped where the node has heard our yes, and only its answer was lost.
+            if (await self._activation.revert(str(error))).state is not State.SKIPPED:
+                raise
+        finally:
+            await self._activation.close_window()
         self.running = self._release.sha256
         return [f"release {self._site.label(self.running)}"]
 

@@ -1,9 +1,11 @@
 """The steps of a rollout on one node, each of which either returns what came of it or raises why it failed."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from noc.fleet.model import Node
@@ -11,7 +13,7 @@ from noc.hosts.activation import FINAL, NodeFacts
 from noc.hosts.activation import Verdict as NodeVerdict
 from noc.hosts.errors import ActivationRefused, ConnectionLost, Overdue, Unreachable
 from noc.release.store import Release
-from noc.runs.errors import NodeBlocked, NotProven, StageRefused
+from noc.runs.errors import NodeBlocked, NotProven, StageRefused, WatchAbsent
 from noc.runs.events import State
 from noc.runs.gate import Expected, Sight, prove
 from noc.runs.link import Link
@@ -20,9 +22,13 @@ from noc.runs.site import Site
 
 SERVICE = "clavitor.service"
 _MARGIN_S = 20
+_RESTART_S = 90
+_WINDOW_MARGIN_S = 60
 _WAIT_S = 10
 _POLL_S = 0.5
 _RECONNECT_S = 20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,25 @@ class NodeRollout:
         """Seconds after which the node turns back by itself: never shorter than what the gate may take."""
         policy = self._site.fleet.policy
         return max(policy.confirm_deadline, policy.health_deadline + self._soak_s + _MARGIN_S)
+
+    async def open_window(self) -> None:
+        """Tell the watch that from now on, until all that may follow is over, the node's deaths belong to this run.
+
+        It is prolonged before a rollback. Nobody being told, an end of the runner leaves it to expire.
+
+        Raises:
+            WatchAbsent: the watch does not know it, and would page.
+        """
+        seconds = _RESTART_S + 2 * self.confirm_within_s + _WINDOW_MARGIN_S
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        await self._site.watch.open_deployment(self.name, self._run, until)
+
+    async def close_window(self) -> None:
+        """Tell the watch that the node is judged again; where it does not answer, the window expires by itself."""
+        try:
+            await self._site.watch.close_deployment(self.name)
+        except WatchAbsent as error:
+            log.warning("the deployment of %s stays open at the watch until it expires: %s", self.name, error)
 
     async def preflight(self) -> Outcome:
         """Look whether the release can be activated, or runs already. Raises NodeBlocked with all that prevents it."""
@@ -116,9 +141,10 @@ class NodeRollout:
             replace: let a node without a release take one whatever its age.
 
         Raises:
-            ActivationRefused: nothing was changed.
+            ActivationRefused, WatchAbsent: nothing was changed.
             NotProven: the release did not get healthy; the node turned back, or is about to.
         """
+        await self.open_window()
         health_s = self._site.fleet.policy.health_deadline
         shell = await self.link.shell()
         activator = self._site.ways.activator(shell)
@@ -182,7 +208,7 @@ class NodeRollout:
         return Outcome(detail={"now": self._site.label(self._release.sha256)})
 
     async def revert(self, reason: str) -> Outcome:
-        """Turn the node back, and read from it that it did.
+        """Turn the node back, and read from it that it did; skipped where it has kept the release on HQ's own yes.
 
         Args:
             reason: why, for the node's verdict file.
@@ -191,12 +217,16 @@ class NodeRollout:
             NotProven: the node does not run the release from before.
         """
         within_s = self.confirm_within_s + _MARGIN_S
+        with suppress(WatchAbsent):
+            await self.open_window()
         try:
             verdict = await self.link.ask(lambda a: a.status(self._run), within_s=within_s)
             if verdict.state not in FINAL:
                 verdict = await self.link.ask(lambda a: a.revert(self._run, reason[:500]), within_s=within_s)
         except ActivationRefused:
             return await self._never_began()
+        if verdict.state == "confirmed":
+            return Outcome(State.SKIPPED, {"now": self._site.label(self._release.sha256), "why": "it was confirmed"})
         if verdict.state not in ("rolled-back", "refused"):
             raise NotProven(f"{self.name} could not be turned back: it is {verdict.state}", why=verdict.reason)
         return Outcome(detail={"reason": verdict.reason, "log": list(verdict.log)})

@@ -37,7 +37,7 @@ async def provision(run: Run, site: Site) -> list[Verdict]:
             return await _one(run, site, name, staging)
 
     verdicts = list(await asyncio.gather(*map(one, run.plan.nodes)))
-    site.book.commit(f"{run.plan.label()}\n\nRun {run.id} by {run.by}")
+    site.book.commit(run, run.plan.label())
     return verdicts
 
 

@@ -64,6 +64,7 @@ _AFTER: Mapping[tuple[Phase, Step, State], Phase] = {
     (Phase.PROVEN, Step.CONFIRM, State.OK): Phase.CONFIRMED,
     (Phase.PROVEN, Step.CONFIRM, State.FAILED): Phase.SICK,
     (Phase.SICK, Step.REVERT, State.OK): Phase.REVERTED,
+    (Phase.SICK, Step.REVERT, State.SKIPPED): Phase.CONFIRMED,
     (Phase.SICK, Step.REVERT, State.FAILED): Phase.ROLLBACK_FAILED,
     (Phase.REVERTED, Step.PROVE_OLD, State.OK): Phase.ROLLED_BACK,
     (Phase.REVERTED, Step.PROVE_OLD, State.FAILED): Phase.ROLLBACK_FAILED,
@@ -130,7 +131,8 @@ def decide(rollout: Rollout) -> Act | None:
 
     A node in hand is always brought to its end first, so that activations cannot overlap; the first failure ends the
     rollout before another node is touched. An activation found begun without an outcome (the runner was cut there)
-    is turned back.
+    is turned back. One that has kept the release, since only its answer to HQ's yes was lost, is
+    confirmed.
     """
     if in_hand := rollout.at(*IN_HAND):
         return Act(_NEXT[rollout.phases[in_hand[0]]], in_hand[:1])

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from noc.runs.events import Event, State, Verdict
+from noc.runs.events import RUN, Event, State, Verdict
 from noc.runs.plan import Plan
 
 _SHOWN = 4
-_ENDINGS = frozenset({("confirm", State.OK), ("live", State.OK), ("prove-old", State.OK)})
+_ENDINGS = frozenset({("confirm", State.OK), ("live", State.OK), ("prove-old", State.OK), ("revert", State.SKIPPED)})
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,12 @@ def _few(changed: list[str]) -> str:
 
 
 def line(event: Event) -> str | None:
-    """One record as a line without its glyph: time (UTC), node, step, state, words. None for the run's own records."""
-    if event.node is None:
+    """One record as a line without its glyph: time (UTC), node, step, state, words. None for a run's first and last."""
+    if event.step == RUN:
         return None
     told = f"  {text}" if (text := words(event)) else ""
     seconds = f" ({event.detail['seconds']:g} s)" if "seconds" in event.detail else ""
-    return f"{event.at:%H:%M:%S}Z  {event.node}  {event.step}  {event.state}{seconds}{told}"
+    return f"{event.at:%H:%M:%S}Z  {event.node or 'fleet'}  {event.step}  {event.state}{seconds}{told}"
 
 
 def as_document(view: View) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 
 import pytest
-from runs_kit import NAMES, NEW, NOW, OLD, World, begin_run, make_site, manifest, steps_of
 
 from noc.fleet.model import Fleet
 from noc.runs.deploy import deploy
@@ -15,6 +14,7 @@ from noc.runs.plan import plan_deploy
 from noc.runs.run import Run
 from noc.runs.runner import exit_code
 from noc.runs.site import Site
+from runs_kit import NAMES, NEW, NOW, OLD, World, begin_run, make_site, manifest, steps_of
 
 
 @pytest.fixture
@@ -101,6 +101,37 @@ async def test_a_node_that_cannot_be_turned_back_is_called_so(run: Run, site: Si
         ("untouched", "1.0.0 (1)"),
         ("untouched", "1.0.0 (1)"),
     ]
+
+
+async def test_a_node_that_heard_the_yes_is_confirmed_though_its_answer_was_lost(
+    run: Run, site: Site, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.runs.noderollout._RECONNECT_S", 0)
+    world.machines["frankfurt"].flaw = "mute"
+    verdicts = await deploy(run, site)
+    assert table(verdicts) == [(name, "1.0.0 (1)", "1.1.0 (2)", "confirmed") for name in NAMES]
+    assert site.book.record("frankfurt").release == NEW
+
+
+async def test_no_node_is_activated_that_the_watch_would_page_for(run: Run, site: Site, world: World) -> None:
+    world.machines["frankfurt"].flaw = "unknown to the watch"
+    verdicts = await deploy(run, site)
+    assert [verdict.verdict for verdict in verdicts] == ["confirmed", "refused", "untouched"]
+    assert ("frankfurt", "start") not in world.log
+
+
+async def test_the_window_at_the_watch_is_prolonged_before_a_rollback(run: Run, site: Site, world: World) -> None:
+    world.machines["virginia"].flaw = "sick"
+    await deploy(run, site)
+    assert world.deployments == [("virginia", what) for what in (run.id, run.id, "closed")]
+
+
+async def test_a_history_that_cannot_be_written_costs_no_verdict(run: Run, site: Site, paths: Paths) -> None:
+    site.book.commit(run, "first")
+    (paths.fleet / ".git" / "index.lock").touch()
+    verdicts = await deploy(run, site)
+    assert {verdict.verdict for verdict in verdicts} == {"confirmed"}
+    assert [event.detail["error"]["code"] for event in run.events if event.step == "commit"]
 
 
 @pytest.mark.parametrize(("flaw", "word"), [("full", "blocked"), ("lost", "blocked"), ("unsigned", "refused")])

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from ipaddress import IPv4Address
 
 import pytest
-import runs_kit
-from runs_kit import FINGERPRINT, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
 
+import runs_kit
 from noc.fleet.inventory import Life, load_inventory
 from noc.fleet.model import Fleet
 from noc.hosts.trust import generate_key
@@ -17,6 +16,7 @@ from noc.runs.paths import Paths
 from noc.runs.plan import Options, plan_provision
 from noc.runs.provision import provision
 from noc.runs.run import Run
+from runs_kit import FINGERPRINT, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
 
 pytestmark = pytest.mark.usefixtures("hub")
 
@@ -100,6 +100,7 @@ async def test_what_was_learnt_is_written_down_and_nothing_secret_with_it(
     await provisioned(paths, fleet, world, "frankfurt")
     record = load_inventory(paths.fleet).record("frankfurt")
     assert (record.life, record.release, record.host_key) == (Life.LIVE, NEW, None)
+    assert record.wireguard_key
     assert record.wireguard_key in (paths.fleet / "wireguard" / "peers.conf").read_text()
     token = world.machines["frankfurt"].environment.split("/api/push/")[1].splitlines()[0]
     written = [path for path in (*paths.fleet.rglob("*"), *paths.runs.rglob("*")) if path.is_file()]
@@ -186,6 +187,22 @@ async def test_a_release_that_does_not_get_healthy_leaves_the_node_without_one(
     verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
     assert verdicts[0].verdict == "failed"
     assert load_inventory(paths.fleet).record("frankfurt").life is Life.PROVISIONED
+
+
+async def test_the_first_release_is_activated_inside_a_window_at_the_watch(
+    paths: Paths, fleet: Fleet, world: World
+) -> None:
+    _, run = await provisioned(paths, fleet, world, "frankfurt")
+    assert world.deployments == [("frankfurt", run.id), ("frankfurt", "closed")]
+
+
+async def test_a_release_whose_confirmation_was_heard_and_not_answered_is_installed(
+    paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.runs.noderollout._RECONNECT_S", 0)
+    world.machines["frankfurt"].flaw = "mute"
+    verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
+    assert verdicts[0].verdict == "live"
 
 
 async def test_a_stop_ends_every_node_between_two_steps(paths: Paths, fleet: Fleet, world: World) -> None:

@@ -35,7 +35,7 @@ def event(node: str, step: Step, state: State) -> Event:
 
 def play(pattern: Pattern, stop_after: int = 1000) -> tuple[Rollout, list[Act]]:
     """Carry a rollout out, each step ending as the pattern says; asked to stop after a number of acts."""
-    rollout, acts = Rollout.begin(NODES), []
+    rollout, acts = Rollout.begin(NODES), list[Act]()
     while True:
         rollout = Rollout(rollout.phases, stopping=len(acts) >= stop_after)
         act = decide(rollout)
@@ -97,7 +97,7 @@ def test_a_rollout_that_is_stopped_leaves_no_node_in_hand(pattern: Pattern, stop
 
 @given(patterns, st.integers(min_value=0, max_value=60))
 def test_a_rollout_that_is_cut_at_any_record_goes_on_without_a_second_activation(pattern: Pattern, cut: int) -> None:
-    rollout, records = Rollout.begin(NODES), []
+    rollout, records = Rollout.begin(NODES), list[Event]()
     while (act := decide(rollout)) is not None and len(records) < cut:
         for node in act.nodes:
             records += [event(node, act.step, State.STARTED), event(node, act.step, pattern[node, act.step])]

@@ -19,7 +19,7 @@ from typing import Any
 from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, save_inventory
 from noc.fleet.model import Fleet, Node
 from noc.hosts.activation import NodeFacts, Verdict, Verification
-from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch, Unreachable
+from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch, Overdue, Unreachable
 from noc.hosts.platform import Change, Facts
 from noc.hosts.shell import Result
 from noc.hosts.ssh import Pinned
@@ -222,7 +222,12 @@ class FakeActivator:
     async def confirm(self, run: str) -> Verdict:
         self.world.did(self.machine.name, "confirm")
         known = self.machine.verdicts[run]
-        return self._tell(run, "confirmed", known.old, known.new) if self.machine.flaw != "turned" else known
+        if self.machine.flaw == "turned":
+            return known
+        told = self._tell(run, "confirmed", known.old, known.new)
+        if self.machine.flaw == "mute":
+            raise Overdue("the answer was lost")
+        return told
 
     async def revert(self, run: str, reason: str) -> Verdict:
         self.world.did(self.machine.name, "revert")
@@ -353,7 +358,7 @@ class _UnixServer(HTTPServer):
     address_family = socket.AF_UNIX
 
     def server_bind(self) -> None:
-        self.socket.bind(self.server_address)  # type: ignore[arg-type]
+        self.socket.bind(self.server_address)
 
 
 @contextmanager
@@ -373,8 +378,11 @@ def watch_server(path: Path, world: World) -> Iterator[None]:
 
         def do_PUT(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            world.deployments.append((self.path.split("/")[4], body["run"]))
-            self._answer({})
+            name = self.path.split("/")[4]
+            if world.machines[name].flaw == "unknown to the watch":
+                return self.send_error(503)
+            world.deployments.append((name, body["run"]))
+            return self._answer({})
 
         def do_DELETE(self) -> None:
             world.deployments.append((self.path.split("/")[4], "closed"))
