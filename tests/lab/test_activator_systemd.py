@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ class Node:
     def __post_init__(self) -> None:
         self.activator = Activator(self.shell)
 
-    def build(self, behaviour: str = "ok", **changes: object) -> Path:
+    def build(self, behaviour: str = "ok", **changes: Any) -> Path:
         return make_release(self.releases, next(_builds), behaviour, signer=self.signer, **changes)
 
     async def begin(self, release: Path, *, confirm: float = 30, health: float = 5) -> str:

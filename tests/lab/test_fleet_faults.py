@@ -79,7 +79,7 @@ class Fleet:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """HQ installed from the distributed file; virginia and frankfurt live on 1.0.0."""
     work = tmp_path_factory.mktemp("fleet")
-    argv = [sys.executable, ROOT / "tools" / "dist.py", "--out", work]
+    argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
     dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
     (work / "bad").mkdir()
     lab = Lab(Places(state=work / "lab", cache=Places.default().cache))

@@ -34,7 +34,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
 def hq(tmp_path_factory: pytest.TempPathFactory, operator: Operator) -> Iterator[Headquarters]:
     """HQ alone in a lab of its own, because closing its doors would change the other tests' lab."""
     work = tmp_path_factory.mktemp("hub")
-    argv = [sys.executable, ROOT / "tools" / "dist.py", "--out", work]
+    argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
     dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
     lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
     lab.up([])

@@ -109,7 +109,7 @@ def _make_signing_key(path: Path) -> str:
 
 def _make_age_identity(path: Path, note: str) -> str:
     """Write an age identity in the form of age-keygen and return its public half."""
-    from pyrage import x25519  # type: ignore[import-untyped]  # noqa: PLC0415 - compiled; only init needs it
+    from pyrage import x25519  # noqa: PLC0415 - compiled; only init needs it
 
     identity = x25519.Identity.generate()
     public = str(identity.to_public())

@@ -37,13 +37,13 @@ def spoke_config(fleet: Fleet, node: Node, hub_public_key: str) -> str:
         node: the node.
         hub_public_key: the hub's public key, base64.
     """
+    alive = f"peer {hub_public_key} persistent-keepalive {fleet.tunnel.keepalive}"
     return "\n".join(
         [
             "[Interface]",
             f"Address = {node.tunnel}/32",
             f"MTU = {fleet.tunnel.mtu}",
-            f"PostUp = wg set %i private-key {SPOKE_KEY}"
-            f" peer {hub_public_key} persistent-keepalive {fleet.tunnel.keepalive}",
+            f"PostUp = wg set %i private-key {SPOKE_KEY} {alive}",
             "",
             "[Peer]",
             f"# {fleet.hub.name}",

@@ -5,6 +5,7 @@ import threading
 import time
 from base64 import urlsafe_b64decode
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -57,7 +58,12 @@ async def test_unknown_name_and_wrong_password_cost_the_same_work(
     await vault.sign_up()
     work = []
     honest = stretch._scrypt
-    monkeypatch.setattr(stretch, "_scrypt", lambda key, salt: work.append(len(salt)) or honest(key, salt))
+
+    def counted(key: bytes, salt: bytes) -> bytes:
+        work.append(len(salt))
+        return honest(key, salt)
+
+    monkeypatch.setattr(stretch, "_scrypt", counted)
     await vault.sign_in(key=OTHER_KEY)
     await vault.sign_in("nobody")
     assert work == [16, 16]
@@ -139,7 +145,8 @@ async def test_an_account_has_a_bounded_number_of_sessions(vault: Vault) -> None
     await vault.sign_up()
     account = await vault.database.read(lambda db: db.execute("SELECT id FROM accounts").fetchone()[0])
     for number in range(15):
-        await vault.database.write(lambda db, at=number: sessions.create(db, account, time.time() + at))
+        moment = time.time() + number
+        await vault.database.write(partial(sessions.create, account=account, now=moment))
     count = await vault.database.read(lambda db: sessions.count(db, time.time()))
     assert count == sessions.MAX_PER_ACCOUNT
 

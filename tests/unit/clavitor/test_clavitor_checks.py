@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from cryptography import x509
@@ -47,8 +48,12 @@ def certificate(directory: Path, days: float) -> Path:
     return path
 
 
+class Serve(Protocol):
+    def __call__(self, days: float, *, trusted: bool = True) -> int: ...
+
+
 @pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Serves a certificate with so many days left, trusted through SSL_CERT_FILE, and returns the port."""
     listeners = []
 
@@ -77,19 +82,19 @@ def _shake_hands(listener: socket.socket, context: ssl.SSLContext) -> None:
         pass  # the client did not like the certificate, or the test is over
 
 
-def test_the_days_that_a_valid_certificate_has_left(serve) -> None:  # noqa: ANN001
+def test_the_days_that_a_valid_certificate_has_left(serve: Serve) -> None:
     assert certificate_days(DOMAIN, serve(20.5)) == 20
 
 
-def test_an_expired_certificate_has_none_left(serve) -> None:  # noqa: ANN001
+def test_an_expired_certificate_has_none_left(serve: Serve) -> None:
     assert certificate_days(DOMAIN, serve(-1)) == 0
 
 
-def test_a_certificate_for_another_name_is_no_certificate(serve) -> None:  # noqa: ANN001
+def test_a_certificate_for_another_name_is_no_certificate(serve: Serve) -> None:
     assert certificate_days("paris.example.com", serve(20)) is None
 
 
-def test_an_untrusted_certificate_is_no_certificate(serve) -> None:  # noqa: ANN001
+def test_an_untrusted_certificate_is_no_certificate(serve: Serve) -> None:
     assert certificate_days(DOMAIN, serve(20, trusted=False)) is None
 
 
@@ -118,7 +123,7 @@ def test_what_is_no_database_any_more_is_a_problem_and_not_an_end_of_checking(tm
     assert "not a database" in check_integrity(tmp_path / "vault.db")
 
 
-def test_a_domain_that_no_certificate_can_name_has_none(serve) -> None:  # noqa: ANN001
+def test_a_domain_that_no_certificate_can_name_has_none(serve: Serve) -> None:
     assert certificate_days(f"{'x' * 70}.example.com", serve(20.5)) is None
 
 
@@ -127,7 +132,7 @@ def test_before_the_first_check_nothing_is_claimed(tmp_path: Path) -> None:
     assert (checks.integrity(), checks.certificate_days()) == (None, None)
 
 
-def test_the_first_round_brings_both_results(tmp_path: Path, serve) -> None:  # noqa: ANN001
+def test_the_first_round_brings_both_results(tmp_path: Path, serve: Serve) -> None:
     prepare(tmp_path / "vault.db")
     checks = Checks(tmp_path / "vault.db", DOMAIN, serve(20.5))
     checks.start()

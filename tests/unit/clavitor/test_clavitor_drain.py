@@ -55,6 +55,12 @@ class Load:
         return http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=DEADLINE)
 
 
+def wait_for_progress(loads: list[Load]) -> None:
+    """Wait until every load has got another answer."""
+    before = [load.answered for load in loads]
+    until(lambda: all(load.answered > n for load, n in zip(loads, before, strict=True)), "progress")
+
+
 def test_every_post_is_answered_over_restarts_on_a_held_socket(service: Service) -> None:
     service.hold()
     service.start()
@@ -62,12 +68,10 @@ def test_every_post_is_answered_over_restarts_on_a_held_socket(service: Service)
     loads = [Load(service, kept=number % 2 == 0, number=number) for number in range(4)]
     codes = []
     for _ in range(4):
-        before = [load.answered for load in loads]
-        until(lambda seen=before: all(load.answered > n for load, n in zip(loads, seen, strict=True)), "progress")
+        wait_for_progress(loads)
         codes.append(service.terminate())
         service.start()
-    before = [load.answered for load in loads]
-    until(lambda: all(load.answered > n for load, n in zip(loads, before, strict=True)), "progress")
+    wait_for_progress(loads)
     for load in loads:
         load.over.set()
     for load in loads:

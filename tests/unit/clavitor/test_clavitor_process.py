@@ -45,8 +45,11 @@ def test_health_is_503_when_the_database_takes_no_write(service: Service) -> Non
     until(lambda: service.health()[0] == 200, "health again")
 
 
+Pushed = tuple[str, list[tuple[str, dict[str, object]]]]
+
+
 @pytest.fixture
-def pushed() -> Iterator[tuple[str, list[tuple[str, dict[str, object]]]]]:
+def pushed() -> Iterator[Pushed]:
     """A push URL and what arrived at it."""
     arrived: list[tuple[str, dict[str, object]]] = []
 
@@ -69,7 +72,7 @@ def pushed() -> Iterator[tuple[str, list[tuple[str, dict[str, object]]]]]:
     server.server_close()
 
 
-def test_a_process_pushes_its_boot_id_and_telemetry_at_once(tmp_path: Path, pushed) -> None:  # noqa: ANN001
+def test_a_process_pushes_its_boot_id_and_telemetry_at_once(tmp_path: Path, pushed: Pushed) -> None:
     url, arrived = pushed
     service = Service(tmp_path, KUMA_PUSH_URL=url)
     service.start()

@@ -5,6 +5,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,7 +203,15 @@ def test_a_confirmation_that_was_given_before_the_reboot_counts(tree: Tree) -> N
 def abandon(tree: Tree, run: str, state: str) -> str:
     """Leave a run behind as a power cut does before anything was changed."""
     sha = tree.release(9)
-    verdict = {"run": run, "state": state, "old": tree.current, "new": sha, "reason": "", "log": [], "health": {}}
+    verdict: dict[str, Any] = {
+        "run": run,
+        "state": state,
+        "old": tree.current,
+        "new": sha,
+        "reason": "",
+        "log": [],
+        "health": {},
+    }
     path = tree.root / f"var/lib/noc-node/verdicts/{run}.json"
     path.write_text(json.dumps(verdict))
     return sha

@@ -25,15 +25,17 @@ def test_anything_else_is_refused_by_name(system: str, version: tuple[int, ...])
         judge(replace(GOOD, system=system, version=version))
 
 
-@pytest.mark.parametrize("missing", ["has_systemd", "has_program"])
-def test_a_machine_that_could_run_no_unit_is_refused(missing: str) -> None:
+@pytest.mark.parametrize("facts", [replace(GOOD, has_systemd=False), replace(GOOD, has_program=False)])
+def test_a_machine_that_could_run_no_unit_is_refused(facts: HostFacts) -> None:
     with pytest.raises(UnsupportedHost):
-        judge(replace(GOOD, **{missing: False}))
+        judge(facts)
 
 
-@pytest.mark.parametrize(("size", "word"), [("memory", "memory"), ("disk", "disk")])
-def test_a_tight_machine_is_taken_with_a_warning(size: str, word: str) -> None:
-    (warning,) = judge(replace(GOOD, **{size: 10**9}))
+@pytest.mark.parametrize(
+    ("facts", "word"), [(replace(GOOD, memory=10**9), "memory"), (replace(GOOD, disk=10**9), "disk")]
+)
+def test_a_tight_machine_is_taken_with_a_warning(facts: HostFacts, word: str) -> None:
+    (warning,) = judge(facts)
     assert warning.startswith(word)
 
 

@@ -89,7 +89,7 @@ def test_sshd_accepts_the_settings_and_takes_keys_only(tmp_path: Path) -> None:
     path, key = tmp_path / "sshd_config", tmp_path / "host_key"
     path.write_text(sshd_text())
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    argv = [sshd, "-T", "-f", path, "-h", key]
+    argv = [sshd, "-T", "-f", str(path), "-h", str(key)]
     shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
     assert {"passwordauthentication no", "kbdinteractiveauthentication no"} <= set(shown)
     assert "permitrootlogin without-password" in shown

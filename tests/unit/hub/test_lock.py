@@ -17,7 +17,7 @@ def write(tmp_path: Path, text: str) -> Path:
 def test_a_pin_has_name_version_and_every_hash(tmp_path: Path) -> None:
     text = f"# made by a tool\nTyping_Extensions==4.1 ; sys_platform != 'win32' \\\n    --hash=sha256:{HASH}\n"
     (pin,) = read_lock(write(tmp_path, text))
-    assert (pin.name, pin.version, pin.hashes) == ("typing-extensions", "4.1", {HASH})
+    assert (pin.name, pin.version, pin.hashes) == ("typing-extensions", "4.1", frozenset({HASH}))
     assert "sys_platform" in pin.text
 
 

@@ -20,7 +20,7 @@ def resign(release: Path, signer: Signer, *, namespace: str = NAMESPACE, **chang
     manifest = json.loads((release / MANIFEST).read_bytes()) | changes
     (release / MANIFEST).write_text(json.dumps(manifest))
     (release / SIGNATURE).unlink()
-    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", signer.key, release / MANIFEST]
+    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(signer.key), str(release / MANIFEST)]
     subprocess.run(argv, check=True, capture_output=True)
 
 

@@ -2,13 +2,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from runner_house import House, with_tunnels
-from runs_kit import NAMES, OPEN, Machine, World, watch_server, write_fleet
 
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.runs.paths import Paths
+from runner_house import House, with_tunnels
+from runs_kit import NAMES, OPEN, Machine, World, watch_server, write_fleet
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from ipaddress import IPv4Address
 
 import pytest
-from runs_kit import FINGERPRINT, HUB_KEY
 
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.model import Fleet
@@ -9,6 +8,7 @@ from noc.hosts.errors import NoTrust, Unreachable
 from noc.hosts.ssh import Authority, Pinned
 from noc.runs.contact import routes
 from noc.runs.plan import Options
+from runs_kit import FINGERPRINT, HUB_KEY
 
 CA = Authority("ssh-ed25519 AAAA", "virginia")
 ADDRESS = IPv4Address("192.0.2.7")

@@ -2,11 +2,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from runs_kit import NOW, manifest
 
 from noc.runs.checks import Facts, State, healthy, judge, odd_telemetry
 from noc.runs.watchdoor import Heartbeat, Watched
 from noc.runs.web import Health
+from runs_kit import NOW, manifest
 
 TELEMETRY = {
     "ram_mb": 200,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from runs_kit import NOW, World, begin_run, make_site, write_fleet
 
 from noc.fleet.inventory import Life, NodeRecord, load_inventory
 from noc.fleet.model import Fleet
@@ -21,6 +20,7 @@ from noc.runs.paths import Paths
 from noc.runs.plan import plan_keygen
 from noc.runs.run import Run
 from noc.runs.site import Site
+from runs_kit import NOW, World, begin_run, make_site, write_fleet
 
 OLD_KEY, NEW_KEY = generate()[1], generate()[1]
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from runner_house import House
 
 from noc.cli.provision import read_options
 from noc.errors import Usage
+from runner_house import House
 
 NOC = (sys.executable, "-c", "from noc.cli.main import run; run()")
 

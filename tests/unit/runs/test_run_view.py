@@ -2,13 +2,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from runs_kit import NOW, manifest
 
 from noc.fleet.inventory import Inventory, Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.runs.events import Event, State
 from noc.runs.plan import plan_deploy
 from noc.runs.view import View, advance, as_document, line, words
+from runs_kit import NOW, manifest
 
 
 def event(step: str, state: State, node: str | None = "virginia", *, second: int = 0, **detail: Any) -> Event:
