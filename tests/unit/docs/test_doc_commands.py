@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import typer
-from doc_pages import PAGES, ROOT, Command, commands, spans
 
+from doc_pages import PAGES, ROOT, Command, commands, spans
 from noc.cli.commands import COMMANDS
 from noc.cli.explain import catalogue
+from noc.hosts.node.activator import VERBS
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer exports only this kind of it
 NOC = commands("noc")
@@ -93,3 +94,10 @@ def test_an_environment_variable_is_read_somewhere() -> None:
     named = {name for page in PAGES for name in re.findall(r"\b(?:NOC|CLAVITOR)_[A-Z_]+\b", " ".join(spans(page)))}
     source = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     assert {name for name in named if name not in source} == set()
+
+
+def test_the_architecture_shows_exactly_the_activators_verbs() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text.partition("## Contract: the activator")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?`(?: / `.+?`)*) \|", section, re.MULTILINE)
+    assert {verb for row in rows for verb in re.findall(r"`(\w+)", row)} == set(VERBS)
