@@ -15,6 +15,9 @@ from noc.hub.places import (
     WATCH_STATE,
 )
 
+RUNNER_STOP_S = 300
+"""Seconds that the runner gets to bring the node in hand to its end: longer than an activation and its rollback."""
+
 _HARDENED = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -65,6 +68,7 @@ StartLimitIntervalSec=0
 X-Noc-Build={build}
 
 [Service]
+Type=notify
 ExecStart={PROGRAM} watch serve
 User=noc-watch
 Group=noc
@@ -94,6 +98,7 @@ X-Noc-Build={build}
 [Service]
 Type=notify
 ExecStart={PROGRAM} run serve
+TimeoutStopSec={RUNNER_STOP_S}
 User=noc-runner
 Group=noc
 SupplementaryGroups=noc-operators

@@ -13,6 +13,7 @@ from noc.runs.noderollout import NodeRollout, Outcome
 from noc.runs.rollout import IN_HAND, Act, Phase, Rollout, Step, advance, decide
 from noc.runs.run import Run
 from noc.runs.site import Site
+from noc.runs.steps import ticking
 
 AT_ONCE = 4
 
@@ -97,7 +98,8 @@ class Deployment:
         self._record(step, State.STARTED, node.name)
         node.say = lambda words: self._record(step, State.PROGRESS, node.name, say=words)
         try:
-            outcome = await self._work(step, node)()
+            async with ticking(node.say):
+                outcome = await self._work(step, node)()
         except (ActivationRefused, WatchAbsent) as error:
             # Before an activation that means: nothing was changed, and there is nothing to turn back.
             self._fail(step, State.SKIPPED if step is Step.ACTIVATE else State.FAILED, node.name, error)

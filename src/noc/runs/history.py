@@ -15,7 +15,7 @@ _RECENT = 20
 
 def plan_of(events: Sequence[Event]) -> Plan | None:
     """The plan that a run carries out, from its first record; None where it was cut before that."""
-    return Plan.model_validate(events[0].detail["plan"]) if events else None
+    return Plan.model_validate(events[0].detail["plan"]) if events and "plan" in events[0].detail else None
 
 
 def summary(events: Sequence[Event]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from noc.runs.errors import JournalBroken, RunNotFound
 from noc.runs.events import Event, State
 
-MAX_RECORD = 64 * 1024
+MAX_RECORD = 1024 * 1024
 GENESIS = "0" * 64
 _RUN_ID = re.compile(r"^\d{8}T\d{9}-[0-9a-f]{4}$")
 _FILE = "journal.jsonl"
@@ -96,11 +96,22 @@ class Journal:
             detail=detail or {},
         )
         line = encode(event, self._prev)
-        self._file.write(line + b"\n")
-        os.fsync(self._file.fileno())
+        self._write(line + b"\n")
         self._prev = hashlib.sha256(line).hexdigest()
         self.events.append(event)
         return event
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole, or leave the file as it was: what stood after half a line could not be read."""
+        good = self._file.tell()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(good)
+            self._file.seek(good)
+            raise
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""

@@ -7,6 +7,7 @@ from typing import Any
 from noc.runs.events import RUN, Event, State, Verdict
 from noc.runs.journal import Journal
 from noc.runs.plan import Plan
+from noc.runs.tame import tame
 
 
 class Run:
@@ -23,7 +24,7 @@ class Run:
         """Take over a new journal, and write its first record."""
         self.plan, self.by, self.fence, self._journal = plan, by, fence, journal
         self.stopping = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._changed, self._closed = asyncio.Event(), False
         self.record(RUN, State.STARTED, plan=plan.model_dump(mode="json"), by=by, fence=fence)
 
     @property
@@ -45,13 +46,16 @@ class Run:
             node: the node, None for the run as a whole.
             detail: facts to go with it; never a secret.
         """
-        event = self._journal.append(step, state, node=node, detail=detail)
-        self._changed.set()
-        self._changed = asyncio.Event()
+        event = self._journal.append(step, state, node=node, detail=tame(detail))
+        self._wake()
         return event
 
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     def end(self, verdicts: list[Verdict], *, exit_code: int, error: dict[str, str] | None = None) -> None:
-        """Write the last record and close the journal.
+        """Write the last record.
 
         Args:
             verdicts: the table.
@@ -61,10 +65,15 @@ class Run:
         state = State.OK if exit_code == 0 else State.FAILED
         rows = [verdict.model_dump() for verdict in verdicts]
         self.record(RUN, state, verdicts=rows, exit=exit_code, error=error)
+
+    def close(self) -> None:
+        """Close the journal, whether or not its last record could be written; those who follow have seen all."""
+        self._closed = True
         self._journal.close()
+        self._wake()
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
-        """Records from the one after number `after`, past and future, until the last."""
+        """Records from the one after number `after`, past and future, until the last, or the run's end without one."""
         while True:
             changed = self._changed
             for event in self.events[max(after, 0) :]:
@@ -72,4 +81,6 @@ class Run:
                 yield event
                 if event.is_last:
                     return
+            if self._closed:
+                return
             await changed.wait()

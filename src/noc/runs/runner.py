@@ -85,6 +85,15 @@ class Runner:
 
     async def _execute(self, run: Run) -> None:
         try:
+            await self._carry_out(run)
+        except OSError:
+            log.exception("the last record of run %s could not be written", run.id)
+        finally:
+            self._current = None
+            run.close()
+
+    async def _carry_out(self, run: Run) -> None:
+        try:
             verdicts = await self._executors[run.plan.action](run)
             run.end(verdicts, exit_code=exit_code(run.plan, verdicts))
         except NocError as error:
@@ -93,8 +102,6 @@ class Runner:
             log.exception("run %s ended by a mistake of the runner", run.id)
             broken = NocError("the runner made a mistake", why=f"{type(error).__name__}: {error}"[:500])
             run.end(_untouched(run), exit_code=1, error=broken.as_dict())
-        finally:
-            self._current = None
 
     async def _plan(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         yield {"plan": self.plan(request).model_dump(mode="json")}

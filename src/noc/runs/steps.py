@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from noc.errors import NocError
 from noc.runs.errors import RunCut, StepTimedOut
 from noc.runs.events import State
 from noc.runs.run import Run
+
+TICK_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ async def _take(run: Run, node: str, step: Step) -> Sequence[str]:
     run.record(step.name, State.STARTED, node)
     begun = time.monotonic()
     try:
-        changed = await _within(node, step)
+        async with ticking(lambda words: run.record(step.name, State.PROGRESS, node, say=words)):
+            changed = await _within(node, step)
     except NocError as error:
         run.record(step.name, State.FAILED, node, error=error.as_dict(), seconds=_since(begun))
         raise
@@ -68,6 +72,23 @@ async def _take(run: Run, node: str, step: Step) -> Sequence[str]:
         raise mistake from error
     run.record(step.name, State.OK, node, changed=list(changed), seconds=_since(begun))
     return changed
+
+
+@asynccontextmanager
+async def ticking(say: Callable[[str], object]) -> AsyncIterator[None]:
+    """Say every few seconds that something still goes on, so that nobody waits in silence."""
+
+    async def tick() -> None:
+        begun = time.monotonic()
+        while True:
+            await asyncio.sleep(TICK_S)
+            say(f"{time.monotonic() - begun:.0f} s so far")
+
+    task = asyncio.create_task(tick())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def _within(node: str, step: Step) -> Sequence[str]:

@@ -54,6 +54,15 @@ def test_servers_run_as_their_own_user_without_capabilities(name: str, user: str
     assert "\nCapabilityBoundingSet=\n" in TEXTS[name]
 
 
+def test_the_runner_may_bring_the_node_in_hand_to_its_end() -> None:
+    assert "\nTimeoutStopSec=300\n" in TEXTS["noc-runner.service"]
+
+
+@pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service"])
+def test_a_server_counts_as_started_when_it_says_so(name: str) -> None:
+    assert "\nType=notify\n" in TEXTS[name]
+
+
 @pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service", "noc-peers.service"])
 def test_servers_come_back_however_often_they_fall(name: str) -> None:
     assert "\nRestart=always\n" in TEXTS[name]

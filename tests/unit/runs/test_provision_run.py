@@ -211,3 +211,15 @@ async def test_a_stop_ends_every_node_between_two_steps(paths: Paths, fleet: Fle
     verdicts = await provision(run, make_site(paths, fleet, world))
     assert "asked to stop" in verdicts[0].why
     assert world.log == []
+
+
+async def test_a_long_step_is_never_silent(
+    paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.runs.steps.TICK_S", 0.02)
+    monkeypatch.setattr("noc.runs.nodeprovision.HANDSHAKE_S", 1.2)
+    world.machines["frankfurt"].handshakes = False
+    _, run = await provisioned(paths, fleet, world, "frankfurt")
+    said = [event.detail["say"] for event in run.events if event.step == "handshake" and "say" in event.detail]
+    assert said
+    assert all(words.endswith("s so far") for words in said)

@@ -1,6 +1,7 @@
 """The public face of a node over real TLS on loopback, with an authority of the test's own."""
 
 import asyncio
+import gzip
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -47,6 +48,7 @@ class Face:
 
     def __init__(self) -> None:
         self.status, self.body, self.silent = 200, json.dumps(HEALTH).encode(), False
+        self.extra = ""
 
     async def open(self, pem: Path, key: Path) -> int:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -57,7 +59,9 @@ class Face:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if not self.silent:
-            writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(self.body)}\r\n\r\n".encode() + self.body)
+            writer.write(
+                f"HTTP/1.1 {self.status} X\r\n{self.extra}Content-Length: {len(self.body)}\r\n\r\n".encode() + self.body
+            )
             await writer.drain()
         else:
             await reader.read()
@@ -111,3 +115,10 @@ async def test_a_body_that_makes_no_sense_names_no_version(face: Face, tmp_path:
     pem, key = certificate(tmp_path, "localhost")
     health = await Web(pem, port=await face.open(pem, key)).health("localhost")
     assert (health.status, health.version, health.build) == (200, None, None)
+
+
+async def test_a_packed_answer_is_not_unpacked(face: Face, tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    face.extra, face.body = "Content-Encoding: gzip\r\n", gzip.compress(json.dumps(HEALTH).encode() + b" " * (1 << 26))
+    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
+    assert (health.status, health.version) == (200, None)

@@ -1,6 +1,8 @@
+import errno
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from noc.runs.errors import JournalBroken, RunNotFound
 from noc.runs.events import State
 from noc.runs.fence import next_fence
+from noc.runs.history import close_cut_runs, summaries
 from noc.runs.journal import MAX_RECORD, Journal, new_run_id, read, run_ids
+from noc.runs.tame import MAX_ITEMS, MAX_TEXT, tame
 
 RUN = "20260301T120000000-00ff"
 
@@ -92,3 +96,60 @@ def test_run_ids_sort_by_their_start(tmp_path: Path) -> None:
 
 def test_the_fence_only_grows(tmp_path: Path) -> None:
     assert [next_fence(tmp_path / "fence") for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path)
+    journal = Journal.reopen(tmp_path, RUN)
+    with monkeypatch.context() as full:
+        full.setattr(journal, "_file", ShortOf(journal._file, 20))
+        with pytest.raises(OSError, match="No space left"):
+            journal.append("confirm", State.OK, node="virginia")
+    journal.append("confirm", State.FAILED, node="virginia")
+    journal.close()
+    assert [event.state for event in read(tmp_path, RUN)] == [State.OK] * 3 + [State.FAILED]
+
+
+class ShortOf:
+    """A file on a disk with room for a few bytes more."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, data: bytes) -> int:
+        if not self._room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = int(self._file.write(data[: self._room]))
+        self._room -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def test_a_run_that_was_cut_before_its_first_record_hides_no_other(tmp_path: Path) -> None:
+    Journal.create(tmp_path, RUN).close()
+    assert close_cut_runs(tmp_path) == [RUN]
+    assert summaries(tmp_path, 10) == [{"run": RUN, "outcome": "interrupted", "verdicts": []}]
+
+
+HOSTILE = st.recursive(
+    st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
+
+
+@given(value=HOSTILE)
+def test_what_a_node_says_is_one_line_without_control_characters(value: Any) -> None:
+    def texts(inner: Any) -> list[str]:
+        if isinstance(inner, str):
+            return [inner]
+        if isinstance(inner, dict):
+            return [text for pair in inner.items() for part in pair for text in texts(part)]
+        return [text for part in inner for text in texts(part)] if isinstance(inner, list) else []
+
+    assert all(text.isprintable() and len(text) <= MAX_TEXT for text in texts(tame(value)))
+
+
+def test_what_a_node_says_is_bounded() -> None:
+    assert len(tame(["x" * 10_000] * 10_000)) == MAX_ITEMS
+    assert len(tame("x" * 10_000)) == MAX_TEXT

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runner_house import House, with_tunnels
-from runs_kit import NOW
 
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
@@ -23,6 +21,8 @@ from noc.runs.plan import plan_keygen
 from noc.runs.run import Run
 from noc.runs.service import credential
 from noc.runs.site import open_site
+from runner_house import House, with_tunnels
+from runs_kit import NOW
 
 
 def a_plan(house: House) -> dict[str, Any]:
@@ -178,3 +178,18 @@ def test_a_site_is_not_opened_without_the_fleets_key(paths: Paths) -> None:
 
     with pytest.raises(NocError, match="ssh_key cannot be read"):
         open_site(paths)
+
+
+def test_who_follows_a_run_whose_last_record_cannot_be_written_is_let_go(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, events = house.client.start(house.client.ask("plan", action="keygen", nodes=["virginia"])["plan"])
+    next(events)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("noc.runs.journal.Journal.append", full)
+    house.let_go()
+    with pytest.raises(RunnerAbsent):
+        list(events)
