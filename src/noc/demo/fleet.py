@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import tomli_w
@@ -32,7 +32,9 @@ def demo_fleet(fleet: Fleet, ports: Ports, policy: Policy) -> Fleet:
     return fleet.model_copy(
         update={
             "hub": fleet.hub.model_copy(update={"tunnel": HUB}),
-            "tunnel": fleet.tunnel.model_copy(update={"network": f"{NETWORK}/24", "push_port": ports.push}),
+            "tunnel": fleet.tunnel.model_copy(
+                update={"network": IPv4Network(f"{NETWORK}/24"), "push_port": ports.push}
+            ),
             "policy": policy,
             "ntfy": fleet.ntfy.model_copy(update={"url": f"http://127.0.0.1:{ports.ntfy}", "ca_root": None}),
             "accepted": (),

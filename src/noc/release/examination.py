@@ -4,11 +4,14 @@ import http.client
 import re
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from zipfile import BadZipFile
 
 from noc.release.contract import (
     DRAIN_S,
@@ -27,6 +30,8 @@ from noc.release.contract import (
 from noc.release.process import Payload, Serving
 from noc.release.receiver import Receiver, receiving
 
+# What a payload that breaks the contract may end an examination with: damaged archives, cut connections, no answer.
+_BREAKS = (OSError, RuntimeError, zlib.error, BadZipFile, http.client.HTTPException, SubprocessError)
 TOKEN = "contract-token-that-must-not-be-logged"  # noqa: S105 - of the receiver on loopback
 
 
@@ -70,7 +75,7 @@ class Examination:
             requests: how many requests to make before memory is measured.
 
         Returns:
-            Lines as they are proved; where it does not start at all, those that could be judged.
+            Lines as they are proved; where it never gets healthy, those that could be judged.
         """
         yield one_file(self._payload.file)
         begun = time.monotonic()
@@ -78,8 +83,9 @@ class Examination:
         try:
             health = serving.wait_healthy()
             ready = time.monotonic()
-            yield healthy(health, self._payload.file, ready - begun, self._last_words())
-            if health is None:
+            answer = healthy(health, self._payload.file, ready - begun, self._last_words())
+            yield answer
+            if not answer.ok:
                 return
             yield within("starts cheaply", serving.cpu_seconds(), START_CPU_S, "s of processor time")
             yield from self._heartbeats(health, ready)
@@ -198,9 +204,16 @@ def examine(file: Path, python: str, requests: int, tell: Callable[[Line], None]
     Returns:
         All lines.
     """
-    found = []
+    found: list[Line] = []
+
+    def note(line: Line) -> None:
+        tell(line)
+        found.append(line)
+
     with Examination.begin(Payload(file.absolute(), python)) as examination:
-        for line in examination.lines(requests):
-            tell(line)
-            found.append(line)
+        try:
+            for line in examination.lines(requests):
+                note(line)
+        except _BREAKS as error:
+            note(Line("goes through the examination to its end", ok=False, seen=f"{type(error).__name__}: {error}"))
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 import pip
 import pytest
 
+from noc.hub import installer
 from noc.hub.selfextract import write_distribution
 
 HERE = "{}.{}-{}".format(*sys.version_info[:2], platform.machine())
@@ -72,6 +73,12 @@ def command_output(root: Path) -> str:
 
 def snapshot(root: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in root.rglob("*")}
+
+
+def test_a_step_that_does_not_end_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installer, "STEP_S", 0.1)
+    with pytest.raises(installer.Refused, match="did not end within"):
+        installer.run(["sleep", "60"])
 
 
 def test_the_command_runs_from_the_version_directory(installed: Path) -> None:

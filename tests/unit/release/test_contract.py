@@ -36,6 +36,15 @@ HEALTH = {
     "boot_id": "b",
     "db": "ok",
 }
+STRANGE = """
+import socket
+listener = socket.socket(fileno=3)
+while True:
+    connection, _ = listener.accept()
+    connection.recv(1000)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n[]")
+    connection.close()
+"""
 BODY: dict[str, Any] = {name: types[0]() for name, types in FIELDS.items()}
 
 
@@ -62,6 +71,24 @@ def test_a_payload_that_does_not_start_fails_with_its_last_words(tmp_path: Path)
     document = json.loads(result.stdout)
     assert document["ok"] is False
     assert "no such database" in document["lines"][-1]["seen"]
+
+
+def test_a_payload_whose_health_is_another_document_fails_and_is_asked_no_further(tmp_path: Path) -> None:
+    payload = tmp_path / "payload"
+    payload.write_text(f"#!{sys.executable}\n{STRANGE}")
+    payload.chmod(0o755)
+    lines = examine(payload, sys.executable, 5, lambda line: None)
+    assert [line.ok for line in lines] == [True, False]
+
+
+def test_a_damaged_archive_fails_and_breaks_nothing(tmp_path: Path) -> None:
+    (package,) = clavitor.__path__
+    payload = build(Path(package), tmp_path, version="1.0.0", build_number=1)
+    content = payload.read_bytes()
+    payload.write_bytes(content.replace(b"PK\x01\x02", b"PK\x01\x03"))
+    result = CliRunner().invoke(app, ["check", str(payload), "--json"])
+    assert result.exit_code == 1
+    assert "BadZipFile" in json.loads(result.stdout)["lines"][-1]["seen"]
 
 
 def test_a_program_for_one_processor_is_one_file_and_is_said_to_be(tmp_path: Path) -> None:
