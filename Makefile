@@ -40,7 +40,7 @@ pilot: setup dist
 
 # Everything, the fast tests first; the lab's need root, and saying so is better than a green lie.
 test: setup
-	@sh tools/packages.sh web
+	@sh tools/packages.sh test web
 	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist && $(BIN)/pytest; else \
 	  $(BIN)/pytest tests/unit tests/web && \
 	  echo "LEFT OUT: tests/lab, every test that boots real hosts: they need root on Linux (sudo make test)." >&2; fi

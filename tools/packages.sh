@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a part of this project needs, and only those that are missing.
 #
-#   sh tools/packages.sh SET...    sets: base (virtual environment), web (browser tests), lab (real hosts)
+#   sh tools/packages.sh SET...    sets: base (virtual environment), test (unit tests), web (browser tests), lab (real hosts)
 #
 # As root it installs them; otherwise it says what to install. Exits 1 if something is missing in the end.
 set -eu
@@ -26,6 +26,9 @@ look() {
                 need git command -v git
                 need openssh-client command -v ssh-keygen
                 ;;
+            test)
+                need strace command -v strace
+                ;;
             web)
                 need chromium command -v chromium
                 ;;
@@ -42,7 +45,7 @@ look() {
                 need openssh-client command -v ssh-keygen
                 ;;
             *)
-                echo "packages.sh: no set is called $set (base, web, lab)" >&2
+                echo "packages.sh: no set is called $set (base, test, web, lab)" >&2
                 exit 2
                 ;;
         esac
@@ -74,7 +77,7 @@ install() {
 }
 
 [ $# -gt 0 ] || {
-    echo "usage: packages.sh SET... (base, web, lab)" >&2
+    echo "usage: packages.sh SET... (base, test, web, lab)" >&2
     exit 2
 }
 look "$@"
