@@ -25,6 +25,18 @@ NODES = ("virginia", "london", "frankfurt", "singapore")
 LIVE = ("virginia", "frankfurt")
 NOBODY = "198.51.100.250"
 OTHER_KEY = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+KNOCK = """
+import socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def knock(port):
+    try:
+        socket.create_connection((sys.argv[1], int(port)), timeout=2).close()
+    except OSError:
+        return ""
+    return port
+with ThreadPoolExecutor(16) as pool:
+    print(*filter(None, pool.map(knock, sys.argv[2:])))
+"""
 Until = Callable[..., None]
 
 
@@ -64,6 +76,49 @@ class Fleet:
         """A release, rightly signed, of a service that misbehaves; its hash, known to HQ."""
         signer = self.stage.operator.directory / "identity" / "release_key"
         return self.hq.add_release(make_release(self.bad, build, behaviour, signer=signer))
+
+    def deploying(self, *words: str) -> "subprocess.Popen[str]":
+        """`noc deploy` on HQ, under way."""
+        argv = self.lab.console("zurich", "noc", "deploy", *words, "--json")
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def sees(self, command: "subprocess.Popen[str]", step: str) -> None:
+        """Wait until a command tells of a step."""
+        assert command.stderr is not None
+        assert any(f"  {step}  " in line for line in command.stderr)
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the watch has noted behind an event."""
+        url = f"http://hq/api/v1/events?limit=1000&after={after}"
+        document = self.hq.sh("curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", url)
+        events: list[dict[str, Any]] = json.loads(document)["events"]
+        return events
+
+    def on(self, node: str, script: str) -> str:
+        """Run a shell script on a node; what it wrote."""
+        done = self.lab.exec(node, "sh", "-euc", script)
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout.decode().strip())
+
+    def facts(self, node: str) -> dict[str, Any]:
+        """What a node's activator says of it."""
+        document: dict[str, Any] = json.loads(self.on(node, "python3 /usr/local/lib/noc-node/activator.py facts"))
+        return document
+
+    def tunnel_address(self, node: str) -> str:
+        return self.on(node, "ip -4 -o address show wg0").split()[3].partition("/")[0]
+
+    def handshakes(self) -> dict[str, int]:
+        """The hub's last handshakes, Unix seconds by public key."""
+        rows = self.hq.sh("wg", "show", "wg0", "latest-handshakes").splitlines()
+        return {key: int(at) for key, at in (row.split() for row in rows)}
+
+    def open_ports(self, node: str, address: str, *ports: int) -> list[int]:
+        """Which TCP ports take a connection from a node."""
+        asked = f"{address} {' '.join(map(str, ports))}"
+        done = self.lab.exec(node, "python3", "-c", KNOCK, *asked.split())
+        assert done.returncode == 0, done.stderr
+        return [int(port) for port in done.stdout.split()]
 
     def serves(self, node: str) -> dict[str, Any]:
         """What a node's public name answers to a stranger, over strict TLS."""
@@ -215,6 +270,67 @@ class TestDeploy:
             fleet.lab.exec("virginia", "umount", "-l", "/opt/clavitor/releases")
         assert "virginia" in why(document)
         assert fleet.serves("virginia")["version"] == "1.1.0"
+
+
+class TestRunner:
+    """What happens to runs and nodes when others act at the same time, or die."""
+
+    def test_a_deploy_while_another_run_acts_is_refused_and_its_own_deaths_page_nobody(self, fleet: Fleet) -> None:
+        before = fleet.events()[-1]["id"]
+        with fleet.deploying("virginia", fleet.first) as command:
+            fleet.sees(command, "prove")
+            refused = fleet.hq.noc("deploy", "frankfurt", fleet.first, statuses=(7,))
+            fleet.lab.exec("virginia", "systemctl", "kill", "-s", "KILL", "clavitor.service")
+            output, _ = command.communicate(timeout=120)
+        assert refused["error"]["code"] == "NOC-E503"
+        assert why(json.loads(output)).startswith("NOC-E512")
+        assert json.loads(output)["nodes"][0]["verdict"] == "rolled-back"
+        kinds = [event["kind"] for event in fleet.events(before) if event["node"] == "virginia"]
+        assert "death" in kinds
+        assert not {"incident-opened", "alert-sent"} & set(kinds)
+
+    def test_a_runner_that_is_killed_in_an_activation_leaves_one_proven_version_and_the_next_deploy_converges(
+        self, fleet: Fleet, until: Until
+    ) -> None:
+        with fleet.deploying("virginia", fleet.first) as command:
+            until((fleet.lab.disk("virginia") / "var/lib/noc-node/pending.json").exists, 60)
+            fleet.lab.exec("zurich", "systemctl", "kill", "-s", "KILL", "noc-runner.service")
+            command.communicate(timeout=60)
+        assert command.returncode != 0
+        until(lambda: fleet.lab.exec("zurich", "test", "-S", "/run/noc-runner/runner.sock").returncode == 0)
+        assert fleet.deploy(fleet.first, "virginia")["virginia"]["verdict"] == "confirmed"
+        facts = fleet.facts("virginia")
+        assert (facts["current"], facts["pending"]) == (fleet.first, None)
+        assert facts["current"] in facts["proven"]
+        assert fleet.serves("virginia")["version"] == "1.0.0"
+
+
+class TestTunnel:
+    """A spoke reaches the hub's push port and nothing else, and its key can be changed under a running fleet."""
+
+    def test_the_hub_answers_a_node_on_the_push_port_alone(self, fleet: Fleet) -> None:
+        assert fleet.open_ports("virginia", "10.84.0.1", 22, 80, 443, 8080, 8084, 8443) == [8084]
+
+    def test_a_node_reaches_no_other_node_even_where_it_wants_to(self, fleet: Fleet) -> None:
+        other = fleet.tunnel_address("frankfurt")
+        assert fleet.open_ports("virginia", other, 22, 80, 443) == []
+        hub = fleet.hq.sh("wg", "show", "wg0", "public-key").strip()
+        fleet.on("virginia", f"wg set wg0 peer {hub} allowed-ips 10.84.0.0/24; ip route add {other} dev wg0")
+        try:
+            assert fleet.open_ports("virginia", other, 22, 80, 443) == []
+        finally:
+            fleet.on("virginia", f"ip route del {other}; wg set wg0 peer {hub} allowed-ips 10.84.0.1/32")
+
+    def test_a_rotated_key_carries_the_tunnel_and_no_other_tunnel_is_lost(self, fleet: Fleet) -> None:
+        keys = {node: fleet.on(node, "wg show wg0 public-key") for node in LIVE}
+        before = fleet.handshakes()
+        document = fleet.hq.noc("keygen", "virginia")
+        assert document["nodes"][0]["verdict"] == "rotated"
+        after, new = fleet.handshakes(), fleet.on("virginia", "wg show wg0 public-key")
+        assert new != keys["virginia"]
+        assert fleet.on("virginia", "wg pubkey </etc/wireguard/wg0.key") == new
+        assert (keys["virginia"] in after, after[new] > 0) == (False, True)
+        assert after[keys["frankfurt"]] >= before[keys["frankfurt"]] > 0
 
 
 class TestPush:
