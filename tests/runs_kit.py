@@ -23,11 +23,13 @@ from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch,
 from noc.hosts.platform import Change, Facts
 from noc.hosts.shell import Result
 from noc.hosts.ssh import Pinned
+from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.release.manifest import Manifest
 from noc.runs.book import Book
 from noc.runs.journal import Journal, new_run_id
 from noc.runs.paths import Paths
 from noc.runs.plan import Plan
+from noc.runs.pushtoken import ENVIRONMENT
 from noc.runs.run import Run
 from noc.runs.site import Site
 from noc.runs.watchdoor import WatchDoor
@@ -115,6 +117,7 @@ class Machine:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
     environment: str = ""
+    certificate: str = ""
     handshakes: bool = True
 
     def restart(self, sha: str | None) -> None:
@@ -148,7 +151,9 @@ class FakeShell:
         return self.machine.name
 
     async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
-        return Result(argv, 0 if self.machine.environment else 1, self.machine.environment, "")
+        files = {ENVIRONMENT: self.machine.environment, HOST_CERTIFICATE: self.machine.certificate}
+        text = files[argv[-1]]
+        return Result(argv, 0 if text else 1, text, "")
 
     async def script(self, text: str, *, timeout_s: float = 60, check: bool = True) -> Result:
         raise AssertionError(text)
@@ -274,6 +279,7 @@ class FakePlatform:
         return HOST_PUBLIC
 
     async def host_certificate(self, shell: Any, certificate: str) -> Change:
+        shell.machine.certificate = certificate
         return self._once(shell, "host-certificate")
 
     async def tunnel(self, shell: Any, config: Any) -> Change:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncssh
+from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
 
 VALIDITY = timedelta(weeks=52)
 _CLOCK_SKEW = timedelta(hours=1)
@@ -41,6 +42,22 @@ def fingerprint(public: str) -> str:
 def is_fingerprint(text: str) -> bool:
     """Whether a text has the form `SHA256:` and 43 characters of base64."""
     return re.fullmatch(r"SHA256:[A-Za-z0-9+/]{43}", text) is not None
+
+
+def renewal_due(certificate: str, now: datetime) -> bool:
+    """Whether less than a third of a host certificate's life remains, or it cannot be read.
+
+    Args:
+        certificate: one OpenSSH line, as the machine has it.
+        now: the time, UTC.
+    """
+    try:
+        read = load_ssh_public_identity(certificate.strip().encode())
+    except ValueError:
+        return True
+    if not isinstance(read, SSHCertificate):
+        return True
+    return (read.valid_before - now.timestamp()) * 3 < read.valid_before - read.valid_after
 
 
 def sign_host(ca_private: bytes, host_public: str, node_name: str, *, now: datetime | None = None) -> str:

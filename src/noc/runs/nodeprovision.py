@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from noc.errors import NocError
 from noc.fleet.inventory import Life
@@ -11,7 +12,8 @@ from noc.hosts.errors import ActivationRefused, HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
-from noc.hosts.trust import sign_host
+from noc.hosts.systemd import HOST_CERTIFICATE
+from noc.hosts.trust import renewal_due, sign_host
 from noc.mesh.config import spoke_config
 from noc.mesh.keys import check_public
 from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
@@ -131,10 +133,16 @@ class NodeProvision:
         return (await self._platform.packages(self._shell)).changed
 
     async def host_key(self) -> Sequence[str]:
-        """Let the node make its own host key, certify it, and come back under HQ's authority alone."""
+        """Let the node make its own host key, certify it, and come back under HQ's authority alone.
+
+        Taken again, it renews a certificate that has less than a third of its life left.
+        """
         assert self._route is not None
-        if isinstance(self._route.trust, Authority):
-            return []
+        certified = isinstance(self._route.trust, Authority)
+        if certified:
+            there = await self._shell.run("cat", HOST_CERTIFICATE, check=False)
+            if not renewal_due(there.stdout, datetime.now(UTC)):
+                return []
         public = await self._platform.host_key(self._shell)
         authority = credential(self._site.paths.credentials, "host_ca")
         change = await self._platform.host_certificate(self._shell, sign_host(authority, public, self._node.name))
@@ -142,7 +150,7 @@ class NodeProvision:
         shell = await self._dial(self._route.address, trust)
         await self._switch(Route(self._route.via, self._route.address, trust, _RECONNECT_S), shell)
         self._site.book.learn(self._node.name, host_key=None)
-        return change.changed or ("the injected host key is dead",)
+        return change.changed or (() if certified else ("the injected host key is dead",))
 
     async def _dial(self, address: str, trust: Authority) -> Shell:
         """Come back, to an SSH server that may be starting again, or still show its old key for a moment."""

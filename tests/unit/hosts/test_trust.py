@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from noc.hosts.trust import KeyPair, fingerprint, generate_key, is_fingerprint, sign_host
+from noc.hosts.trust import VALIDITY, KeyPair, fingerprint, generate_key, is_fingerprint, renewal_due, sign_host
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -44,3 +46,14 @@ def test_a_private_key_has_no_readable_form() -> None:
     key = generate_key("x")
     assert isinstance(key, KeyPair)
     assert "PRIVATE" not in f"{key} {key!r}"
+
+
+@pytest.mark.parametrize(("share", "due"), [(0.0, False), (0.66, False), (0.67, True), (1.1, True)])
+def test_a_certificate_is_due_when_less_than_a_third_of_its_life_remains(share: float, *, due: bool) -> None:
+    certificate = sign_host(generate_key("ca").private, generate_key("node").public, "frankfurt", now=NOW)
+    assert renewal_due(certificate, NOW + VALIDITY * share) is due
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "ssh-ed25519 AAAA"])
+def test_what_is_no_certificate_is_due(text: str) -> None:
+    assert renewal_due(text, NOW)

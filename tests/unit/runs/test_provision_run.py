@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import runs_kit
 from noc.fleet.inventory import Life, load_inventory
 from noc.fleet.model import Fleet
-from noc.hosts.trust import generate_key
+from noc.hosts.trust import VALIDITY, generate_key, renewal_due, sign_host
 from noc.runs.events import Verdict
 from noc.runs.paths import Paths
 from noc.runs.plan import Options, plan_provision
@@ -223,3 +224,14 @@ async def test_a_long_step_is_never_silent(
     said = [event.detail["say"] for event in run.events if event.step == "handshake" and "say" in event.detail]
     assert said
     assert all(words.endswith("s so far") for words in said)
+
+
+async def test_a_host_certificate_that_is_near_its_end_is_renewed(paths: Paths, fleet: Fleet, world: World) -> None:
+    await provisioned(paths, fleet, world, "frankfurt")
+    machine = world.machines["frankfurt"]
+    ca = (paths.credentials / "host_ca").read_bytes()
+    old = machine.certificate = sign_host(ca, runs_kit.HOST_PUBLIC, "frankfurt", now=datetime.now(UTC) - VALIDITY * 0.7)
+    verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
+    assert verdicts[0].good
+    assert machine.certificate != old
+    assert not renewal_due(machine.certificate, datetime.now(UTC))
