@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from noc.cli.options import JsonOption
 from noc.cli.output import mark, out, print_json, print_table
 
 app = typer.Typer(add_completion=False)
@@ -13,7 +14,7 @@ app = typer.Typer(add_completion=False)
 def incidents(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too, the newest 100.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: JsonOption = False,
     at: Annotated[
         str | None, typer.Option("--at", metavar="unix:PATH|127.0.0.1:PORT", help="The watch's local listener.")
     ] = None,

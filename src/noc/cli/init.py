@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from noc.cli.options import JsonOption
 from noc.cli.output import err, print_json
 
 app = typer.Typer(add_completion=False)
@@ -17,7 +18,7 @@ def init(
     print_recovery: Annotated[
         bool, typer.Option("--print-recovery", help="Print the secret recovery identity on stdout.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the operator's and the recovery identity and the release-signing key, on the operator's machine.
 

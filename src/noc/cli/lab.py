@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noc.cli.completion import lab_names
+from noc.cli.options import JsonOption
 from noc.cli.output import err, mark, print_json, print_table
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ def _chosen(names: list[str], count: int | None) -> list[str]:
         raise Usage("nodes by name and --nodes exclude each other", fix="give one of them")
     if count is None:
         return names or list(PILOT)
-    others = [node.name for node in _nodes() if node.name not in PILOT]
-    return [*PILOT, *others][:count]
+    return first_nodes(count)
+
+
+def first_nodes(count: int) -> list[str]:
+    """So many nodes of the fleet: the pilot's three first."""
+    return [*PILOT, *(node.name for node in _nodes() if node.name not in PILOT)][:count]
 
 
 def _nodes() -> "tuple[Node, ...]":
@@ -81,7 +86,7 @@ def down() -> None:
 
 
 @app.command()
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+def status(*, as_json: JsonOption = False) -> None:
     """Show the lab's machines."""
     document = _lab().status()
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from noc.cli.lab import first_nodes
 from noc.cli.output import err, mark, out, plain, print_json
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from noc.runs.review import Report
 
 app = typer.Typer(add_completion=False)
-PILOT = ("virginia", "frankfurt", "singapore")
 
 
 @app.command()
@@ -60,15 +60,12 @@ def _play(lab: "Lab", setting: "Setting") -> "Report":
 def _setting(count: int, dist: Path, work: Path) -> "Setting":
     from noc import __version__  # noqa: PLC0415
     from noc.errors import NotFound  # noqa: PLC0415
-    from noc.fleet.load import load  # noqa: PLC0415
-    from noc.lab.fleet import SOURCE  # noqa: PLC0415
     from noc.lab.pilot import Setting  # noqa: PLC0415
 
     file = dist / f"noc-{__version__}.run" if dist.is_dir() else dist
     if not file.is_file():
         raise NotFound(f"{file} is not there", fix="make dist")
-    others = [node.name for node in load(SOURCE).nodes if node.name not in PILOT]
-    return Setting(nodes=(*PILOT, *others)[:count], dist=file, work=work)
+    return Setting(nodes=tuple(first_nodes(count)), dist=file, work=work)
 
 
 def _show(seen: "Report", path: Path) -> None:

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from noc import __version__
+from noc.cli.options import JsonOption
 from noc.cli.output import err, out, print_json, print_table
 from noc.errors import Usage
 from noc.release.store import RELEASES, SIGNERS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Build, sign, verify and list releases.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SignersFile = Annotated[Path, typer.Option(help="Trusted signers, an OpenSSH allowed_signers file.")]
 Store = Annotated[Path, typer.Option(help="Directory of releases.")]
 
@@ -28,7 +28,7 @@ def build(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Directory to write to; build/releases/VERSION-BUILD by default.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Pack the service and what it needs into one file that runs in place."""
     from noc.release.build import build as build_release  # noqa: PLC0415
@@ -70,7 +70,7 @@ def sign(
     *,
     key: Annotated[Path | None, typer.Option(help="Signing key; the one that noc init made by default.")] = None,
     days: Annotated[float, typer.Option(min=0, help="Days until the manifest expires.")] = 90,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the manifest of a built release and sign it. On the operator's machine, never on HQ."""
     from noc.hub.identity import SIGNING_KEY, identity_directory  # noqa: PLC0415
@@ -88,7 +88,7 @@ def verify(
     directory: Annotated[Path, typer.Argument(help="Directory of a signed release.")],
     *,
     signers: SignersFile = SIGNERS,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check signature, signer, product, expiry, size and content of a release."""
     from noc.release.verify import verify as verify_release  # noqa: PLC0415
@@ -106,7 +106,7 @@ def add(
     *,
     signers: SignersFile = SIGNERS,
     store: Store = RELEASES,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Verify a release and take it into HQ's store."""
     from noc.hub.asuser import run_as_owner  # noqa: PLC0415
@@ -122,7 +122,7 @@ def add(
 
 
 @app.command("list")
-def list_releases(*, store: Store = RELEASES, as_json: Json = False) -> None:
+def list_releases(*, store: Store = RELEASES, as_json: JsonOption = False) -> None:
     """List the releases of HQ's store, the newest build first."""
     from noc.release.store import ReleaseStore  # noqa: PLC0415
 

@@ -5,7 +5,6 @@ NocError
 │   └── InventoryProblems E106  every mistake of inventory.toml
 ├── NoFleetDirectory      E102
 ├── FileUnreadable        E103
-├── Drifted               E104
 └── RepositoryFailed      E105
 """
 
@@ -83,15 +82,6 @@ class FileUnreadable(NocError):
     """A file of the fleet directory could not be read: it is missing, too large, not UTF-8, or not ours to read."""
 
     code, exit_code = "E103", 6
-
-
-class Drifted(NocError):
-    """What is derived from the fleet file and the inventory differs from what lies in the fleet directory.
-
-    Either a derived file was edited by hand, or the fleet file was edited and nothing rendered since.
-    """
-
-    code, exit_code = "E104", 1
 
 
 class RepositoryFailed(NocError):
