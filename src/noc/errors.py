@@ -74,3 +74,9 @@ class TimedOut(NocError):
     """Something was waited for until its deadline, and did not happen."""
 
     code, exit_code = "E004", 8
+
+
+class Interrupted(NocError):
+    """Ctrl-C ended the command. What the runner does for it goes on; the message says how to find it again."""
+
+    code, exit_code = "E006", 130

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from noc.cli.output import err, mark, out, plain, print_json, print_table
-from noc.errors import NocError
+from noc.errors import Interrupted, NocError
 from noc.runs.client import Client
 from noc.runs.errors import RunnerAbsent
 from noc.runs.events import Event, State
@@ -47,8 +47,7 @@ def follow(run: str, events: Iterable[Event]) -> View:
     try:
         view = _live(events) if err.is_terminal else _plain(events)
     except KeyboardInterrupt:
-        err.print(f"\nThe run goes on. noc run show {run} --follow finds it again.")
-        raise typer.Exit(130) from None
+        raise Interrupted(f"run {run} goes on, unwatched", fix=f"noc run show {run} --follow finds it again") from None
     if view.exit_code is None:
         raise RunnerAbsent(f"run {run} is out of sight", why="its last record did not come", fix=f"noc run show {run}")
     return view

@@ -55,6 +55,17 @@ def test_ctrl_c_leaves_the_run_running_and_says_how_to_find_it(house: House) -> 
     assert f"noc run show {run['run']} --follow" in err
 
 
+def test_ctrl_c_with_json_is_one_document_too(house: House) -> None:
+    with begin(house, "keygen", "frankfurt", "--json") as process:
+        assert process.stderr is not None
+        assert "started" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    error = json.loads(out)["error"]
+    assert (process.returncode, error["code"]) == (130, "NOC-E006")
+    assert "--follow" in error["fix"]
+
+
 def test_a_run_that_is_busy_is_exit_code_7(house: House) -> None:
     with begin(house, "keygen", "frankfurt") as first:
         assert first.stderr is not None
