@@ -1,7 +1,10 @@
 """`noc nodes`, `noc render` and the completion of names, on the plan's fleet."""
 
 import json
+import os
+import pwd
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,20 @@ def test_drift_as_json_names_kind_and_difference(directory: Path) -> None:
     status, told = call(render, "--check", "--json", "-C", directory)
     (drift,) = json.loads(told)["drift"]
     assert (status, drift["path"], drift["kind"]) == (1, "wireguard/peers.conf", "missing")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+def test_root_renders_as_the_owner_of_the_fleet_directory() -> None:
+    """The runner could not change files of root's again, and a link that it laid would lead root's hand elsewhere."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        directory = Path(shutil.copytree(PLAN, Path(parent, "fleet")))
+        (directory / "nixos/nodes/paris.nix").unlink()
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        assert call(render, "-C", directory)[0] == 0
+        assert (directory / "nixos/nodes/paris.nix").stat().st_uid == nobody.pw_uid
 
 
 def test_names_are_completed_from_the_fleet_file(monkeypatch: pytest.MonkeyPatch) -> None:
