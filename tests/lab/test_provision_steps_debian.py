@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 from lab_road import Road
 from noc.fleet.load import load
 from noc.hosts.debian import Debian
-from noc.hosts.errors import AuthRefused, HostKeyMismatch, Unreachable
+from noc.hosts.debiantunnel import TUNNEL_CONFIG
+from noc.hosts.errors import AuthRefused, HostKeyMismatch, TunnelRefused, Unreachable
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
@@ -211,6 +212,32 @@ async def test_a_firewall_that_nobody_confirms_opens_again(certified: Site, road
     await shell.run("sh", "-c", "while nft list table inet noc >/dev/null 2>&1; do sleep 0.1; done", timeout_s=15)
     again = await road.connect(NAME, certified.address, certified.authority)
     await again.close()
+
+
+async def test_a_running_tunnel_goes_back_from_a_configuration_that_does_not_carry(
+    certified: Site, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.hosts.debiantunnel.CARRIES_WITHIN_S", 3)
+    inside = await _through_the_tunnel(certified, road)
+    before = (await inside.run("cat", TUNNEL_CONFIG)).stdout
+    wrong = certified.config.wireguard.replace("Endpoint = ", "Endpoint = 198.51.100.250:9 #")
+    with pytest.raises(TunnelRefused):
+        await Debian().tunnel(inside, replace(certified.config, wireguard=wrong))
+    await inside.close()
+    back = await _through_the_tunnel(certified, road)
+    assert (await back.run("cat", TUNNEL_CONFIG)).stdout == before
+    assert (await back.run("test", "-e", f"{TUNNEL_CONFIG}.trial", check=False)).status == 1
+    await back.close()
+
+
+async def test_a_running_tunnel_takes_a_configuration_that_carries(certified: Site, road: Road) -> None:
+    inside = await _through_the_tunnel(certified, road)
+    other = replace(certified.config, wireguard=certified.config.wireguard.replace("MTU = ", "MTU = 1300 #"))
+    assert (await Debian().tunnel(inside, other)).changed == (TUNNEL_CONFIG, "tunnel restarted")
+    assert (await Debian().tunnel(inside, other)).changed == ()
+    assert "mtu 1300" in (await inside.run("ip", "link", "show", "wg0")).stdout
+    assert (await Debian().tunnel(inside, certified.config)).changed == (TUNNEL_CONFIG, "tunnel restarted")
+    await inside.close()
 
 
 async def test_a_confirmed_firewall_stays_over_a_power_cut(certified: Site, road: Road, shell: Shell) -> None:

@@ -66,5 +66,6 @@ def _git(directory: Path, *args: str) -> str:
         raise RepositoryFailed(f"git {args[0]} in {directory} failed", why=str(error)) from None
     if done.returncode != 0:
         why = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise RepositoryFailed(f"git {args[0]} in {directory} failed", why=why[0], fix=f"git -C {directory} status")
+        fix = f"as the user that owns {directory}: git -C {directory} status"
+        raise RepositoryFailed(f"git {args[0]} in {directory} failed", why=why[0], fix=fix)
     return done.stdout

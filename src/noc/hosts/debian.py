@@ -2,6 +2,7 @@
 
 from noc.hosts.activation import RELEASES
 from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
+from noc.hosts.debiantunnel import UNIT, bring_up
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules
 from noc.hosts.platform import Change, NodeConfig
@@ -12,8 +13,6 @@ from noc.hosts.units import NODE_UNITS
 PACKAGES = ("python3", "wireguard-tools", "caddy", "nftables", "ca-certificates", "iproute2", "openssh-client")
 UNITS = "/etc/systemd/system"
 SSHD_CONFIG = "/etc/ssh/sshd_config.d/00-noc.conf"
-TUNNEL_CONFIG = "/etc/wireguard/wg0.conf"
-USERSPACE = f"{UNITS}/wg-quick@wg0.service.d/userspace.conf"
 RULES, RULES_TRIAL = "/etc/nftables.d/noc.nft", "/run/noc-firewall.nft"
 
 # Masked only until the next boot at the most: a package that starts its service on installation (Caddy would take
@@ -68,9 +67,6 @@ systemctl reload ssh.service
 rm -f /etc/ssh/sshd_config.noc-before /etc/ssh/sshd_config.d/*.noc-before
 """
 
-_NEEDS_USERSPACE = "! { ip link add noc-probe type wireguard && ip link delete noc-probe; } 2>/dev/null"
-_USERSPACE = "[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n"
-
 _PREPARE = f"""
 if ! id -u clavitor >/dev/null 2>&1; then
   useradd --system --user-group --home-dir /var/lib/clavitor --no-create-home --shell /usr/sbin/nologin clavitor
@@ -102,7 +98,8 @@ bash -c 'printf x >"/dev/udp/$1/9"' knock "$3" || true
 """
 _CONFIRM = f"""
 [ -e {RULES_TRIAL} ] || exit 0
-systemctl stop noc-firewall-revert.timer 2>/dev/null || true
+# The service as well: a way back that has begun as we came must have ended before we look.
+systemctl stop noc-firewall-revert.timer noc-firewall-revert.service 2>/dev/null || true
 nft list table inet noc 2>/dev/null | grep -qF "$1" || {{ echo "the firewall has opened again by itself" >&2; exit 1; }}
 mkdir -p {RULES.rpartition("/")[0]}
 install -m 644 {RULES_TRIAL} {RULES}.new && sync {RULES}.new && mv -f {RULES}.new {RULES}
@@ -131,17 +128,9 @@ class Debian(SystemdMachine):
         return Change((*changed, *cleared))
 
     async def tunnel(self, shell: Shell, config: NodeConfig) -> Change:
-        """See Platform.tunnel."""
-        files = {TUNNEL_CONFIG: File(config.wireguard, 0o600)}
-        if (await shell.run("sh", "-c", _NEEDS_USERSPACE, check=False)).status == 0:
-            files[USERSPACE] = File(_USERSPACE)
-        changed = await install(shell, files)
-        if changed:
-            await shell.script("systemctl daemon-reload; systemctl enable --quiet wg-quick@wg0.service")
-        if changed or (await self.status(shell, "wg-quick@wg0.service"))["ActiveState"] != "active":
-            await self.restart(shell, "wg-quick@wg0.service")
-            changed = (*changed, "tunnel started")
-        return Change(changed)
+        """See Platform.tunnel. Raises TunnelRefused where a running tunnel would not carry any more."""
+        running = (await self.status(shell, UNIT))["ActiveState"] == "active"
+        return Change(await bring_up(shell, config.wireguard, running=running))
 
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
         """See Platform.units."""

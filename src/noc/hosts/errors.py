@@ -10,6 +10,7 @@ HostError
 │   └── DiskFull        no room for a file
 ├── ConnectionLost      the way to the machine broke
 ├── Unclear             the machine answered something that makes no sense
+├── TunnelRefused       the running tunnel did not carry with another configuration
 ├── ClosureMissing      no NixOS closure was built for the node
 └── ActivationRefused   the activator says no, with a code of its own
 Overdue                 no end within the deadline
@@ -129,6 +130,16 @@ class ActivationRefused(HostError):
         """Keep the activator's code as `reason`."""
         super().__init__(what, why=why, fix=fix)
         self.reason = reason
+
+
+class TunnelRefused(HostError):
+    """A node whose tunnel runs was given another configuration, and no handshake came with it.
+
+    The tunnel may be the only way to the node, so the node tries a new configuration by itself for half a minute, and
+    goes back to the old one. Nothing is left changed.
+    """
+
+    code = "E314"
 
 
 def _last_words(result: Result) -> str:

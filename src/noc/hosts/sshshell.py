@@ -135,5 +135,6 @@ async def _collect(stream: asyncssh.SSHReader[bytes]) -> bytes:
 
 def _status(process: asyncssh.SSHClientProcess[bytes]) -> int | None:
     if process.exit_signal:
-        return 128 + signal.Signals[f"SIG{process.exit_signal[0]}"].value
+        # The name is the machine's word: one that is no signal here is told as a kill.
+        return 128 + getattr(signal, f"SIG{process.exit_signal[0]}", signal.SIGKILL)
     return process.exit_status

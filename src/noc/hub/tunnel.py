@@ -96,7 +96,7 @@ def _bad(number: int, why: str) -> BadPeers:
     return BadPeers(
         "the list of tunnel peers was not applied",
         why=f"line {number}: {why}",
-        fix="noc render, then git -C /etc/noc diff",
+        fix="runuser -u noc-runner -- noc render, and git -C /etc/noc diff as the same user",
     )
 
 

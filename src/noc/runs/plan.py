@@ -99,6 +99,8 @@ def check(document: Mapping[str, Any], fleet: Fleet) -> Plan:
         raise PlanRefused("the plan cannot be read", why=str(error).splitlines()[0], fix=fix) from error
     if plan.digest != plan.content_digest():
         raise PlanRefused("the plan was changed after it was made", why="its digest does not match", fix=fix)
+    if len(set(plan.nodes)) < len(plan.nodes):
+        raise PlanRefused("the plan names a node twice", fix=fix)
     if unknown := set(plan.nodes) - {node.name for node in fleet.nodes}:
         raise PlanRefused(f"the plan names {min(unknown)}, which the fleet does not have", fix=fix)
     return plan

@@ -179,6 +179,14 @@ async def test_a_signal_is_told_as_a_shell_tells_it(shell: SSHShell) -> None:
     assert (await shell.run("sh", "-c", "kill -9 $$", check=False)).status == 137
 
 
+@pytest.mark.parametrize("name", ["NONSENSE", "_DFL", "\x1b[31m"])
+async def test_a_signal_that_does_not_exist_is_no_mistake_of_ours(
+    shell: SSHShell, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("asyncssh.SSHClientProcess.exit_signal", (name, False, "", ""))
+    assert (await shell.run("true", check=False)).status >= 128
+
+
 async def test_a_command_that_does_not_end_is_stopped(shell: SSHShell, tmp_path: Path) -> None:
     with pytest.raises(Overdue):
         await shell.run("sh", "-c", f"echo $$ >{tmp_path}/pid; exec sleep 60", timeout_s=0.5)

@@ -81,3 +81,10 @@ def test_a_release_that_the_store_lost_does_not_count(fleet: Fleet) -> None:
 def test_a_key_is_rotated_only_where_there_is_a_tunnel(fleet: Fleet) -> None:
     with pytest.raises(Usage):
         plan_keygen(fleet, inventory(), ["virginia"], NOW)
+
+
+def test_a_plan_that_names_a_node_twice_is_refused(fleet: Fleet) -> None:
+    plan = plan_deploy(fleet, inventory(frankfurt=LIVE), manifest(), ["frankfurt"], NOW)
+    twice = plan.model_copy(update={"nodes": ("frankfurt", "frankfurt")}).sealed()
+    with pytest.raises(PlanRefused):
+        check(twice.model_dump(mode="json"), fleet)
