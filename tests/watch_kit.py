@@ -6,11 +6,9 @@ The receiver stands in for an ntfy server: a real HTTP server on loopback that c
 import hashlib
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from forked import Forked, fork
+
+PROGRAM = "from noc.cli.main import run; run()"
 NAMES = ("virginia", "frankfurt", "singapore")
 HUB = "127.84.0.1"
 REGIONS = {"virginia": "us-east-1", "frankfurt": "eu-central-1", "singapore": "ap-southeast-1"}
@@ -144,17 +145,20 @@ class Pusher:
 
 
 class Server:
-    """A `noc watch serve` process of its own, with its local listener on a Unix socket."""
+    """A `noc watch serve` process of its own, with its local listener on a Unix socket.
 
-    def __init__(self, directory: Path, fleet: Path, *, command: Sequence[str] = ()) -> None:
+    `program` is the Python code that it runs; where `command` is given, that runs instead, from nothing.
+    """
+
+    def __init__(self, directory: Path, fleet: Path, *, program: str = PROGRAM, command: Sequence[str] = ()) -> None:
         self.directory, self.fleet = directory, fleet
         self.port = free_port(HUB)
         self.socket = directory / "watch.sock"
         self.local = f"unix:{self.socket}"
         self.database = directory / "watch.db"
         self.log = directory / "watch.log"
-        self.command = command or (sys.executable, "-c", "from noc.cli.main import run; run()")
-        self.process: subprocess.Popen[bytes] | None = None
+        self.program, self.command = program, command
+        self.process: Forked | subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -167,15 +171,15 @@ class Server:
 
     def start(self, *, environment: dict[str, str] | None = None) -> None:
         """Start it, and wait until it answers."""
-        arguments = ["-C", str(self.fleet), "--db", str(self.database), "--push-listen", f"{HUB}:{self.port}"]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.command, "watch", "serve", *arguments, "--local", self.local],
-                stdout=log,
-                stderr=log,
-                env=os.environ | (environment or {}),
-            )
-        until(self.answers, within=30, what=f"the server answers; {self.log.read_text()}")
+        arguments = ["watch", "serve", "-C", str(self.fleet), "--db", str(self.database)]
+        arguments += ["--push-listen", f"{HUB}:{self.port}", "--local", self.local]
+        self.log.touch()
+        if self.command:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen([*self.command, *arguments], stdout=log, stderr=log)
+        else:
+            self.process = fork(self.program, arguments, self.log, environment or {})
+        until(self.answers, within=30, what=f"the server answers; see {self.log}")
 
     def answers(self) -> bool:
         """Whether the local listener answers."""

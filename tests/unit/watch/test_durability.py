@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import subprocess
 import threading
 from collections import defaultdict
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def record(directory: Path, synchronous: str) -> Life:
         for node in nodes:
             node.join()
     finally:
-        assert server.process is not None
+        assert isinstance(server.process, subprocess.Popen)
         end_traced(server.process)
     return Life(read_trace(trace, directory), [path.name for path in directory.glob("watch.db*")])
 

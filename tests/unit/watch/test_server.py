@@ -71,7 +71,7 @@ def fast(tmp_path: Path, receiver: Receiver, empty_database: Path) -> Iterator[S
     """A server with short times, of which only frankfurt is live, and a receiver for its alerts."""
     fleet = write_fleet(tmp_path / "fleet", live=["frankfurt"], ntfy=receiver.url, **FAST)
     shutil.copy(empty_database, tmp_path / "watch.db")
-    server = Server(tmp_path, fleet, command=(sys.executable, "-c", PROGRAM))
+    server = Server(tmp_path, fleet, program=PROGRAM)
     server.start()
     try:
         yield server

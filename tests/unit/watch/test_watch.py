@@ -38,6 +38,12 @@ class Channel:
         self.sent.append(message)
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noc.watch.outbox.FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr("noc.watch.service.REBUILD_PAUSE_S", 0.05)
+
+
 @asynccontextmanager
 async def watching(tmp_path: Path, channel: Channel) -> AsyncIterator[Watch]:
     config = Config.read(write_fleet(tmp_path / "fleet"))
