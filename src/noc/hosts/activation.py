@@ -13,6 +13,8 @@ from noc.hosts.shell import Result, Shell
 
 RELEASES = "/opt/clavitor/releases"
 RELEASE_FILES = ("clavitor.pyz", "manifest.json", "manifest.json.sig")
+ANSWER_WITHIN_S = 165
+"""Seconds for an answer to confirm and revert: longer than the node itself waits for its verdict."""
 FINAL = frozenset({"confirmed", "rolled-back", "rollback-failed", "refused"})
 
 _FIXES = {
@@ -182,7 +184,7 @@ class Activator:
         Raises:
             ActivationRefused: there is nothing to confirm under that id.
         """
-        return self._read(Verdict, await self._ask("confirm", run, refusable=True))
+        return self._read(Verdict, await self._ask("confirm", run, refusable=True, timeout_s=ANSWER_WITHIN_S))
 
     async def revert(self, run: str, reason: str) -> Verdict:
         """Take back what was activated, and return the verdict once the old release is proven, or is not.
@@ -190,7 +192,8 @@ class Activator:
         Raises:
             ActivationRefused: there is nothing to revert under that id.
         """
-        return self._read(Verdict, await self._ask("revert", run, "--reason", reason, refusable=True, timeout_s=150))
+        said = await self._ask("revert", run, "--reason", reason, refusable=True, timeout_s=ANSWER_WITHIN_S)
+        return self._read(Verdict, said)
 
     async def _ask(self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = 60) -> dict[str, Any]:
         result = await self._shell.run(*self._program, verb, *arguments, timeout_s=timeout_s, check=False)

@@ -16,6 +16,8 @@ from noc.runs.events import Event
 from noc.runs.paths import Paths
 
 _ANSWER_TIMEOUT_S = 60.0
+_SILENT_AFTER_S = 120.0
+"""A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
 _MAX_LINE = 4 * 1024 * 1024
 
 
@@ -62,8 +64,7 @@ class Client:
         return _events(self._stream("follow", {"run": run, "after": after}))
 
     def _stream(self, op: str, fields: dict[str, Any]) -> Generator[dict[str, Any]]:
-        # A run may be silent for minutes while a node installs packages; the runner's end closes the socket.
-        with self._request(op, fields, None) as stream:
+        with self._request(op, fields, _SILENT_AFTER_S) as stream:
             while True:
                 answer = _answer(stream)
                 yield answer
@@ -71,9 +72,9 @@ class Client:
                     return
 
     @contextmanager
-    def _request(self, op: str, fields: dict[str, Any], timeout_s: float | None) -> Iterator[BinaryIO]:
+    def _request(self, op: str, fields: dict[str, Any], timeout_s: float) -> Iterator[BinaryIO]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s or _ANSWER_TIMEOUT_S)
+            connection.settimeout(_ANSWER_TIMEOUT_S)
             try:
                 connection.connect(str(self._path))
                 connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")

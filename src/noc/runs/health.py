@@ -20,7 +20,7 @@ from noc.runs.watchdoor import Watched
 
 _CONNECT_TIMEOUT_S = 2.0
 _ROUND_TRIPS = 3
-_TRIPS_AT_ONCE = 4
+_TRIPS_AT_ONCE = 8
 _SSH_PORT = 22
 
 

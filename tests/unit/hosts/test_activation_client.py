@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from loopback_sshd import LoopbackSshd
-from noc.hosts.activation import Activator
+from noc.hosts.activation import ANSWER_WITHIN_S, Activator
 from noc.hosts.errors import ActivationRefused, Unclear
 from noc.hosts.files import File, install
+from noc.hosts.node import activator as program
 from noc.hosts.ssh import Pinned, connect
 from noc.hosts.sshshell import SSHShell
 from node_tree import Tree
@@ -28,8 +29,8 @@ async def shell(tmp_path: Path) -> AsyncIterator[SSHShell]:
 
 @pytest.fixture
 def activator(shell: SSHShell, tree: Tree) -> Activator:
-    program = [sys.executable, str(tree.base / "programs/activator.py"), "--layout", str(tree.base / "layout.json")]
-    return Activator(shell, *program)
+    argv = [sys.executable, str(tree.base / "programs/activator.py"), "--layout", str(tree.base / "layout.json")]
+    return Activator(shell, *argv)
 
 
 async def test_a_release_is_started_followed_and_confirmed(activator: Activator, tree: Tree) -> None:
@@ -93,3 +94,7 @@ async def test_files_are_written_once(shell: SSHShell, tmp_path: Path) -> None:
     assert await install(shell, files) == ()
     (tmp_path / "new/two").chmod(0o644)
     assert await install(shell, files) == (str(tmp_path / "new/two"),)
+
+
+def test_hq_waits_longer_for_an_answer_than_the_node_for_its_verdict() -> None:
+    assert ANSWER_WITHIN_S > program.ANSWER_WITHIN_S

@@ -1,12 +1,16 @@
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from noc.fleet.model import Fleet
 from noc.runs.checks import Facts, State, healthy, judge, odd_telemetry
+from noc.runs.health import health, round_trip_ms
+from noc.runs.paths import Paths
 from noc.runs.watchdoor import Heartbeat, Watched
 from noc.runs.web import Health
-from runs_kit import NOW, manifest
+from runs_kit import NOW, World, make_site, manifest
 
 TELEMETRY = {
     "ram_mb": 200,
@@ -120,3 +124,33 @@ def test_a_missing_field_is_named() -> None:
 
 def test_what_a_node_cannot_know_yet_is_not_odd() -> None:
     assert not odd_telemetry({**TELEMETRY, "cert_days_remaining": None, "db_integrity": None})
+
+
+async def test_round_trips_are_measured_before_anything_else_keeps_hq_busy(
+    paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    async def trip(address: str) -> float:
+        await asyncio.sleep(0.01)
+        order.append("trip")
+        return 7.0
+
+    class Busy:
+        async def health(self, _: str) -> Health:
+            order.append("https")
+            return Health()
+
+    monkeypatch.setattr("noc.runs.health.round_trip_ms", trip)
+    site = replace(make_site(paths, fleet, world), web=Busy())  # type: ignore[arg-type]
+    document = await health(site, ["all"])
+    assert order == ["trip"] * 3 + ["https"] * 3
+    assert [row["checks"][1]["words"] for row in document["nodes"]] == ["7.0 ms"] * 3
+
+
+async def test_a_round_trip_is_that_of_the_fastest_connection() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    taken = await round_trip_ms("127.0.0.1", server.sockets[0].getsockname()[1])
+    server.close()
+    assert taken is not None
+    assert await round_trip_ms("127.0.0.1", 1) is None
