@@ -4,10 +4,12 @@ import http.client
 import json
 import logging
 import random
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlencode
 
@@ -126,9 +128,16 @@ class Pusher:
         connection.timeout = timeout
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
-        connection.request("POST", self._target(sequence), body, {"Content-Type": "application/json"})
-        with connection.getresponse() as response:
-            answer = response.read(MAX_ANSWER + 1)
+        # The socket's own timeout begins anew with every byte: a monitor that trickles would hold the thread for hours.
+        alarm = threading.Timer(timeout, _cut, [connection])
+        alarm.daemon = True
+        alarm.start()
+        try:
+            connection.request("POST", self._target(sequence), body, {"Content-Type": "application/json"})
+            with connection.getresponse() as response:
+                answer = response.read(MAX_ANSWER + 1)
+        finally:
+            alarm.cancel()
         if len(answer) > MAX_ANSWER:
             self._hang_up()  # what is left of it would be taken for the next answer
         if response.status != http.client.OK:
@@ -162,6 +171,12 @@ class Pusher:
             }
         )
         return f"{self._url.path or '/'}?{query}"
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    if (sock := connection.sock) is not None:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _is_yes(answer: bytes) -> bool:

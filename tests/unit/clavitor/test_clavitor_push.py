@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -22,9 +23,12 @@ YES: Answer = (200, b'{"ok":true}')
 
 
 class Monitor:
-    """Records pushes; `answer` says what the n-th one is told, and None hangs up instead."""
+    """Records pushes; `answer` says what the n-th one is told, and None hangs up instead.
 
-    def __init__(self, answer: Callable[[int], Answer | None] = lambda _: YES) -> None:
+    `trickle` is the pause in seconds between two bytes of an answer.
+    """
+
+    def __init__(self, answer: Callable[[int], Answer | None] = lambda _: YES, trickle: float = 0) -> None:
         self.paths: list[str] = []
         self.bodies: list[bytes] = []
         self.peers: list[tuple[str, int]] = []
@@ -45,13 +49,16 @@ class Monitor:
                 self.send_response(told[0])
                 self.send_header("Content-Length", str(len(told[1])))
                 self.end_headers()
-                self.wfile.write(told[1])
+                for byte in told[1]:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(trickle)
 
             def log_message(self, *_: object) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
@@ -79,9 +86,12 @@ def push() -> Iterator[Push]:
     running: list[Monitor | Pusher] = []
 
     def start(
-        answer: Callable[[int], Answer | None] = lambda _: YES, interval: float = 30, source: str | None = None
+        answer: Callable[[int], Answer | None] = lambda _: YES,
+        interval: float = 30,
+        source: str | None = None,
+        trickle: float = 0,
     ) -> Monitor:
-        monitor = Monitor(answer)
+        monitor = Monitor(answer, trickle)
         pusher = Pusher(urlsplit(monitor.url), IDENTITY, lambda: READING, interval, source)
         pusher.start()
         running.extend((pusher, monitor))
@@ -133,6 +143,11 @@ def test_a_refused_push_is_tried_again_in_its_slot(push: Push) -> None:
 def test_only_the_monitors_yes_counts(push: Push, answer: Answer) -> None:
     monitor = push(lambda _: answer, interval=1)
     until(monitor.retried, "a retry in the same slot")
+
+
+def test_a_monitor_that_trickles_its_answer_holds_up_no_next_push(push: Push) -> None:
+    monitor = push(lambda number: (200, b" " * 200) if number == 1 else YES, 1, trickle=0.1)
+    until(lambda: any(query["seq"] != "1" for query in monitor.queries()), "the next slot", 8)
 
 
 def test_an_answer_that_nests_without_end_is_no_yes() -> None:
