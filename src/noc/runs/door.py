@@ -10,6 +10,7 @@ from typing import Any
 from noc.errors import NocError
 from noc.runs.caller import Caller, Permit, identify, operators_only
 from noc.runs.errors import BadRequest
+from noc.runs.tame import tame
 
 MAX_REQUEST = 1024 * 1024
 _REQUEST_TIMEOUT_S = 10
@@ -82,7 +83,8 @@ class Door:
 
 def refusal(error: NocError) -> dict[str, Any]:
     """An error as the door sends it: what `--json` shows, and the exit code."""
-    return {"error": {**error.as_dict(), "exit": error.exit_code}}
+    document: dict[str, Any] = tame({**error.as_dict(), "exit": error.exit_code})
+    return {"error": document}
 
 
 async def _read(reader: asyncio.StreamReader) -> Mapping[str, Any]:

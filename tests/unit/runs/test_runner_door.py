@@ -202,3 +202,10 @@ def test_a_runner_that_falls_silent_is_not_waited_for_without_end(
     _, events = house.client.start(house.client.ask("plan", action="keygen", nodes=["virginia"])["plan"])
     with pytest.raises(RunnerAbsent):
         list(events)
+
+
+def test_a_refusal_does_not_give_back_all_that_was_sent(house: House) -> None:
+    with pytest.raises(NocError) as raised:
+        house.client.ask("plan", action="keygen", nodes=["\x1b[31m" + "x" * 100_000])
+    assert len(str(raised.value)) < 10_000
+    assert "\x1b" not in str(raised.value)
