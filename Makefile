@@ -38,9 +38,12 @@ pilot: setup dist
 	@sh tools/packages.sh lab
 	$(BIN)/noc pilot $(if $(NODES),--nodes $(NODES))
 
-# Everything, the fast tests first; the lab's need root, and saying so is better than a green lie.
+# Everything; the lab's tests need root, and saying so is better than a green lie.
 test: setup
 	@sh tools/packages.sh test web
-	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist && $(BIN)/pytest; else \
-	  $(BIN)/pytest tests/unit tests/web && \
-	  echo "LEFT OUT: tests/lab, every test that boots real hosts: they need root on Linux (sudo make test)." >&2; fi
+	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist; fi
+	@sh tools/test.sh $(BIN)
+
+# One script a claim, each beside the peer it is measured against.
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

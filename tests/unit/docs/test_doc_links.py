@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from doc_pages import PAGES, ROOT, fences, prose, spans
 
 IMAGE_OR_LINK = re.compile(r"\]\(([^)\s]+)\)")
