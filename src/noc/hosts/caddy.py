@@ -12,7 +12,7 @@ def caddyfile(config: NodeConfig) -> str:
 
     Its administration is a Unix socket of the caddy user, and every request gets a connection of its own to the
     service: a kept one would be cut when the service changes, and what it carried would be lost. HTTP/3 is off, because
-    a node has no open UDP port.
+    a node has no open UDP port. A client that trickles its request is let go: a small service has few places.
 
     Args:
         config: the node; its names, and the authority that certifies them.
@@ -28,6 +28,11 @@ def caddyfile(config: NodeConfig) -> str:
             *(f"\t{option}" for option in options),
             "\tservers {",
             "\t\tprotocols h1 h2",
+            "\t\ttimeouts {",
+            "\t\t\tread_header 10s",
+            "\t\t\tread_body 30s",
+            "\t\t\tidle 2m",
+            "\t\t}",
             "\t}",
             "}",
             "",
