@@ -28,6 +28,9 @@ look() {
                 ;;
             test)
                 need strace command -v strace
+                need nftables command -v nft
+                need caddy command -v caddy
+                need systemd command -v systemd-analyze
                 ;;
             web)
                 need chromium command -v chromium
