@@ -124,6 +124,8 @@ def play(lab: Lab, setting: Setting, tell: Tell) -> Report:
         NocError: a step failed so that what follows could not be judged.
     """
     stage = Stage(lab, setting, tell)
+    for note in _notes(setting):
+        stage.tell(note)
     first, second = stage.prepare()
     stage.provision(first)
     stage.deploy(first)
