@@ -17,8 +17,6 @@ from noc.lab.fleet import SOURCE
 
 PLAN = load(SOURCE).policy
 NODE = "frankfurt"
-STAMPS_S = 0.002
-"""Two stamps, each rounded to the millisecond by itself, may be apart by so much less than what lies between them."""
 
 
 async def until(condition: Callable[[], Awaitable[Any]], deadline_s: float) -> Any:
@@ -63,7 +61,7 @@ async def test_a_dead_node_is_sev2_after_two_missed_pushes_and_sev1_five_minutes
 
         await until(escalated, PLAN.sev1_after + 90)
         assert 60 <= (seen["incident-opened"] - last).total_seconds() <= 62
-        assert 300 - STAMPS_S <= (seen["incident-escalated"] - seen["incident-opened"]).total_seconds() <= 301
+        assert 300 <= (seen["incident-escalated"] - seen["incident-opened"]).total_seconds() <= 301
 
         async def both_alerts() -> bool:
             return [title[:4] for title in stage.alerts()] == ["SEV2", "SEV1"]

@@ -230,6 +230,9 @@ class Standing:
 
     def _escalate(self, now: Moment) -> list[Record]:
         assert self.incident is not None
+        # Readings of the wall clock are whole milliseconds, each cut by itself; the stamps must still obey the rule.
+        earliest = self.incident.started + round(self.rules.sev1_after * 1000)
+        now = now._replace(wall=max(now.wall, earliest))
         self.incident = replace(self.incident, severity="SEV1", escalated=now.wall)
         self.escalates = inf
         return self._announce("escalated", "incident-escalated", now)
