@@ -5,15 +5,15 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from noc.runs.book import Book
-from noc.runs.caller import Caller
-from noc.runs.client import Client
-from noc.runs.door import Door
-from noc.runs.events import State, Verdict
+from noc.runs.admission.caller import Caller
 from noc.runs.paths import Paths
-from noc.runs.run import Run
-from noc.runs.runner import Runner
-from noc.runs.service import listening_socket
+from noc.runs.record.events import State, Verdict
+from noc.runs.record.run import Run
+from noc.runs.runner.client import Client
+from noc.runs.runner.door import Door
+from noc.runs.runner.runner import Runner
+from noc.runs.runner.service import listening_socket
+from noc.runs.site.book import Book
 from runs_kit import NAMES
 
 

@@ -25,15 +25,15 @@ from noc.hosts.shell import Result
 from noc.hosts.ssh import Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.release.manifest import Manifest
-from noc.runs.book import Book
-from noc.runs.journal import Journal, new_run_id
 from noc.runs.paths import Paths
-from noc.runs.plan import Plan
-from noc.runs.pushtoken import ENVIRONMENT
-from noc.runs.run import Run
-from noc.runs.site import Site
-from noc.runs.watchdoor import WatchDoor
-from noc.runs.web import Health
+from noc.runs.plan.plan import Plan
+from noc.runs.record.journal import Journal, new_run_id
+from noc.runs.record.run import Run
+from noc.runs.site.book import Book
+from noc.runs.site.pushtoken import ENVIRONMENT
+from noc.runs.site.site import Site
+from noc.runs.site.watchdoor import WatchDoor
+from noc.runs.site.web import Health
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = ("virginia", "frankfurt", "singapore")

@@ -19,6 +19,7 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "runner")
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 
 
@@ -60,6 +61,14 @@ def test_a_room_imports_only_from_below(room: str) -> None:
     files = [path for path in FILES if room_of(module_of(path)) == room]
     found = [f"{module_of(path)} imports {name}" for path in files for name in imports(path) if is_upward(path, name)]
     assert found == []
+
+
+@pytest.mark.parametrize("room", RUNS)
+def test_a_room_of_the_runs_imports_only_from_below(room: str) -> None:
+    below = RUNS[: RUNS.index(room) + 1]
+    files = [path for path in FILES if f"{module_of(path)}.".startswith(f"noc.runs.{room}.")]
+    names = [(path, name.split(".")) for path in files for name in imports(path) if name.startswith("noc.runs.")]
+    assert [f"{module_of(path)} imports {'.'.join(name)}" for path, name in names if name[2] not in below] == []
 
 
 def test_the_service_imports_nothing_of_noc() -> None:

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from noc.cli.output import err, mark, out, plain, print_json, print_table
 from noc.errors import Interrupted, NocError
-from noc.runs.client import Client
 from noc.runs.errors import RunnerAbsent
-from noc.runs.events import Event, State
-from noc.runs.view import View, advance, as_document, line
+from noc.runs.record.events import Event, State
+from noc.runs.runner.client import Client
+from noc.runs.runner.view import View, advance, as_document, line
 
 _MARKS = {
     State.STARTED: "info",

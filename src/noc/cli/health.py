@@ -27,7 +27,7 @@ def health(
 
     Returns 0 only if every check of every live node ran and passed. Nodes that are not live yet are pending.
     """
-    from noc.runs.client import Client  # noqa: PLC0415 - help stays light
+    from noc.runs.runner.client import Client  # noqa: PLC0415 - help stays light
 
     answer = Client().ask("health", nodes=nodes or ["all"], timeout_s=_TIMEOUT_S)
     print_json(answer) if as_json else _show(answer)

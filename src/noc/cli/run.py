@@ -15,7 +15,7 @@ _MARKS = {"ok": "ok", "failed": "fail", "running": "info", "interrupted": "warn"
 @app.command("list")
 def list_runs(*, as_json: JsonOption = False) -> None:
     """List runs, the newest first."""
-    from noc.runs.client import Client  # noqa: PLC0415 - help stays light
+    from noc.runs.runner.client import Client  # noqa: PLC0415 - help stays light
 
     runs = Client().ask("list")["runs"]
     if as_json:
@@ -34,7 +34,7 @@ def show(
     """Show what a run did; with --follow until it ends, and then with its exit code."""
     from noc.cli.following import finish  # noqa: PLC0415
     from noc.cli.following import follow as follow_run  # noqa: PLC0415
-    from noc.runs.client import Client  # noqa: PLC0415
+    from noc.runs.runner.client import Client  # noqa: PLC0415
 
     client = Client()
     shown = client.ask("show", run=run)
@@ -50,7 +50,7 @@ def show(
 @app.command(hidden=True)
 def serve() -> None:
     """Be the runner: started by systemd as noc-runner."""
-    from noc.runs.daemon import main  # noqa: PLC0415
+    from noc.runs.runner.daemon import main  # noqa: PLC0415
 
     main()
 
@@ -61,8 +61,8 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
 
 def _show(shown: dict[str, Any]) -> None:
     from noc.cli.following import print_line, print_result  # noqa: PLC0415
-    from noc.runs.events import Event  # noqa: PLC0415
-    from noc.runs.view import View, advance  # noqa: PLC0415
+    from noc.runs.record.events import Event  # noqa: PLC0415
+    from noc.runs.runner.view import View, advance  # noqa: PLC0415
 
     view = View()
     for document in shown["events"]:

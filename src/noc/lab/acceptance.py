@@ -6,7 +6,7 @@ from typing import Any
 
 from noc.lab.stranger import Scan, Tls
 from noc.lab.trials import Trial
-from noc.runs.review import Evidence, Line, Verdict
+from noc.runs.health.review import Evidence, Line, Verdict
 
 ALERT_BOUND_S = 120
 DEATH_BOUND_S = 5

@@ -55,9 +55,9 @@ def closed_journals() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look more often than on real nodes, so that deadlines can be short."""
-    monkeypatch.setattr("noc.runs.gate._INTERVAL_S", 0.01)
-    monkeypatch.setattr("noc.runs.noderollout._POLL_S", 0.01)
-    monkeypatch.setattr("noc.runs.nodeprovision._POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.rollout.gate._INTERVAL_S", 0.01)
+    monkeypatch.setattr("noc.runs.rollout.node._POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.provision.node._POLL_S", 0.01)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.hosts.errors import NoTrust, Unreachable
 from noc.hosts.ssh import Authority, Pinned
-from noc.runs.contact import routes
-from noc.runs.plan import Options
+from noc.runs.plan.plan import Options
+from noc.runs.site.contact import routes
 from runs_kit import FINGERPRINT, HUB_KEY
 
 CA = Authority("ssh-ed25519 AAAA", "virginia")

@@ -6,14 +6,14 @@ import subprocess
 import pytest
 
 from noc.fleet.model import Fleet
-from noc.runs.deploy import deploy
 from noc.runs.errors import WatchAbsent
-from noc.runs.events import Verdict
 from noc.runs.paths import Paths
-from noc.runs.plan import plan_deploy
-from noc.runs.run import Run
-from noc.runs.runner import exit_code
-from noc.runs.site import Site
+from noc.runs.plan.plan import plan_deploy
+from noc.runs.record.events import Verdict
+from noc.runs.record.run import Run
+from noc.runs.rollout.deployment import deploy
+from noc.runs.runner.runner import exit_code
+from noc.runs.site.site import Site
 from runs_kit import NAMES, NEW, NOW, OLD, World, begin_run, make_site, manifest, steps_of
 
 
@@ -106,7 +106,7 @@ async def test_a_node_that_cannot_be_turned_back_is_called_so(run: Run, site: Si
 async def test_a_node_that_heard_the_yes_is_confirmed_though_its_answer_was_lost(
     run: Run, site: Site, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.noderollout._RECONNECT_S", 0)
+    monkeypatch.setattr("noc.runs.rollout.node._RECONNECT_S", 0)
     world.machines["frankfurt"].flaw = "mute"
     verdicts = await deploy(run, site)
     assert table(verdicts) == [(name, "1.0.0 (1)", "1.1.0 (2)", "confirmed") for name in NAMES]

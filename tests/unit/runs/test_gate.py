@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from noc.runs.errors import NotProven
-from noc.runs.gate import Expected, Sight, missing, prove, unsteady
-from noc.runs.web import Health
+from noc.runs.rollout.gate import Expected, Sight, missing, prove, unsteady
+from noc.runs.site.web import Health
 
 EXPECTED = Expected("1.1.0", 2, deadline_s=0.1, soak_s=0.05)
 GOOD = Sight("activated", "", "boot", 0, Health(200, "1.1.0", 2, "boot"), "boot")

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from noc.fleet.model import Fleet
-from noc.runs.checks import Facts, State, healthy, judge, odd_telemetry
-from noc.runs.health import health, round_trip_ms
+from noc.runs.health.checks import Facts, State, healthy, judge, odd_telemetry
+from noc.runs.health.health import health, round_trip_ms
 from noc.runs.paths import Paths
-from noc.runs.watchdoor import Heartbeat, Watched
-from noc.runs.web import Health
+from noc.runs.site.watchdoor import Heartbeat, Watched
+from noc.runs.site.web import Health
 from runs_kit import NOW, World, make_site, manifest
 
 TELEMETRY = {
@@ -141,7 +141,7 @@ async def test_round_trips_are_measured_before_anything_else_keeps_hq_busy(
             order.append("https")
             return Health()
 
-    monkeypatch.setattr("noc.runs.health.round_trip_ms", trip)
+    monkeypatch.setattr("noc.runs.health.health.round_trip_ms", trip)
     site = replace(make_site(paths, fleet, world), web=Busy())  # type: ignore[arg-type]
     document = await health(site, ["all"])
     assert order == ["trip"] * 3 + ["https"] * 3

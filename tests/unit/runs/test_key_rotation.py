@@ -13,13 +13,13 @@ from noc.fleet.model import Fleet
 from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.hosts.shell import Result
 from noc.mesh.keys import generate
-from noc.runs import keygen
-from noc.runs.events import Verdict
-from noc.runs.keygen import rotate
 from noc.runs.paths import Paths
-from noc.runs.plan import plan_keygen
-from noc.runs.run import Run
-from noc.runs.site import Site
+from noc.runs.plan.plan import plan_keygen
+from noc.runs.provision import keygen
+from noc.runs.provision.keygen import rotate
+from noc.runs.record.events import Verdict
+from noc.runs.record.run import Run
+from noc.runs.site.site import Site
 from runs_kit import NOW, World, begin_run, make_site, write_fleet
 
 OLD_KEY, NEW_KEY = generate()[1], generate()[1]

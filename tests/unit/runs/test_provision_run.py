@@ -12,11 +12,11 @@ import runs_kit
 from noc.fleet.inventory import Life, load_inventory
 from noc.fleet.model import Fleet
 from noc.hosts.trust import VALIDITY, generate_key, renewal_due, sign_host
-from noc.runs.events import Verdict
 from noc.runs.paths import Paths
-from noc.runs.plan import Options, plan_provision
-from noc.runs.provision import provision
-from noc.runs.run import Run
+from noc.runs.plan.plan import Options, plan_provision
+from noc.runs.provision.provision import provision
+from noc.runs.record.events import Verdict
+from noc.runs.record.run import Run
 from runs_kit import FINGERPRINT, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -174,7 +174,7 @@ async def test_a_machine_that_is_not_meant_or_not_fit_is_left_as_it_was(
 async def test_a_tunnel_without_a_handshake_fails_within_its_deadline_and_locks_nobody_out(
     paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.nodeprovision.HANDSHAKE_S", 1.2)
+    monkeypatch.setattr("noc.runs.provision.node.HANDSHAKE_S", 1.2)
     world.machines["frankfurt"].handshakes = False
     verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
     assert "E517" in verdicts[0].why
@@ -200,7 +200,7 @@ async def test_the_first_release_is_activated_inside_a_window_at_the_watch(
 async def test_a_release_whose_confirmation_was_heard_and_not_answered_is_installed(
     paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.noderollout._RECONNECT_S", 0)
+    monkeypatch.setattr("noc.runs.rollout.node._RECONNECT_S", 0)
     world.machines["frankfurt"].flaw = "mute"
     verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
     assert verdicts[0].verdict == "live"
@@ -217,8 +217,8 @@ async def test_a_stop_ends_every_node_between_two_steps(paths: Paths, fleet: Fle
 async def test_a_long_step_is_never_silent(
     paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.steps.TICK_S", 0.02)
-    monkeypatch.setattr("noc.runs.nodeprovision.HANDSHAKE_S", 1.2)
+    monkeypatch.setattr("noc.runs.record.steps.TICK_S", 0.02)
+    monkeypatch.setattr("noc.runs.provision.node.HANDSHAKE_S", 1.2)
     world.machines["frankfurt"].handshakes = False
     _, run = await provisioned(paths, fleet, world, "frankfurt")
     said = [event.detail["say"] for event in run.events if event.step == "handshake" and "say" in event.detail]

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from noc.runs.web import Web
+from noc.runs.site.web import Web
 
 HEALTH = {"status": "ok", "version": "1.1.0", "build": 2, "started_at": "now", "boot_id": "b", "db": "ok"}
 
@@ -103,7 +103,7 @@ async def test_nothing_that_listens_is_an_answer_and_not_an_exception(tmp_path: 
 
 
 async def test_a_silent_server_is_given_up(face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noc.runs.web._TIMEOUT_S", 0.3)
+    monkeypatch.setattr("noc.runs.site.web._TIMEOUT_S", 0.3)
     face.silent = True
     pem, key = certificate(tmp_path, "localhost")
     assert "no answer within" in (await Web(pem, port=await face.open(pem, key)).health("localhost")).trouble

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noc.fleet.model import Fleet
-from noc.runs.pushtoken import environment, new_token, token_hash, token_in
+from noc.runs.site.pushtoken import environment, new_token, token_hash, token_in
 
 
 def test_a_token_holds_256_bits_and_is_never_drawn_twice() -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.runs.events import Event, State
-from noc.runs.rollout import FAILED, IN_HAND, Act, Phase, Rollout, Step, advance, decide
+from noc.runs.record.events import Event, State
+from noc.runs.rollout.rollout import FAILED, IN_HAND, Act, Phase, Rollout, Step, advance, decide
 
 NODES = ("a", "b", "c", "d")
 ENDINGS = {

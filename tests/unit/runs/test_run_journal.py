@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.runs.admission.fence import next_fence
 from noc.runs.errors import JournalBroken, RunNotFound
-from noc.runs.events import State
-from noc.runs.fence import next_fence
-from noc.runs.history import close_cut_runs, summaries
-from noc.runs.journal import MAX_RECORD, Journal, new_run_id, read, run_ids
-from noc.runs.tame import MAX_ITEMS, MAX_TEXT, tame
+from noc.runs.record.events import State
+from noc.runs.record.journal import MAX_RECORD, Journal, new_run_id, read, run_ids
+from noc.runs.record.tame import MAX_ITEMS, MAX_TEXT, tame
+from noc.runs.runner.history import close_cut_runs, summaries
 
 RUN = "20260301T120000000-00ff"
 

@@ -10,17 +10,17 @@ import pytest
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
-from noc.runs.caller import Caller, operators_only
-from noc.runs.client import Client
+from noc.runs.admission.caller import Caller, operators_only
 from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
-from noc.runs.events import State
-from noc.runs.history import close_cut_runs
-from noc.runs.journal import Journal, read
 from noc.runs.paths import Paths
-from noc.runs.plan import plan_keygen
-from noc.runs.run import Run
-from noc.runs.service import credential
-from noc.runs.site import open_site
+from noc.runs.plan.plan import plan_keygen
+from noc.runs.record.events import State
+from noc.runs.record.journal import Journal, read
+from noc.runs.record.run import Run
+from noc.runs.runner.client import Client
+from noc.runs.runner.history import close_cut_runs
+from noc.runs.site.credential import credential
+from noc.runs.site.site import open_site
 from runner_house import House, with_tunnels
 from runs_kit import NOW
 
@@ -189,7 +189,7 @@ def test_who_follows_a_run_whose_last_record_cannot_be_written_is_let_go(
     def full(*_: Any, **__: Any) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("noc.runs.journal.Journal.append", full)
+    monkeypatch.setattr("noc.runs.record.journal.Journal.append", full)
     house.let_go()
     with pytest.raises(RunnerAbsent):
         list(events)
@@ -198,7 +198,7 @@ def test_who_follows_a_run_whose_last_record_cannot_be_written_is_let_go(
 def test_a_runner_that_falls_silent_is_not_waited_for_without_end(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.client._SILENT_AFTER_S", 0.2)
+    monkeypatch.setattr("noc.runs.runner.client._SILENT_AFTER_S", 0.2)
     _, events = house.client.start(house.client.ask("plan", action="keygen", nodes=["virginia"])["plan"])
     with pytest.raises(RunnerAbsent):
         list(events)

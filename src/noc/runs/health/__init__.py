@@ -1,0 +1,1 @@
+"""Looking at nodes without changing them."""

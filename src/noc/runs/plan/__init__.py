@@ -1,0 +1,1 @@
+"""What a run will do, as data: made purely, printable, with a digest."""

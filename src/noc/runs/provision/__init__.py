@@ -1,0 +1,1 @@
+"""Making nodes of machines, and rotating their keys."""

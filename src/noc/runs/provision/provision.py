@@ -1,0 +1,65 @@
+"""Provisioning: several machines at once, each walking its own steps; one that fails does not hold the others."""
+
+import asyncio
+from collections.abc import Sequence
+
+from noc.errors import NocError
+from noc.runs.provision.node import NodeProvision
+from noc.runs.record.events import Verdict
+from noc.runs.record.run import Run
+from noc.runs.record.steps import walk
+from noc.runs.rollout.node import NodeRollout
+from noc.runs.site.site import Site
+
+AT_ONCE = 8
+STAGED_AT_ONCE = 4
+
+
+async def provision(run: Run, site: Site) -> list[Verdict]:
+    """Make the plan's nodes live.
+
+    Args:
+        run: its plan names nodes, release, and what was given by hand.
+        site: the fleet.
+
+    Returns:
+        One verdict a node: `live`, `unchanged`, or the step at which it failed.
+
+    Raises:
+        WatchAbsent: no heartbeat could be seen, so that nothing was begun.
+        UnknownRelease: the release is no longer in the store.
+    """
+    await site.watch.nodes()
+    at_once, staging = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(STAGED_AT_ONCE)
+
+    async def one(name: str) -> Verdict:
+        async with at_once:
+            return await _one(run, site, name, staging)
+
+    verdicts = list(await asyncio.gather(*map(one, run.plan.nodes)))
+    site.book.commit(run, run.plan.label())
+    return verdicts
+
+
+async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> Verdict:
+    node, release = site.fleet.node(name), site.releases.get(run.plan.release or "")
+    before = _standing(site, name)
+    activation = NodeRollout(site, node, release, run=run.id, fence=run.fence, soak_s=site.fleet.policy.soak)
+    work = NodeProvision(site, node, run.plan.options, activation=activation, release=release, staging=staging)
+    try:
+        changed = await walk(run, name, work.steps)
+    except NocError as error:
+        return Verdict(node=name, before=before, now=_standing(site, name), verdict="failed", why=str(error))
+    finally:
+        await work.close()
+    return Verdict(node=name, before=before, now=_standing(site, name), verdict=_word(changed), good=True)
+
+
+def _standing(site: Site, name: str) -> str:
+    """Where a node is in its life, with what it runs: `live 1.4.2 (7)`."""
+    record = site.book.record(name)
+    return f"{record.life} {site.label(record.release)}".strip()
+
+
+def _word(changed: Sequence[str]) -> str:
+    return "live" if changed else "unchanged"

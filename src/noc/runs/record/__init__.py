@@ -1,0 +1,1 @@
+"""What happened: events, journals, and the run that writes them."""

@@ -1,0 +1,1 @@
+"""Changing what nodes run, one proven node after the other."""

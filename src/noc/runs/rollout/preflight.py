@@ -1,0 +1,38 @@
+"""What is looked at before anything is touched: pure judgement over facts that were read."""
+
+from noc.hosts.activation import NodeFacts
+from noc.release.manifest import Manifest
+from noc.runs.site.web import Health
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that stay free on a node's disk beside the release: for the database's snapshot and the journal."""
+
+
+def obstacles(facts: NodeFacts, manifest: Manifest, fence: int) -> tuple[str, ...]:
+    """Why a release cannot be activated on a node now, in words; empty when it can.
+
+    Args:
+        facts: what the activator says of its node.
+        manifest: the release.
+        fence: the run's fence number.
+    """
+    wanted = ROOM + (0 if manifest.sha256 in facts.releases else manifest.size)
+    checks = (
+        (facts.pending is None, f"the activation of run {facts.pending} is not settled; it turns back by itself soon"),
+        (
+            facts.fence <= fence,
+            f"it has seen fence {facts.fence}, this run has {fence}: was HQ restored from a backup?",
+        ),
+        (facts.disk_free_bytes >= wanted, f"{facts.disk_free_bytes >> 20} MiB free, {wanted >> 20} MiB needed"),
+    )
+    return tuple(words for holds, words in checks if not holds)
+
+
+def runs_already(facts: NodeFacts, manifest: Manifest) -> bool:
+    """Whether the node runs the release, and has proven it."""
+    return facts.current == manifest.sha256 and manifest.sha256 in facts.proven and facts.pending is None
+
+
+def shows(public: Health, manifest: Manifest) -> bool:
+    """Whether a public name answers as the release would."""
+    return (public.status, public.version, public.build) == (200, manifest.version, manifest.build)

@@ -1,0 +1,1 @@
+"""The one process that holds the keys, its door, and its clients."""

@@ -1,0 +1,122 @@
+"""The runner's client: one request over its Unix socket, and the records that follow."""
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from noc.errors import NocError
+from noc.runs.admission.caller import not_an_operator
+from noc.runs.errors import BadRequest, RunnerAbsent
+from noc.runs.paths import Paths
+from noc.runs.record.events import Event
+
+_ANSWER_TIMEOUT_S = 60.0
+_SILENT_AFTER_S = 120.0
+"""A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
+_MAX_LINE = 4 * 1024 * 1024
+
+
+class Client:
+    """A caller of the runner. It holds no key: what it may do, the runner decides by who it is."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Use the runner behind a socket.
+
+        Args:
+            path: the socket, None for `NOC_RUNNER_SOCKET` or HQ's own.
+        """
+        self._path = path or Paths.from_environment(os.environ).runner_socket
+
+    def ask(self, op: str, *, timeout_s: float = _ANSWER_TIMEOUT_S, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+        """One question, one answer.
+
+        Args:
+            op: the operation: plan, list, show, health.
+            timeout_s: seconds to wait for the answer.
+            fields: the request's other fields.
+
+        Raises:
+            RunnerAbsent: nobody answers.
+            NocError: the runner's own refusal, with its code and exit code.
+        """
+        with self._request(op, fields, timeout_s) as stream:
+            return _answer(stream)
+
+    def start(self, plan: dict[str, Any]) -> tuple[str, Generator[Event]]:
+        """Start a run.
+
+        Returns:
+            The run's id, and its records until the last. Closing the generator leaves the run running.
+
+        Raises:
+            as `ask` does.
+        """
+        lines = self._stream("start", {"plan": plan})
+        return str(next(lines)["run"]), _events(lines)
+
+    def follow(self, run: str, after: int = 0) -> Generator[Event]:
+        """A run's records from the one after number `after`, until the last. Raises as `ask` does."""
+        return _events(self._stream("follow", {"run": run, "after": after}))
+
+    def _stream(self, op: str, fields: dict[str, Any]) -> Generator[dict[str, Any]]:
+        with self._request(op, fields, _SILENT_AFTER_S) as stream:
+            while True:
+                answer = _answer(stream)
+                yield answer
+                if answer.get("step") == "run" and answer.get("state") in ("ok", "failed"):
+                    return
+
+    @contextmanager
+    def _request(self, op: str, fields: dict[str, Any], timeout_s: float) -> Iterator[BinaryIO]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_ANSWER_TIMEOUT_S)
+            try:
+                connection.connect(str(self._path))
+                connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
+            except PermissionError as error:
+                raise not_an_operator(getpass.getuser()) from error
+            except OSError as error:
+                raise self._absent(error.strerror or str(error)) from error
+            connection.settimeout(timeout_s)
+            with connection.makefile("rb") as stream:
+                try:
+                    yield stream
+                except (OSError, EOFError) as error:
+                    raise self._absent(str(error) or "it closed the connection") from error
+
+    def _absent(self, why: str) -> RunnerAbsent:
+        return RunnerAbsent(
+            f"the runner does not answer at {self._path}",
+            why=why,
+            fix="on HQ: systemctl status noc-runner; a run that had begun is found with noc run list",
+        )
+
+
+def _events(lines: Generator[dict[str, Any]]) -> Generator[Event]:
+    with closing(lines):
+        for line in lines:
+            yield Event.model_validate(line)
+
+
+def _answer(stream: BinaryIO) -> dict[str, Any]:
+    line = stream.readline(_MAX_LINE)
+    if not line.endswith(b"\n"):
+        raise EOFError
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise BadRequest("the runner's answer is not a JSON object")
+    if "error" in answer and "seq" not in answer:
+        raise _refusal(answer["error"])
+    return answer
+
+
+def _refusal(document: dict[str, Any]) -> NocError:
+    """The runner's error as it was raised there: same code, same exit code."""
+    attributes = {"code": str(document["code"]).removeprefix("NOC-"), "exit_code": int(document["exit"])}
+    kind: type[NocError] = type("Refusal", (NocError,), attributes)
+    return kind(document["what"], why=document["why"], fix=document["fix"])

@@ -1,0 +1,123 @@
+"""What journals tell once a run is over: its summary, and the end of runs that were cut."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from noc.runs.errors import JournalBroken, RunCut
+from noc.runs.plan.plan import Plan
+from noc.runs.record.events import RUN, Event, State, Verdict
+from noc.runs.record.journal import Journal, read, run_ids
+from noc.runs.rollout.rollout import IN_HAND, Rollout, advance
+
+_RECENT = 20
+
+
+def plan_of(events: Sequence[Event]) -> Plan | None:
+    """The plan that a run carries out, from its first record; None where it was cut before that."""
+    return Plan.model_validate(events[0].detail["plan"]) if events and "plan" in events[0].detail else None
+
+
+def summary(events: Sequence[Event]) -> dict[str, Any]:
+    """A run in one row: id, action, nodes, release, by, started, ended, outcome, verdicts, exit.
+
+    The outcome is `running` until the last record, then `ok`, `failed` or `interrupted`.
+    """
+    plan = plan_of(events)
+    if plan is None:
+        return {"outcome": "interrupted", "verdicts": []}
+    first, last = events[0], events[-1]
+    ended = last if last.is_last else None
+    return {
+        "run": first.run,
+        "action": plan.action,
+        "what": plan.label(),
+        "nodes": list(plan.nodes),
+        "release": plan.release,
+        "version": plan.version,
+        "by": first.detail["by"],
+        "digest": plan.digest,
+        "started": first.at,
+        "ended": ended.at if ended else None,
+        "outcome": _outcome(ended),
+        "verdicts": ended.detail.get("verdicts", []) if ended else [],
+        "exit": ended.detail.get("exit") if ended else None,
+        "error": ended.detail.get("error") if ended else None,
+    }
+
+
+def summaries(directory: Path, limit: int) -> list[dict[str, Any]]:
+    """The newest runs of a directory, newest first; one whose journal is broken says so and hides no other."""
+    rows = []
+    for run in run_ids(directory)[:limit]:
+        try:
+            rows.append({"run": run, **summary(read(directory, run))})
+        except JournalBroken as error:
+            rows.append({"run": run, "outcome": "broken", "error": error.as_dict()})
+    return rows
+
+
+def close_cut_runs(directory: Path) -> list[str]:
+    """Write the last record of runs that have none, because the runner or the machine went down.
+
+    Runs are begun one at a time, so that a cut one is among the newest.
+
+    Returns:
+        The runs that were closed, newest first.
+    """
+    closed = []
+    for run in run_ids(directory)[:_RECENT]:
+        try:
+            events = read(directory, run)
+        except JournalBroken:
+            continue
+        if not events or not events[-1].is_last:
+            _close(directory, run)
+            closed.append(run)
+    return closed
+
+
+def _close(directory: Path, run: str) -> None:
+    journal = Journal.reopen(directory, run)
+    plan = plan_of(journal.events)
+    fix = f"noc {_again(plan)}: what was done is found unchanged, the rest follows" if plan else ""
+    error = RunCut(f"run {run} was cut", why="the runner or the machine went down", fix=fix)
+    detail = {
+        "verdicts": [verdict.model_dump() for verdict in _verdicts(plan, journal.events)] if plan else [],
+        "exit": error.exit_code,
+        "error": error.as_dict(),
+        "interrupted": True,
+    }
+    journal.append(RUN, State.FAILED, detail=detail)
+    journal.close()
+
+
+def _again(plan: Plan) -> str:
+    return " ".join(
+        [plan.action, *plan.nodes, *([plan.release[:12]] if plan.action == "deploy" and plan.release else [])]
+    )
+
+
+def _verdicts(plan: Plan, events: Sequence[Event]) -> list[Verdict]:
+    """What can be said of each node from the journal alone; the node's own verdict file knows more."""
+    if plan.action != "deploy":
+        return [Verdict(node=node, before="", now="", verdict="interrupted") for node in plan.nodes]
+    rollout = Rollout.begin(plan.nodes)
+    for event in events:
+        rollout = advance(rollout, event)
+    return [_verdict_of(rollout, node) for node in plan.nodes]
+
+
+def _verdict_of(rollout: Rollout, node: str) -> Verdict:
+    if rollout.phases[node] in IN_HAND:
+        why = "it turns back by itself unless it was confirmed"
+        return Verdict(node=node, before="", now="", verdict="interrupted", why=why)
+    return Verdict(node=node, before="", now="", verdict=rollout.verdict(node), good=rollout.is_good(node))
+
+
+def _outcome(last: Event | None) -> str:
+    if last is None:
+        return "running"
+    if last.detail.get("interrupted"):
+        return "interrupted"
+    return "ok" if last.state is State.OK else "failed"
