@@ -4,7 +4,6 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -19,9 +18,9 @@ app = typer.Typer(add_completion=False)
 
 def catalogue() -> dict[str, type[NocError]]:
     """Every error of every room by its code, "E301" → the class; in the order of the codes."""
-    for room in pkgutil.iter_modules(noc.__path__, "noc."):
-        if room.ispkg and find_spec(f"{room.name}.errors"):
-            import_module(f"{room.name}.errors")
+    for module in pkgutil.walk_packages(noc.__path__, "noc."):
+        if module.name.endswith(".errors"):
+            import_module(module.name)
     return {cls.code: cls for cls in sorted(all_errors(NocError), key=lambda cls: cls.code)}
 
 
