@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from noc.fleet.document import read_document, validate
 from noc.fleet.errors import InventoryProblems
 from noc.fleet.files import replace
-from noc.fleet.model import Name
+from noc.fleet.model import Name, PublicKey
 
 FILE = "inventory.toml"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 HostKey = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
 WireGuardKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$")]
-PublicLine = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*)?$", max_length=2000)]
 
 
 class Life(StrEnum):
@@ -62,8 +61,8 @@ class HubRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     wireguard_key: WireGuardKey | None = None
-    ssh_key: PublicLine | None = None
-    host_ca: PublicLine | None = None
+    ssh_key: PublicKey | None = None
+    host_ca: PublicKey | None = None
 
 
 class Inventory(BaseModel):

@@ -13,6 +13,11 @@ Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Role = Literal["viewer", "operator", "approver", "agent"]
 PlatformName = Literal["nixos", "debian"]
+Rule = Literal["nobody", "one", "another", "delayed"]
+OnFailure = Literal["stop", "rollback-fleet"]
+WhenDown = Literal["skip", "wait", "refuse"]
+PublicKey = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*)?$", max_length=2000)]
+"""A public key as OpenSSH writes it, in one line."""
 
 
 class _Part(BaseModel):
@@ -47,7 +52,12 @@ class Tunnel(_Part):
 
 
 class Policy(_Part):
-    """Intervals in seconds, counts, and what each severity means."""
+    """Intervals in seconds, counts, what each severity means, and how a rollout proceeds unless a command says else.
+
+    `batch` nodes are activated at a time once the canary is proven; the rollout ends when more than `max_failures`
+    nodes have failed, and then leaves the others as they are, or turns the whole fleet back. A node that is down is
+    skipped, waited for (`down_wait`), or keeps the run from beginning.
+    """
 
     push_interval: Seconds = 30
     sev2_missed: Annotated[int, Field(ge=1)] = 2
@@ -57,6 +67,40 @@ class Policy(_Part):
     canary_soak: Seconds = 10
     health_deadline: Seconds = 30
     confirm_deadline: Seconds = 60
+    batch: Annotated[int, Field(ge=1, le=244)] = 1
+    max_failures: Annotated[int, Field(ge=0, le=244)] = 0
+    on_failure: OnFailure = "stop"
+    down: WhenDown = "skip"
+    down_wait: Seconds = 120
+    deploy_bound: Seconds = 600
+    provision_bound: Seconds = 1200
+    lease_ttl: Seconds = 30
+
+
+class Approval(_Part):
+    """Who must agree before a run begins, by its risk.
+
+    `nobody`; `one` approver, the requester too; `another` approver than the requester; `delayed`: another at once, the
+    requester `delay` seconds after the request. From the risk `signed` on, an approval is an SSH signature.
+    """
+
+    low: Rule = "nobody"
+    medium: Rule = "nobody"
+    high: Rule = "nobody"
+    signed: Literal["low", "medium", "high", "never"] = "never"
+    expires: Seconds = 3600
+    delay: Annotated[float, Field(ge=0, le=86_400)] = 900
+
+
+class Freeze(_Part):
+    """A time in which no run begins: weekly (`Fri 17:00`) or once (`2026-12-20 00:00`), as clocks in `zone` show it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    start: Annotated[str, Field(alias="from", max_length=20)]
+    end: Annotated[str, Field(alias="until", max_length=20)]
+    zone: str
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Budget(_Part):
@@ -82,10 +126,11 @@ class Ntfy(_Part):
 
 
 class Person(_Part):
-    """Somebody who may act on the fleet."""
+    """Somebody who may act on the fleet: `name` is the login on HQ, `ssh_key` signs approvals."""
 
     name: Name
     role: Role
+    ssh_key: PublicKey | None = None
 
 
 class Accepted(_Part):
@@ -130,6 +175,8 @@ class Fleet(_Part):
     acme: Acme = Acme()
     ntfy: Ntfy
     people: tuple[Person, ...] = ()
+    approval: Approval = Approval()
+    freeze: tuple[Freeze, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     nodes: tuple[Node, ...]
 
