@@ -8,7 +8,7 @@ import pytest
 from noc.fleet.model import Fleet
 from noc.runs.errors import WatchAbsent
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import plan_deploy
+from noc.runs.plan.planners import plan_deploy
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.deployment import deploy

@@ -14,7 +14,7 @@ from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.hosts.shell import Result
 from noc.mesh.keys import generate
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import plan_keygen
+from noc.runs.plan.planners import plan_keygen
 from noc.runs.provision import keygen
 from noc.runs.provision.keygen import rotate
 from noc.runs.record.events import Verdict

@@ -4,7 +4,8 @@ from noc.errors import NotFound, Usage
 from noc.fleet.inventory import Inventory, Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.runs.errors import NothingToInstall, PlanRefused
-from noc.runs.plan.plan import Options, check, plan_deploy, plan_keygen, plan_provision, running_release
+from noc.runs.plan.plan import Options, check
+from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision, running_release
 from runs_kit import FINGERPRINT, NEW, NOW, OLD, manifest
 
 LIVE = NodeRecord(life=Life.LIVE, release=OLD)

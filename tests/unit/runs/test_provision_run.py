@@ -13,7 +13,8 @@ from noc.fleet.inventory import Life, load_inventory
 from noc.fleet.model import Fleet
 from noc.hosts.trust import VALIDITY, generate_key, renewal_due, sign_host
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import Options, plan_provision
+from noc.runs.plan.plan import Options
+from noc.runs.plan.planners import plan_provision
 from noc.runs.provision.provision import provision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run

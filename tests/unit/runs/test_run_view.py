@@ -5,7 +5,7 @@ import pytest
 
 from noc.fleet.inventory import Inventory, Life, NodeRecord
 from noc.fleet.model import Fleet
-from noc.runs.plan.plan import plan_deploy
+from noc.runs.plan.planners import plan_deploy
 from noc.runs.record.events import Event, State
 from noc.runs.runner.view import View, advance, as_document, line, words
 from runs_kit import NOW, manifest

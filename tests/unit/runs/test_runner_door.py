@@ -13,7 +13,7 @@ from noc.fleet.load import load
 from noc.runs.admission.caller import Caller, operators_only
 from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import plan_keygen
+from noc.runs.plan.planners import plan_keygen
 from noc.runs.record.events import State
 from noc.runs.record.journal import Journal, read
 from noc.runs.record.run import Run

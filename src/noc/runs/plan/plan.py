@@ -2,21 +2,21 @@
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from noc.errors import Usage
-from noc.fleet.inventory import Inventory, Life
-from noc.fleet.model import Fleet, Name, Node
-from noc.release.manifest import Manifest, Sha256
-from noc.runs.errors import NothingToInstall, PlanRefused
+from noc.fleet.model import Fleet, Name, OnFailure, Seconds, WhenDown
+from noc.release.manifest import Sha256
+from noc.runs.errors import PlanRefused
+from noc.runs.plan.phrase import phrase
 
-Action = Literal["deploy", "provision", "keygen"]
+Action = Literal["deploy", "rollback", "provision", "keygen"]
+Risk = Literal["low", "medium", "high"]
+Standing = Literal["change", "unchanged", "down", "blocked"]
 Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
 
 
@@ -26,12 +26,16 @@ class Options(BaseModel):
     Attributes:
         address: a node's public address where it is given by hand, by node.
         host_key: fingerprint of a node's host key at first contact, by node.
+        restore_data: a node that is turned back gets the database from before the change; later writes are lost.
+        override_freeze: why the run may begin in a freeze, "" where it may not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: Mapping[str, IPv4Address] = {}
     host_key: Mapping[str, Fingerprint] = {}
+    restore_data: bool = False
+    override_freeze: Annotated[str, Field(max_length=200)] = ""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -44,15 +48,108 @@ class Options(BaseModel):
             raise Usage("the options cannot be used", why="; ".join(wrong), fix=fix) from None
 
 
+class Rules(BaseModel):
+    """How a rollout proceeds; see `noc.fleet.model.Policy`, whose values stand where a command says nothing.
+
+    Attributes:
+        batch: nodes that are activated in one wave, once the canary is proven.
+        max_failures: nodes that may fail before the rollout ends.
+        on_failure: what becomes of the nodes that were changed already.
+        down: what is done about a node that cannot be reached.
+        down_wait: seconds to wait for it.
+        soak, canary_soak: seconds for which a node, and the first one, has to stay steady.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch: Annotated[int, Field(ge=1, le=244)] = 1
+    max_failures: Annotated[int, Field(ge=0, le=244)] = 0
+    on_failure: OnFailure = "stop"
+    down: WhenDown = "skip"
+    down_wait: Seconds = 120
+    soak: Seconds = 3
+    canary_soak: Seconds = 10
+
+    @classmethod
+    def read(cls, fleet: Fleet, said: Mapping[str, Any]) -> Self:
+        """The fleet's policy with what a command said laid over it. Raises Usage with all that is wrong with that."""
+        policy = {name: getattr(fleet.policy, name) for name in cls.model_fields}
+        try:
+            return cls.model_validate({**policy, **said})
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+            raise Usage("the rollout cannot proceed so", why="; ".join(wrong), fix="noc deploy --help") from None
+
+
+class NodePlan(BaseModel):
+    """What a rollout would do to one node, by what the node said when it was asked.
+
+    Attributes:
+        node: its name.
+        position: its place in the order, from 1.
+        wave: 0 for the canary, then the batches.
+        state: `change`, `unchanged`, `down` (cannot be reached) or `blocked` (see problems).
+        running, target: the release that it runs, and is to run; None for none.
+        config: the configuration that it is to have, as the bundle's hash; None where that stays.
+        bytes: what has to be sent.
+        disk_free, memory_free: bytes; None where the node did not say.
+        differences: files that would change.
+        problems: why it cannot be done, in words.
+        seconds: how long the node is expected to take, its part of the staging included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    node: Name
+    position: Annotated[int, Field(ge=1)]
+    wave: Annotated[int, Field(ge=0)] = 0
+    state: Standing
+    running: Sha256 | None = None
+    target: Sha256 | None = None
+    config: Sha256 | None = None
+    bytes: Annotated[int, Field(ge=0)] = 0
+    disk_free: int | None = None
+    memory_free: int | None = None
+    differences: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    seconds: float = 0
+
+
+class Estimate(BaseModel):
+    """How long a rollout is expected to take, in seconds, beside what it may take.
+
+    Attributes:
+        stage_s: sending, all nodes together.
+        activate_s: activating, proving and soaking, one wave after the other.
+        total_s: both, with the survey.
+        bound_s: what the fleet allows.
+        source: what it rests on, in words.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_s: float
+    activate_s: float
+    total_s: float
+    bound_s: float
+    source: str
+
+
 class Plan(BaseModel):
     """One change of the fleet, before it happens.
 
     Attributes:
         action: what kind of run.
         nodes: in the order in which they are taken.
-        release: content hash of the release, None where the action needs none.
+        release: content hash of the release, None where the action needs none, or where nodes differ.
         version, build: of that release, for people.
+        configuration: whether nodes get the configuration that is rendered for them.
         options: see Options.
+        rules: how a rollout proceeds.
+        rows: what it does to each node; empty for actions that are no rollouts.
+        estimate: how long it takes; None where that is not known.
+        risk: what decides who has to agree.
+        basis: hash of what the fleet was when the plan was made; a start is refused once that has moved.
         created: when it was made, UTC.
         digest: sha256 of the canonical JSON of all the rest: what an approval binds to.
     """
@@ -64,9 +161,37 @@ class Plan(BaseModel):
     release: Sha256 | None = None
     version: str | None = None
     build: int | None = None
+    configuration: bool = False
     options: Options = Options()
+    rules: Rules = Rules()
+    rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
+    estimate: Estimate | None = None
+    risk: Risk = "low"
+    basis: str = ""
     created: AwareDatetime
     digest: str = ""
+
+    @property
+    def phrase(self) -> str:
+        """The digest's first bits as four words, for people to compare."""
+        return phrase(self.digest)
+
+    @property
+    def is_rollout(self) -> bool:
+        """Whether nodes that run are changed, one proven after the other."""
+        return self.action in ("deploy", "rollback")
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything to do: always, unless every node of a rollout is as the plan wants it."""
+        return not self.rows or any(row.state != "unchanged" for row in self.rows)
+
+    def row(self, node: str) -> NodePlan:
+        """What is planned for a node. Raises KeyError where nothing is."""
+        try:
+            return next(row for row in self.rows if row.node == node)
+        except StopIteration:
+            raise KeyError(node) from None
 
     def sealed(self) -> Self:
         """The same plan with the digest of its content."""
@@ -79,11 +204,12 @@ class Plan(BaseModel):
 
     def label(self) -> str:
         """The plan in words: `deploy 1.4.2 (build 7) to 3 nodes`, `provision frankfurt with 1.4.2 (build 7)`."""
-        release = f"{self.version} (build {self.build})"
         nodes = self.nodes[0] if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        release = f"{self.version} (build {self.build})" if self.release else ""
         if self.action == "deploy":
-            return f"deploy {release} to {nodes}"
-        return f"{self.action} {nodes}" + (f" with {release}" if self.release else "")
+            parts = [release, "configuration" if self.configuration else ""]
+            return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
+        return f"{self.action} {nodes}" + (f" with {release}" if release else "")
 
 
 def check(document: Mapping[str, Any], fleet: Fleet) -> Plan:
@@ -104,102 +230,3 @@ def check(document: Mapping[str, Any], fleet: Fleet) -> Plan:
     if unknown := set(plan.nodes) - {node.name for node in fleet.nodes}:
         raise PlanRefused(f"the plan names {min(unknown)}, which the fleet does not have", fix=fix)
     return plan
-
-
-def plan_deploy(fleet: Fleet, inventory: Inventory, manifest: Manifest, names: Sequence[str], now: datetime) -> Plan:
-    """Plan a rollout in the fleet's order; "all" stands for every node that runs the service.
-
-    Raises:
-        NotFound: a name is not in the fleet.
-        Usage: a named node was never provisioned, or no node runs the service yet.
-    """
-    running = [node for node in fleet.select(names) if _runs(inventory, node)]
-    idle = [node.name for node in fleet.select(names) if node not in running]
-    if idle and "all" not in names:
-        raise Usage(f"{', '.join(idle)}: not provisioned yet", fix=f"noc provision {' '.join(idle)}")
-    if not running:
-        raise Usage("no node runs the service yet", fix="noc provision NODE makes one")
-    return _plan("deploy", running, manifest, Options(), now)
-
-
-def plan_provision(
-    fleet: Fleet,
-    inventory: Inventory,
-    manifests: Sequence[Manifest],
-    names: Sequence[str],
-    now: datetime,
-    *,
-    chosen: Manifest | None = None,
-    options: Options | None = None,
-) -> Plan:
-    """Plan to make nodes live, with the release that the fleet runs unless another is chosen.
-
-    Args:
-        fleet: the fleet file.
-        inventory: what is known of the machines.
-        manifests: the releases in the store, newest build first.
-        names: nodes, or "all" for every one that is not retired.
-        now: the time, UTC.
-        chosen: the release to install, None for the fleet's.
-        options: addresses and host keys given by hand.
-
-    Raises:
-        NotFound: a name is not in the fleet.
-        Usage: a node is retired, or an option is given for a node that is not provisioned here.
-        NothingToInstall: the store is empty.
-    """
-    options = options or Options()
-    selected = fleet.select(names)
-    retired = [node.name for node in selected if inventory.record(node.name).life is Life.RETIRED]
-    if retired and "all" not in names:
-        raise Usage(f"{', '.join(retired)} is retired", fix="set its life in inventory.toml back to planned first")
-    nodes = [node for node in selected if node.name not in retired]
-    if stray := (set(options.address) | set(options.host_key)) - {node.name for node in nodes}:
-        raise Usage(f"an option names {min(stray)}, which is not provisioned here")
-    manifest = chosen or running_release(inventory, manifests)
-    if manifest is None:
-        raise NothingToInstall("no release in the store", fix="noc release add DIR on HQ")
-    return _plan("provision", nodes, manifest, options, now)
-
-
-def plan_keygen(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
-    """Plan a rotation of tunnel keys.
-
-    Raises:
-        NotFound: a name is not in the fleet.
-        Usage: a node has no tunnel yet.
-    """
-    nodes = fleet.select(names)
-    if fresh := [node.name for node in nodes if inventory.record(node.name).wireguard_key is None]:
-        raise Usage(
-            f"{', '.join(fresh)}: no tunnel to rotate a key of",
-            why="the pair is made on the node, over its verified SSH channel",
-            fix=f"noc provision {' '.join(fresh)}",
-        )
-    return _plan("keygen", nodes, None, Options(), now)
-
-
-def running_release(inventory: Inventory, manifests: Sequence[Manifest]) -> Manifest | None:
-    """The release that most live nodes were last proven to run, the newest build where none does, None without any."""
-    known = {manifest.sha256: manifest for manifest in manifests}
-    votes = Counter(record.release for record in inventory.nodes.values() if record.life is Life.LIVE)
-    for sha, _count in votes.most_common():
-        if sha in known:
-            return known[sha]
-    return max(manifests, key=lambda manifest: manifest.build, default=None)
-
-
-def _runs(inventory: Inventory, node: Node) -> bool:
-    return inventory.record(node.name).life in (Life.PROVISIONED, Life.LIVE)
-
-
-def _plan(action: Action, nodes: Sequence[Node], manifest: Manifest | None, options: Options, now: datetime) -> Plan:
-    return Plan(
-        action=action,
-        nodes=tuple(node.name for node in nodes),
-        release=manifest.sha256 if manifest else None,
-        version=manifest.version if manifest else None,
-        build=manifest.build if manifest else None,
-        options=options,
-        created=now,
-    ).sealed()

@@ -16,7 +16,8 @@ from noc.runs.admission.caller import Caller, Permit, operators_only
 from noc.runs.admission.fence import next_fence
 from noc.runs.errors import FleetBusy, RunNotFound
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import Action, Options, Plan, check, plan_deploy, plan_keygen, plan_provision
+from noc.runs.plan.plan import Action, Options, Plan, check
+from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision
 from noc.runs.record.events import Verdict
 from noc.runs.record.journal import Journal, new_run_id, read, run_ids
 from noc.runs.record.run import Run

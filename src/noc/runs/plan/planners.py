@@ -1,0 +1,160 @@
+"""Plans made from the fleet and from what is known of it, before any node is asked."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from noc.errors import Usage
+from noc.fleet.inventory import Inventory, Life
+from noc.fleet.model import Fleet, Node
+from noc.release.manifest import Manifest
+from noc.runs.errors import NothingToInstall
+from noc.runs.plan.plan import Action, Options, Plan, Rules
+
+
+def plan_deploy(
+    fleet: Fleet,
+    inventory: Inventory,
+    manifest: Manifest | None,
+    names: Sequence[str],
+    now: datetime,
+    *,
+    configuration: bool = False,
+    canary: str | None = None,
+    options: Options | None = None,
+    rules: Rules | None = None,
+) -> Plan:
+    """Plan a rollout in the fleet's order; "all" stands for every node that runs the service.
+
+    Args:
+        fleet: the fleet file.
+        inventory: what is known of the machines.
+        manifest: the release, None where each node keeps its own.
+        names: nodes, or "all".
+        now: the time, UTC.
+        configuration: give nodes the configuration that is rendered for them.
+        canary: the node to begin with, None for the first in order.
+        options: what a person said beside that.
+        rules: how to proceed, None for the fleet's policy.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a named node was never provisioned, no node runs the service yet, or nothing is to change.
+    """
+    if manifest is None and not configuration:
+        raise Usage("nothing to deploy", fix="name a release, or give --config")
+    nodes = _running(fleet, inventory, names, canary)
+    plan = _plan("deploy", nodes, manifest, options or Options(), now)
+    return plan.model_copy(update={"configuration": configuration, "rules": rules or Rules.read(fleet, {})}).sealed()
+
+
+def plan_rollback(
+    fleet: Fleet,
+    inventory: Inventory,
+    names: Sequence[str],
+    now: datetime,
+    *,
+    options: Options | None = None,
+    rules: Rules | None = None,
+) -> Plan:
+    """Plan to return nodes to the release that each had proven before; which one that is, each node says itself.
+
+    Raises:
+        NotFound, Usage: as `plan_deploy`.
+    """
+    nodes = _running(fleet, inventory, names, None)
+    plan = _plan("rollback", nodes, None, options or Options(), now)
+    return plan.model_copy(update={"rules": rules or Rules.read(fleet, {})}).sealed()
+
+
+def _running(fleet: Fleet, inventory: Inventory, names: Sequence[str], canary: str | None) -> list[Node]:
+    """The nodes of a rollout, the canary first."""
+    selected = fleet.select(names)
+    running = [node for node in selected if inventory.record(node.name).life in (Life.PROVISIONED, Life.LIVE)]
+    idle = [node.name for node in selected if node not in running]
+    if idle and "all" not in names:
+        raise Usage(f"{', '.join(idle)}: not provisioned yet", fix=f"noc provision {' '.join(idle)}")
+    if not running:
+        raise Usage("no node runs the service yet", fix="noc provision NODE makes one")
+    if canary is not None and canary not in {node.name for node in running}:
+        raise Usage(f"{canary} cannot be the canary", why="it is not among the nodes of this rollout")
+    return sorted(running, key=lambda node: node.name != canary)
+
+
+def plan_provision(
+    fleet: Fleet,
+    inventory: Inventory,
+    manifests: Sequence[Manifest],
+    names: Sequence[str],
+    now: datetime,
+    *,
+    chosen: Manifest | None = None,
+    options: Options | None = None,
+) -> Plan:
+    """Plan to make nodes live, with the release that the fleet runs unless another is chosen.
+
+    Args:
+        fleet: the fleet file.
+        inventory: what is known of the machines.
+        manifests: the releases in the store, newest build first.
+        names: nodes, or "all" for every one that is not retired.
+        now: the time, UTC.
+        chosen: the release to install, None for the fleet's.
+        options: addresses and host keys given by hand.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a node is retired, or an option is given for a node that is not provisioned here.
+        NothingToInstall: the store is empty.
+    """
+    options = options or Options()
+    selected = fleet.select(names)
+    retired = [node.name for node in selected if inventory.record(node.name).life is Life.RETIRED]
+    if retired and "all" not in names:
+        raise Usage(f"{', '.join(retired)} is retired", fix="set its life in inventory.toml back to planned first")
+    nodes = [node for node in selected if node.name not in retired]
+    if stray := (set(options.address) | set(options.host_key)) - {node.name for node in nodes}:
+        raise Usage(f"an option names {min(stray)}, which is not provisioned here")
+    manifest = chosen or running_release(inventory, manifests)
+    if manifest is None:
+        raise NothingToInstall("no release in the store", fix="noc release add DIR on HQ")
+    return _plan("provision", nodes, manifest, options, now)
+
+
+def plan_keygen(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
+    """Plan a rotation of tunnel keys.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a node has no tunnel yet.
+    """
+    nodes = fleet.select(names)
+    if fresh := [node.name for node in nodes if inventory.record(node.name).wireguard_key is None]:
+        raise Usage(
+            f"{', '.join(fresh)}: no tunnel to rotate a key of",
+            why="the pair is made on the node, over its verified SSH channel",
+            fix=f"noc provision {' '.join(fresh)}",
+        )
+    return _plan("keygen", nodes, None, Options(), now)
+
+
+def running_release(inventory: Inventory, manifests: Sequence[Manifest]) -> Manifest | None:
+    """The release that most live nodes were last proven to run, the newest build where none does, None without any."""
+    known = {manifest.sha256: manifest for manifest in manifests}
+    votes = Counter(record.release for record in inventory.nodes.values() if record.life is Life.LIVE)
+    for sha, _count in votes.most_common():
+        if sha in known:
+            return known[sha]
+    return max(manifests, key=lambda manifest: manifest.build, default=None)
+
+
+def _plan(action: Action, nodes: Sequence[Node], manifest: Manifest | None, options: Options, now: datetime) -> Plan:
+    return Plan(
+        action=action,
+        nodes=tuple(node.name for node in nodes),
+        release=manifest.sha256 if manifest else None,
+        version=manifest.version if manifest else None,
+        build=manifest.build if manifest else None,
+        options=options,
+        created=now,
+    ).sealed()
