@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 RUN = "run"
 """The step of a run's first and last record."""
+RESUMED = "resumed"
+"""The step of the record with which a run that was cut goes on; what was its last record is that no more."""
 
 
 class State(StrEnum):

@@ -1,11 +1,11 @@
 """One run while it runs: its journal, those who follow it, and the wish to stop it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from noc.runs.plan.plan import Plan
-from noc.runs.record.events import RUN, Event, State, Verdict
+from noc.runs.record.events import RESUMED, RUN, Event, State, Verdict
 from noc.runs.record.journal import Journal
 from noc.runs.record.tame import tame
 
@@ -17,15 +17,37 @@ class Run:
         plan: what it does.
         by: who asked for it.
         fence: its number; nodes refuse activations of a lower one.
-        stopping: set when the runner is to end: no further node is begun.
+        check: called before every act that changes a node; raises where the run may not act any more.
+        stopping: set when the run is to end: a node in hand is brought to its end, and no other is begun.
     """
 
-    def __init__(self, plan: Plan, by: str, fence: int, journal: Journal) -> None:
-        """Take over a new journal, and write its first record."""
-        self.plan, self.by, self.fence, self._journal = plan, by, fence, journal
+    def __init__(
+        self,
+        plan: Plan,
+        by: str,
+        fence: int,
+        journal: Journal,
+        *,
+        check: Callable[[], None] = lambda: None,
+        **more: Any,  # noqa: ANN401 - facts as in `record`
+    ) -> None:
+        """Take over a journal: a new one gets its first record, one that is reopened says that the run goes on.
+
+        Args:
+            plan: what to do.
+            by: who asked for it.
+            fence: the number of its lease.
+            journal: open for appending.
+            check: see the attribute.
+            more: facts for that record.
+        """
+        self.plan, self.by, self.fence, self.check, self._journal = plan, by, fence, check, journal
         self.stopping = asyncio.Event()
         self._changed, self._closed = asyncio.Event(), False
-        self.record(RUN, State.STARTED, plan=plan.model_dump(mode="json"), by=by, fence=fence)
+        if journal.events:
+            self.record(RESUMED, State.STARTED, by=by, fence=fence, **more)
+        else:
+            self.record(RUN, State.STARTED, plan=plan.model_dump(mode="json"), by=by, fence=fence, **more)
 
     @property
     def id(self) -> str:
@@ -79,7 +101,7 @@ class Run:
             for event in self.events[max(after, 0) :]:
                 after = event.seq
                 yield event
-                if event.is_last:
+                if event.is_last and event is self.events[-1]:
                     return
             if self._closed:
                 return

@@ -65,11 +65,17 @@ class Client:
 
     def _stream(self, op: str, fields: dict[str, Any]) -> Generator[dict[str, Any]]:
         with self._request(op, fields, _SILENT_AFTER_S) as stream:
+            ended = False
             while True:
-                answer = _answer(stream)
+                try:
+                    answer = _answer(stream)
+                except EOFError:
+                    if ended:
+                        return
+                    raise
+                # Not the end in itself: a run that was cut and resumed has such a record in its middle.
+                ended = answer.get("step") == "run" and answer.get("state") in ("ok", "failed")
                 yield answer
-                if answer.get("step") == "run" and answer.get("state") in ("ok", "failed"):
-                    return
 
     @contextmanager
     def _request(self, op: str, fields: dict[str, Any], timeout_s: float) -> Iterator[BinaryIO]:
