@@ -1,8 +1,9 @@
 """Debian and Ubuntu: what NixOS gets by a closure is done here step by step, each step only where it is wanting."""
 
 from noc.hosts.activation import RELEASES
+from noc.hosts.bundle import Bundle
 from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
-from noc.hosts.debiantunnel import UNIT, bring_up
+from noc.hosts.debiantunnel import UNIT, bring_up, tunnel_files
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules
 from noc.hosts.platform import Change, NodeConfig
@@ -116,6 +117,11 @@ class Debian(SystemdMachine):
 
     name = "debian"
 
+    def bundle(self, config: NodeConfig) -> Bundle:
+        """See Platform.bundle."""
+        system = {SSHD_CONFIG: File(_SSHD), RULES: File(node_rules())}
+        return Bundle({**_node_files(config), **tunnel_files(config.wireguard), **system})
+
     async def packages(self, shell: Shell) -> Change:
         """See Platform.packages; the tunnel in userspace only where the kernel has none."""
         result = await shell.run("sh", "-euc", _INSTALL, "packages", *PACKAGES, timeout_s=900)
@@ -170,6 +176,6 @@ class Debian(SystemdMachine):
 
 
 def _node_files(config: NodeConfig) -> dict[str, File]:
-    """Every file of a node but the secret ones."""
+    """What the step `units` brings: programs, units and proxy."""
     units = {f"{UNITS}/{name}": File(text) for name, text in NODE_UNITS.items()}
     return {**shared_files(config), **units, CADDYFILE: File(caddyfile(config))}

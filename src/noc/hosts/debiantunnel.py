@@ -11,7 +11,7 @@ CARRIES_WITHIN_S = 30
 _TRIAL = f"{TUNNEL_CONFIG}.trial"
 _TRIAL_UNIT = "noc-tunnel-trial"
 
-_NEEDS_USERSPACE = "! { ip link add noc-probe type wireguard && ip link delete noc-probe; } 2>/dev/null"
+# wg-quick turns to it only where the kernel has no WireGuard.
 _USERSPACE = "[Service]\nEnvironment=WG_QUICK_USERSPACE_IMPLEMENTATION=wireguard-go\n"
 
 # Laid over the old file, and not in its place: a power cut in the middle leaves the old one. A handshake proves
@@ -35,6 +35,11 @@ exec systemd-run --quiet --collect --wait --unit={_TRIAL_UNIT} sh /run/{_TRIAL_U
 """
 
 
+def tunnel_files(config: str) -> dict[str, File]:
+    """The tunnel's files: path → content, from the text for wg-quick(8)."""
+    return {USERSPACE: File(_USERSPACE), TUNNEL_CONFIG: File(config, 0o600)}
+
+
 async def bring_up(shell: Shell, config: str, *, running: bool) -> tuple[str, ...]:
     """Install a tunnel's configuration, and let the tunnel run by it.
 
@@ -49,13 +54,11 @@ async def bring_up(shell: Shell, config: str, *, running: bool) -> tuple[str, ..
     Raises:
         TunnelRefused: the running tunnel did not carry with it, and goes back to what it had.
     """
-    support = {}
-    if (await shell.run("sh", "-c", _NEEDS_USERSPACE, check=False)).status == 0:
-        support[USERSPACE] = File(_USERSPACE)
-    changed = await install(shell, support)
+    files = tunnel_files(config)
     if running:
-        return (*changed, *await _exchange(shell, config))
-    changed = (*changed, *await install(shell, {TUNNEL_CONFIG: File(config, 0o600)}))
+        support = await install(shell, {path: file for path, file in files.items() if path != TUNNEL_CONFIG})
+        return (*support, *await _exchange(shell, config))
+    changed = await install(shell, files)
     await shell.run("systemctl", "daemon-reload")
     await shell.run("systemctl", "enable", "--quiet", UNIT)
     await shell.run("systemctl", "restart", UNIT, timeout_s=90)

@@ -11,6 +11,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
+from noc.hosts.bundle import BOOTING_SYSTEM, RUNNING_SYSTEM, Bundle
 from noc.hosts.errors import ClosureMissing, CommandFailed
 from noc.hosts.files import File, install
 from noc.hosts.platform import Change, NodeConfig
@@ -18,11 +19,10 @@ from noc.hosts.shell import Result, Shell
 from noc.hosts.systemd import HOST_CERTIFICATE, SystemdMachine, shared_files
 
 CLOSURES = Path("/var/lib/noc/closures")
-PROFILE = "/nix/var/nix/profiles/system"
 _ARCHIVE, _WANTED = "/var/tmp/noc-closure", "/run/noc-closure"  # noqa: S108 - root's own names on a node without users
 
 _TEST = f"""
-before=$(readlink -f /run/current-system)
+before=$(readlink -f {RUNNING_SYSTEM})
 systemctl stop noc-system-revert.timer 2>/dev/null || true
 systemd-run --quiet --collect --unit=noc-system-revert --on-active="$2" --timer-property=AccuracySec=100ms \\
   "$before/bin/switch-to-configuration" test
@@ -33,8 +33,8 @@ _CONFIRM = f"""
 [ -e {_WANTED} ] || exit 0
 closure=$(cat {_WANTED})
 systemctl stop noc-system-revert.timer 2>/dev/null || true
-[ "$(readlink -f /run/current-system)" = "$closure" ] || {{ echo "the node has switched back by itself" >&2; exit 1; }}
-nix-env --profile {PROFILE} --set "$closure"
+[ "$(readlink -f {RUNNING_SYSTEM})" = "$closure" ] || {{ echo "the node has switched back by itself" >&2; exit 1; }}
+nix-env --profile {BOOTING_SYSTEM} --set "$closure"
 "$closure/bin/switch-to-configuration" boot
 rm -f {_WANTED}
 echo "$closure"
@@ -59,6 +59,10 @@ class NixOS(SystemdMachine):
     def __init__(self, closures: Path = CLOSURES) -> None:
         """Take closures from a directory of links: `<node>` → its system in HQ's Nix store."""
         self._closures = closures
+
+    def bundle(self, config: NodeConfig) -> Bundle:
+        """See Platform.bundle. Raises ClosureMissing where none was built for this node."""
+        return Bundle(shared_files(config), self.closure(config.name))
 
     async def packages(self, shell: Shell) -> Change:
         """Push the node's closure, which holds every package, where its store has not got it.
@@ -100,7 +104,7 @@ class NixOS(SystemdMachine):
             ClosureMissing: none was built for this node.
         """
         closure = self.closure(shell.name)
-        profile = await shell.run("readlink", "-f", PROFILE, "/run/current-system")
+        profile = await shell.run("readlink", "-f", BOOTING_SYSTEM, RUNNING_SYSTEM)
         if profile.stdout.split() == [closure, closure]:
             return Change()
         await shell.run("sh", "-euc", _TEST, "test", closure, f"{revert_after_s:g}s", timeout_s=120)

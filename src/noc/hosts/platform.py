@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from noc.hosts.bundle import Bundle
 from noc.hosts.shell import Shell
 
 
@@ -66,6 +67,14 @@ class Platform(Protocol):
     """
 
     name: str
+
+    def bundle(self, config: NodeConfig) -> Bundle:
+        """What lies on a node and is no secret: the same texts that the steps below put there.
+
+        Raises:
+            ClosureMissing: the node's NixOS system was not built.
+        """
+        ...
 
     async def facts(self, shell: Shell) -> Facts:
         """Read the machine's facts in one round trip; works without Python on the machine."""

@@ -1,13 +1,17 @@
 """The programs that a node gets: what is copied where."""
 
+import hashlib
 from pathlib import Path
 
 DIRECTORY = "/usr/local/lib/noc-node"
 ACTIVATOR = f"{DIRECTORY}/activator.py"
 DOWN_PUSH = f"{DIRECTORY}/down_push.py"
 _SOURCES = Path(__file__).parent / "node"
-_LAUNCHER = '''"""Starts the activator, whose parts lie beside it in noc_node/."""
+_LAUNCHER = '''"""Starts the activator, whose parts lie in a directory that is named by what they say."""
 
+import sys
+
+sys.path.insert(0, "{parts}")
 from noc_node.activator import main
 
 main()
@@ -15,11 +19,23 @@ main()
 
 
 def node_programs(directory: str = DIRECTORY) -> dict[str, str]:
-    """Every program file of a node: absolute path → text.
+    """Every program file of a node: absolute path → text, in the order in which they are to be written.
 
     The activator's modules become a package named `noc_node`, so that a node's own Python can find nothing else by that
-    name; the death push is a file of its own, because it has to start fast.
+    name. Each version of them lies in a directory of its own, and the launcher names one: replacing that one file is
+    the whole change, and a power cut leaves the old activator or the new one, never some of both. The death push is
+    a file of its own, because it has to start fast.
     """
-    parts = {f"{directory}/noc_node/{path.name}": path.read_text() for path in sorted(_SOURCES.glob("*.py"))}
-    down_push = parts.pop(f"{directory}/noc_node/down_push.py")
-    return {f"{directory}/activator.py": _LAUNCHER, f"{directory}/down_push.py": down_push, **parts}
+    modules = {path.name: path.read_text() for path in sorted(_SOURCES.glob("*.py"))}
+    down_push = modules.pop("down_push.py")
+    parts = f"{directory}/parts-{_hash(modules)}"
+    package = {f"{parts}/noc_node/{name}": text for name, text in modules.items()}
+    return {
+        **package,
+        f"{directory}/activator.py": _LAUNCHER.format(parts=parts),
+        f"{directory}/down_push.py": down_push,
+    }
+
+
+def _hash(modules: dict[str, str]) -> str:
+    return hashlib.sha256(repr(sorted(modules.items())).encode()).hexdigest()[:12]

@@ -14,11 +14,10 @@ from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.hosts.trust import renewal_due, sign_host
-from noc.mesh.config import spoke_config
 from noc.mesh.keys import check_public
 from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
 from noc.release.store import Release
-from noc.runs.errors import HandshakeMissing, MachineUnfit, NodeBlocked, NotProven, WatchAbsent
+from noc.runs.errors import HandshakeMissing, MachineUnfit, NotProven, WatchAbsent
 from noc.runs.plan.plan import Options
 from noc.runs.provision.fitness import unfit
 from noc.runs.record.events import State
@@ -26,6 +25,7 @@ from noc.runs.record.steps import Step
 from noc.runs.rollout.node import SERVICE, NodeRollout
 from noc.runs.rollout.preflight import shows
 from noc.runs.site import pushtoken
+from noc.runs.site.configuration import node_config
 from noc.runs.site.contact import Route, reach, routes
 from noc.runs.site.credential import credential
 from noc.runs.site.site import Site
@@ -294,32 +294,6 @@ class NodeProvision:
 
     def _config(self) -> NodeConfig:
         return node_config(self._site, self._node)
-
-
-def node_config(site: Site, node: Node) -> NodeConfig:
-    """What a node is to become, from the fleet file and HQ's own keys.
-
-    Raises:
-        NodeBlocked: HQ has no tunnel key yet.
-    """
-    fleet, hub_key = site.fleet, site.book.inventory.hub.wireguard_key
-    if hub_key is None:
-        raise NodeBlocked(
-            "HQ has no tunnel key", why="hub.wireguard_key is not in inventory.toml", fix="noc hub install"
-        )
-    return NodeConfig(
-        name=node.name,
-        hostname=fleet.hostname(node),
-        aliases=node.aliases,
-        tunnel_address=str(node.tunnel),
-        wireguard=spoke_config(fleet, node, hub_key),
-        hub_tunnel_address=str(fleet.hub.tunnel),
-        acme_ca=fleet.acme.directory,
-        acme_ca_root=site.acme_root.read_text() if site.acme_root else None,
-        acme_email=fleet.acme.email,
-        signers=site.paths.signers.read_text(),
-        push_interval_s=fleet.policy.push_interval,
-    )
 
 
 def _lacking(public: Health, heard: str | None) -> str:

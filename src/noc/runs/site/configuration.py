@@ -1,0 +1,44 @@
+"""The configuration of a node as it is rendered now, from the fleet file and HQ's own public keys."""
+
+from noc.fleet.model import Node
+from noc.hosts.bundle import Bundle
+from noc.hosts.platform import NodeConfig
+from noc.mesh.config import spoke_config
+from noc.runs.errors import NodeBlocked
+from noc.runs.site.site import Site
+
+
+def node_bundle(site: Site, node: Node) -> Bundle:
+    """What is to lie on a node, secrets excluded.
+
+    Raises:
+        NodeBlocked: HQ has no tunnel key yet.
+        ClosureMissing: the node's NixOS system was not built.
+    """
+    return site.ways.platform(node).bundle(node_config(site, node))
+
+
+def node_config(site: Site, node: Node) -> NodeConfig:
+    """What a node is to become, from the fleet file and HQ's own keys.
+
+    Raises:
+        NodeBlocked: HQ has no tunnel key yet.
+    """
+    fleet, hub_key = site.fleet, site.book.inventory.hub.wireguard_key
+    if hub_key is None:
+        raise NodeBlocked(
+            "HQ has no tunnel key", why="hub.wireguard_key is not in inventory.toml", fix="noc hub install"
+        )
+    return NodeConfig(
+        name=node.name,
+        hostname=fleet.hostname(node),
+        aliases=node.aliases,
+        tunnel_address=str(node.tunnel),
+        wireguard=spoke_config(fleet, node, hub_key),
+        hub_tunnel_address=str(fleet.hub.tunnel),
+        acme_ca=fleet.acme.directory,
+        acme_ca_root=site.acme_root.read_text() if site.acme_root else None,
+        acme_email=fleet.acme.email,
+        signers=site.paths.signers.read_text(),
+        push_interval_s=fleet.policy.push_interval,
+    )
