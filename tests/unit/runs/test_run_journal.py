@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from noc.runs.admission.fence import next_fence
 from noc.runs.errors import JournalBroken, RunNotFound
+from noc.runs.record.chain import MAX_RECORD
 from noc.runs.record.events import State
-from noc.runs.record.journal import MAX_RECORD, Journal, new_run_id, read, run_ids
+from noc.runs.record.journal import Journal, new_run_id, read, run_ids
 from noc.runs.record.tame import MAX_ITEMS, MAX_TEXT, tame
 from noc.runs.runner.history import close_cut_runs, summaries
 
@@ -102,7 +103,7 @@ def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.M
     written(tmp_path)
     journal = Journal.reopen(tmp_path, RUN)
     with monkeypatch.context() as full:
-        full.setattr(journal, "_file", ShortOf(journal._file, 20))
+        full.setattr(journal._chain, "_file", ShortOf(journal._chain._file, 20))
         with pytest.raises(OSError, match="No space left"):
             journal.append("confirm", State.OK, node="virginia")
     journal.append("confirm", State.FAILED, node="virginia")

@@ -1,0 +1,171 @@
+"""A file of JSON lines that only grows: each is on the disk before its writer goes on, and carries the hash of the one
+before it. Journals and the audit are such files."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+MAX_RECORD = 1024 * 1024
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class Link:
+    """One line of a chain, as it was found.
+
+    Attributes:
+        document: what was written, without the hash that chains it.
+        hash: sha256 of the line without its newline, in hex.
+        end: bytes of the file up to and with this line.
+    """
+
+    document: dict[str, Any]
+    hash: str
+    end: int
+
+
+class ChainBroken(Exception):
+    """A line is unreadable, or does not follow the one before it. Journal and audit turn this into errors of theirs."""
+
+    def __init__(self, number: int, what: str, why: str = "") -> None:
+        """Name the line.
+
+        Args:
+            number: of the line, from 1.
+            what: what is wrong with it, to be read after its name.
+            why: the cause where the line could not be read, "" otherwise.
+        """
+        super().__init__(what)
+        self.number, self.what, self.why = number, what, why
+
+
+def links(path: Path, *, limit: int = MAX_RECORD) -> Iterator[Link]:
+    """The whole lines of a chain, in order; a last line that was cut while it was written is left out.
+
+    Args:
+        path: the file.
+        limit: bytes that a line may have.
+
+    Raises:
+        ChainBroken: a line is missing, changed, unreadable or too long.
+    """
+    prev, number, end = GENESIS, 0, 0
+    with path.open("rb") as file:
+        while line := file.readline(limit + 1):
+            number += 1
+            if not line.endswith(b"\n"):
+                if file.read(1):
+                    raise ChainBroken(number, "is longer than any record may be")
+                return
+            end += len(line)
+            document = _follow(line[:-1], prev, number)
+            prev = hashlib.sha256(line[:-1]).hexdigest()
+            yield Link(document, prev, end)
+
+
+def _follow(line: bytes, prev: str, number: int) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+        chained = document.pop("prev")
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise ChainBroken(number, "cannot be read", type(error).__name__) from error
+    if chained != prev:
+        raise ChainBroken(number, "does not follow the one before it")
+    return dict(document)
+
+
+def link(document: Mapping[str, Any], prev: str, *, limit: int = MAX_RECORD) -> bytes:
+    """One line without its newline, of at most `limit` bytes; a `detail` that is too large is left out.
+
+    Args:
+        document: what to write, JSON; it has a key `detail`.
+        prev: hash of the line before, GENESIS for the first.
+        limit: bytes that a line may have.
+    """
+    line = _dump({**document, "prev": prev})
+    if len(line) > limit:
+        line = _dump({**document, "detail": {"omitted_bytes": len(line)}, "prev": prev})
+    return line
+
+
+def _dump(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Chain:
+    """A chain, open for appending. One writer."""
+
+    def __init__(self, file: BinaryIO, end: int, prev: str, limit: int) -> None:
+        """Use `create` or `reopen`."""
+        self._file, self._end, self.prev, self._limit = file, end, prev, limit
+
+    @classmethod
+    def create(cls, path: Path, *, limit: int = MAX_RECORD) -> Self:
+        """Begin a new file; its entry in its directory is synced as well.
+
+        Raises:
+            FileExistsError: it is there.
+        """
+        file = path.open("xb", buffering=0)
+        sync_directory(path.parent)
+        return cls(file, 0, GENESIS, limit)
+
+    @classmethod
+    def reopen(cls, path: Path, last: Link | None, *, limit: int = MAX_RECORD) -> Self:
+        """Go on behind the last whole line; what was cut is removed first.
+
+        Args:
+            path: the file.
+            last: the last of its `links`, None where it has none.
+            limit: bytes that a line may have.
+        """
+        file = path.open("r+b", buffering=0)
+        chain = cls(file, last.end if last else 0, last.hash if last else GENESIS, limit)
+        chain._cut()
+        os.fsync(file.fileno())
+        return chain
+
+    def append(self, document: Mapping[str, Any]) -> str:
+        """Write one line, and return its hash when it is on the disk.
+
+        Raises:
+            OSError: it is not; the file ends with the line before, now or before the next one is written.
+        """
+        line = link(document, self.prev, limit=self._limit)
+        self._write(line + b"\n")
+        self._end += len(line) + 1
+        self.prev = hashlib.sha256(line).hexdigest()
+        return self.prev
+
+    def _write(self, line: bytes) -> None:
+        """Write a line whole, or leave the file as it was: what stood after half a line could not be read."""
+        if self._file.seek(0, os.SEEK_END) != self._end:
+            self._cut()
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._cut()
+            raise
+
+    def _cut(self) -> None:
+        self._file.truncate(self._end)
+        self._file.seek(self._end)
+
+    def close(self) -> None:
+        """Close the file; closing twice is harmless."""
+        self._file.close()
+
+
+def sync_directory(path: Path) -> None:
+    """Bring a directory's entries to the disk."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
