@@ -1,0 +1,86 @@
+"""Why a run may not begin. Codes E530 to E544."""
+
+from noc.errors import NocError
+
+
+class NotAnApprover(NocError):
+    """This person may not approve this plan.
+
+    Only people with the role `approver` in fleet.toml approve, and root on HQ, who stands above it. Under the rule
+    `another` it has to be somebody else than the one who asked; under `delayed` the one who asked may do it himself,
+    once the delay is over. `noc pending` says what each plan needs.
+    """
+
+    code, exit_code = "E530", 5
+
+
+class NotApproved(NocError):
+    """The plan needs an approval that it does not have.
+
+    How risky a plan is decides who has to agree, as [approval] in fleet.toml says. `noc pending` shows what waits and for
+    whom, `noc approve` gives an approval.
+    """
+
+    code, exit_code = "E531", 7
+
+
+class ApprovalExpired(NocError):
+    """The request, or the approval that it got, is too old: `expires` in [approval] of fleet.toml says how long it lives.
+
+    Give the command again; the runner then makes a plan from the fleet as it is now.
+    """
+
+    code, exit_code = "E532", 7
+
+
+class ApprovalUsed(NocError):
+    """The approval was used by a run already. It is good for one run, whether or not that run came to its end.
+
+    A run that was cut goes on with `noc run resume`, under the approval that it began with. Anything else is a new plan.
+    """
+
+    code, exit_code = "E533", 7
+
+
+class ApprovalDenied(NocError):
+    """Somebody said no to this plan, and why. Talk to that person; a new plan may be asked for at any time."""
+
+    code, exit_code = "E534", 7
+
+
+class RequestNotFound(NocError):
+    """No request for an approval has that digest or phrase. `noc pending` lists those that wait.
+
+    A request is named by eight or more digits of its plan's digest, by its four words, or as `last`.
+    """
+
+    code, exit_code = "E535", 4
+
+
+class TooManyRequests(NocError):
+    """So many requests wait for an approval already that another one would only hide them.
+
+    `noc pending` lists them; `noc deny` ends those that are not wanted any more. Each ends by itself when it expires.
+    """
+
+    code, exit_code = "E536", 7
+
+
+class SignatureRefused(NocError):
+    """The signature does not approve this plan.
+
+    It must be made over this plan's own statement (`noc approve --statement` prints it), in the namespace
+    `noc-approval`, with the key that fleet.toml gives as the `ssh_key` of the person who approves. A signature names that
+    person, whoever is logged in.
+    """
+
+    code, exit_code = "E537", 5
+
+
+class StoreExposed(NocError):
+    """Others could write the directory in which approvals lie, and so approve whatever they want.
+
+    It has to belong to the runner's user, with mode 0700. `noc hub install` puts that right.
+    """
+
+    code, exit_code = "E538", 6

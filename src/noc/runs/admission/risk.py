@@ -1,0 +1,42 @@
+"""How much a plan puts at risk, which decides who has to agree to it.
+
+| risk   | what                                                                                              |
+|--------|---------------------------------------------------------------------------------------------------|
+| high   | restores data; begins in spite of a freeze; configuration on more than one node; provisioning a   |
+|        | node that is live as a machine at another address or with another host key                        |
+| medium | a release on more than one node; configuration on one; new tunnel keys of more than one           |
+| low    | the rest: a release on one node, a rollback, the provisioning of planned nodes                    |
+
+A way back is never made harder than the way there: a rollback of releases is low, however many nodes it is.
+"""
+
+from noc.fleet.inventory import Inventory, Life
+from noc.runs.plan.plan import Plan, Risk
+
+RANK: dict[Risk, int] = {"low": 0, "medium": 1, "high": 2}
+
+
+def risk(plan: Plan, inventory: Inventory) -> Risk:
+    """The risk of a plan, by the table above.
+
+    Args:
+        plan: what is to be done; what it says of its own risk counts for nothing.
+        inventory: what is known of the machines.
+    """
+    several = len(plan.nodes) > 1
+    options = plan.options
+    if options.restore_data or options.override_freeze or (plan.configuration and several):
+        return "high"
+    if plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes):
+        return "high"
+    if plan.configuration or (several and plan.action in ("deploy", "keygen")):
+        return "medium"
+    return "low"
+
+
+def _replaces(plan: Plan, name: str, inventory: Inventory) -> bool:
+    """Whether another machine would take a live node's place: a live one's host key is the CA's word, never a pin."""
+    record = inventory.record(name)
+    if record.life is not Life.LIVE:
+        return False
+    return plan.options.address.get(name, record.address) != record.address or name in plan.options.host_key
