@@ -17,17 +17,18 @@ class NotAnApprover(NocError):
 class NotApproved(NocError):
     """The plan needs an approval that it does not have.
 
-    How risky a plan is decides who has to agree, as [approval] in fleet.toml says. `noc pending` shows what waits and for
-    whom, `noc approve` gives an approval.
+    How risky a plan is decides who has to agree, as [approval] in fleet.toml says. `noc pending` shows what waits and
+    for whom, `noc approve` gives an approval.
     """
 
     code, exit_code = "E531", 7
 
 
 class ApprovalExpired(NocError):
-    """The request, or the approval that it got, is too old: `expires` in [approval] of fleet.toml says how long it lives.
+    """The request, or the approval that it got, is too old.
 
-    Give the command again; the runner then makes a plan from the fleet as it is now.
+    `expires` in [approval] of fleet.toml says how long it is good. Give the command again; the runner then makes a plan
+    from the fleet as it is now.
     """
 
     code, exit_code = "E532", 7
@@ -36,7 +37,8 @@ class ApprovalExpired(NocError):
 class ApprovalUsed(NocError):
     """The approval was used by a run already. It is good for one run, whether or not that run came to its end.
 
-    A run that was cut goes on with `noc run resume`, under the approval that it began with. Anything else is a new plan.
+    A run that was cut goes on with `noc run resume`, under the approval that it began with; anything else is a new
+    plan.
     """
 
     code, exit_code = "E533", 7
@@ -70,8 +72,8 @@ class SignatureRefused(NocError):
     """The signature does not approve this plan.
 
     It must be made over this plan's own statement (`noc approve --statement` prints it), in the namespace
-    `noc-approval`, with the key that fleet.toml gives as the `ssh_key` of the person who approves. A signature names that
-    person, whoever is logged in.
+    `noc-approval`, with the key that fleet.toml gives as the `ssh_key` of the person who approves. A signature names
+    that person, whoever is logged in.
     """
 
     code, exit_code = "E537", 5

@@ -16,9 +16,9 @@ class AuditUnwritable(NocError):
 class AuditBroken(NocError):
     """The audit does not hold together: a record was changed, is missing, or is not JSON.
 
-    Only a last line that was cut while it was written is tolerated, since that is what a power cut leaves. Anything else
-    means that the file was touched. Until a person has looked, nothing that changes the fleet begins. Find out who was
-    root on HQ at that time, and keep the file as evidence under another name; a new audit then begins, and
+    Only a last line that was cut while it was written is tolerated, since that is what a power cut leaves. Anything
+    else means that the file was touched. Until a person has looked, nothing that changes the fleet begins. Find out who
+    was root on HQ at that time, and keep the file as evidence under another name; a new audit then begins, and
     `noc audit verify` goes on naming the runs that the new one knows nothing of.
     """
 
