@@ -9,7 +9,7 @@ from noc.hosts.errors import HostKeyMismatch, NoTrust, Unreachable
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned, Trust
 from noc.runs.plan.plan import Options
-from noc.runs.site.site import Ways
+from noc.runs.site.ways import Ways
 
 _TUNNEL_TIMEOUT_S = 6
 _PUBLIC_TIMEOUT_S = 15

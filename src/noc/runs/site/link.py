@@ -8,14 +8,18 @@ from typing import TypeVar
 from noc.hosts.activation import Activator
 from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.hosts.shell import Shell
-from noc.runs.site.site import Ways
+from noc.runs.site.ways import Ways
 
 _T = TypeVar("_T")
 _RETRY_S = 1.0
 
 
 class Link:
-    """A node behind a way to reach it. One connection, kept while it holds."""
+    """A node behind a way to reach it. One connection with one activator at its end, kept while it holds.
+
+    Attributes:
+        kept: it was left open for a while: its connection may have ended unseen, so a first failure says nothing.
+    """
 
     def __init__(self, dial: Callable[[], Awaitable[Shell]], ways: Ways) -> None:
         """Prepare a link; nothing is connected before the first use.
@@ -25,7 +29,9 @@ class Link:
             ways: gives the activator at the other end.
         """
         self._dial, self._ways = dial, ways
+        self.kept = False
         self._shell: Shell | None = None
+        self._activator: Activator | None = None
         self._dialling = asyncio.Lock()
 
     async def shell(self) -> Shell:
@@ -34,6 +40,13 @@ class Link:
             if self._shell is None:
                 self._shell = await self._dial()
             return self._shell
+
+    async def activator(self) -> Activator:
+        """The activator at the other end of the open connection, which is made now where there is none."""
+        shell = await self.shell()
+        if self._activator is None:
+            self._activator = self._ways.activator(shell)
+        return self._activator
 
     async def ask(self, question: Callable[[Activator], Awaitable[_T]], *, within_s: float = 0) -> _T:
         """Put a question to the node's activator, again over a new connection while the old ones break.
@@ -48,16 +61,19 @@ class Link:
         end = asyncio.get_running_loop().time() + within_s
         while True:
             try:
-                return await question(self._ways.activator(await self.shell()))
+                return await question(await self.activator())
             except (ConnectionLost, Unreachable, Overdue):
                 await self.close()
+                kept, self.kept = self.kept, False
+                if kept:
+                    continue
                 if asyncio.get_running_loop().time() >= end:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
     async def close(self) -> None:
         """End the connection, where there is one."""
-        shell, self._shell = self._shell, None
+        shell, self._shell, self._activator = self._shell, None, None
         if shell is not None:
             with suppress(ConnectionLost):
                 await shell.close()

@@ -1,59 +1,22 @@
 """What a run works with: the fleet, its book, the releases, and the ways to nodes, watch and public names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
-from noc.hosts import platforms
-from noc.hosts.activation import Activator
-from noc.hosts.platform import Platform
 from noc.hosts.shell import Shell
-from noc.hosts.ssh import Authority, Target, Trust, connect
+from noc.hosts.ssh import Authority
 from noc.release.store import ReleaseStore
 from noc.runs.errors import CredentialExposed
 from noc.runs.paths import Paths
 from noc.runs.site.book import Book
 from noc.runs.site.credential import credential
+from noc.runs.site.link import Link
+from noc.runs.site.pool import LinkPool
 from noc.runs.site.watchdoor import WatchDoor
+from noc.runs.site.ways import SSHWays, Ways
 from noc.runs.site.web import Web
-
-
-class Ways(Protocol):
-    """How one machine is reached, and what is then at hand there. Tests put their own machines behind this seam."""
-
-    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
-        """Reach and verify a machine; raises what `noc.hosts.ssh.connect` raises."""
-        ...
-
-    def platform(self, node: Node) -> Platform:
-        """What the node's operating system offers."""
-        ...
-
-    def activator(self, shell: Shell) -> Activator:
-        """The activator at the other end of a shell."""
-        ...
-
-
-class SSHWays:
-    """The ways of production: SSH with the fleet's key."""
-
-    def __init__(self, key: Path) -> None:
-        """Use a private key."""
-        self._key = key
-
-    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
-        """See Ways."""
-        return await connect(Target(name, address, self._key, trust), timeout_s=timeout_s)
-
-    def platform(self, node: Node) -> Platform:
-        """See Ways."""
-        return platforms.get(node.platform)
-
-    def activator(self, shell: Shell) -> Activator:
-        """See Ways."""
-        return Activator(shell)
 
 
 @dataclass(frozen=True)
@@ -69,6 +32,7 @@ class Site:
         web: public names.
         ways: how nodes are reached.
         acme_root: PEM file of the fleet's own ACME root, None where the system's roots are enough.
+        links: what an earlier question left open for the next.
     """
 
     paths: Paths
@@ -79,6 +43,7 @@ class Site:
     web: Web
     ways: Ways
     acme_root: Path | None = None
+    links: LinkPool = field(default_factory=LinkPool)
 
     def authority(self, node: Node) -> Authority:
         """Trust in exactly this node, by HQ's host CA.
@@ -97,6 +62,17 @@ class Site:
         """A verified shell on a node, through the tunnel; raises what `noc.hosts.ssh.connect` raises."""
         return await self.ways.dial(node.name, str(node.tunnel), self.authority(node), timeout_s=timeout_s)
 
+    def link(self, node: Node) -> Link:
+        """A link to a node through the tunnel: the one that was kept, or a new one, which connects at its first use."""
+        return self.links.take(self._way(node)) or Link(lambda: self.through_tunnel(node), self.ways)
+
+    async def keep(self, node: Node, link: Link) -> None:
+        """Leave a link open for whoever asks for one to that node within the next minute."""
+        await self.links.keep(self._way(node), link)
+
+    def _way(self, node: Node) -> tuple[str, ...]:
+        return node.name, str(node.tunnel), self.book.inventory.hub.host_ca or ""
+
     def label(self, sha: str | None) -> str:
         """A release for people: `1.4.2 (7)`, the start of its hash where the store does not have it, "" for none."""
         if sha is None:
@@ -105,8 +81,12 @@ class Site:
         return f"{known[sha].version} ({known[sha].build})" if sha in known else sha[:12]
 
 
-def open_site(paths: Paths) -> Site:
+def open_site(paths: Paths, links: LinkPool | None = None) -> Site:
     """Read the fleet as it is now, and prepare the ways to it.
+
+    Args:
+        paths: where things lie.
+        links: what earlier sites of this process left open, None for nothing.
 
     Raises:
         CredentialExposed: the fleet's SSH key is missing or readable by others.
@@ -124,4 +104,5 @@ def open_site(paths: Paths) -> Site:
         web=Web(root),
         ways=SSHWays(paths.credentials / "ssh_key"),
         acme_root=root,
+        links=links or LinkPool(),
     )

@@ -1,0 +1,47 @@
+"""How one machine is reached, and what is then at hand there: the seam behind which tests put machines of their own."""
+
+from pathlib import Path
+from typing import Protocol
+
+from noc.fleet.model import Node
+from noc.hosts import platforms
+from noc.hosts.activation import Activator
+from noc.hosts.platform import Platform
+from noc.hosts.shell import Shell
+from noc.hosts.ssh import Target, Trust, connect
+
+
+class Ways(Protocol):
+    """How one machine is reached, and what is then at hand there. Tests put their own machines behind this seam."""
+
+    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
+        """Reach and verify a machine; raises what `noc.hosts.ssh.connect` raises."""
+        ...
+
+    def platform(self, node: Node) -> Platform:
+        """What the node's operating system offers."""
+        ...
+
+    def activator(self, shell: Shell) -> Activator:
+        """The activator at the other end of a shell."""
+        ...
+
+
+class SSHWays:
+    """The ways of production: SSH with the fleet's key."""
+
+    def __init__(self, key: Path) -> None:
+        """Use a private key."""
+        self._key = key
+
+    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
+        """See Ways."""
+        return await connect(Target(name, address, self._key, trust), timeout_s=timeout_s)
+
+    def platform(self, node: Node) -> Platform:
+        """See Ways."""
+        return platforms.get(node.platform)
+
+    def activator(self, shell: Shell) -> Activator:
+        """See Ways."""
+        return Activator(shell)
