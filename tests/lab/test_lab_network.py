@@ -84,6 +84,36 @@ def test_a_far_machine_answers_late_and_loses_nothing(lab: Lab) -> None:
     assert lab.exec("virginia", "cat", "/run/sum").stdout.split()[0].decode() == hashlib.sha256(fetched).hexdigest()
 
 
+def test_a_narrow_line_carries_what_it_is_said_to_and_not_more(lab: Lab) -> None:
+    lab.exec("virginia", "sh", "-c", "head -c 4000000 /dev/zero > /run/bulk")
+    lab.exec("virginia", "systemd-run", "--unit=bulk", "python3", "-m", "http.server", "-d", "/run", "8000")
+    fetch = (
+        "curl",
+        "-s",
+        "--retry",
+        "5",
+        "--retry-connrefused",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{size_download} %{time_total}",
+    )
+    assert lab.slow("virginia", 40, 4) == 40
+    row = next(row for row in lab.status()["machines"] if row["name"] == "virginia")
+    fetched = lab.exec("zurich", *fetch, f"http://{lab.address('virginia')}:8000/bulk").stdout.decode()
+    lab.exec("virginia", "systemctl", "stop", "bulk")
+    lab.slow("virginia", 0)
+    assert row["rate_mb_s"] == 4
+    size, seconds = map(float, fetched.split())
+    assert size == 4_000_000
+    assert seconds >= 0.9
+
+
 def test_a_distance_beyond_reason_is_refused(lab: Lab) -> None:
     with pytest.raises(Usage):
         lab.slow("virginia", -1)
+
+
+def test_a_line_beyond_reason_is_refused(lab: Lab) -> None:
+    with pytest.raises(Usage):
+        lab.slow("virginia", 0, 0)

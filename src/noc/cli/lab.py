@@ -94,7 +94,7 @@ def status(*, as_json: JsonOption = False) -> None:
         return
     words = {"running": ("ok", "running"), "cut": ("warn", "cut off"), "off": ("fail", "off")}
     print_table(
-        ["name", "image", "address", "state", "pid", "up", "round trip", "boot id"],
+        ["name", "image", "address", "state", "pid", "up", "line", "boot id"],
         (
             [
                 row["name"],
@@ -103,12 +103,17 @@ def status(*, as_json: JsonOption = False) -> None:
                 mark(*words[row["state"]]),
                 str(row["pid"] or "-"),
                 "-" if row["uptime_s"] is None else f"{row['uptime_s']:.0f} s",
-                f"+{row['delay_ms']:.0f} ms" if row["delay_ms"] else "-",
+                _line(row["delay_ms"], row["rate_mb_s"]),
                 row["boot_id"] or "-",
             ]
             for row in document["machines"]
         ),
     )
+
+
+def _line(delay_ms: float, rate_mb_s: float | None) -> str:
+    parts = [f"+{delay_ms:.0f} ms"] if delay_ms else []
+    return ", ".join([*parts, *([f"{rate_mb_s:g} MB/s"] if rate_mb_s else [])]) or "-"
 
 
 @app.command()
@@ -177,6 +182,10 @@ def slow(
     ms: Annotated[
         float | None, typer.Option(help="Round trip; the great circle's from HQ by default, 0 ends it.")
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="MB/s that its line carries each way; no limit by default.")
+    ] = None,
 ) -> None:
     """Put a machine far away: everything it sends and receives takes longer."""
-    err.print(f"{name}: {_lab().slow(name, ms):.0f} ms of round trip")
+    away = _lab().slow(name, ms, rate)
+    err.print(f"{name}: {away:.0f} ms of round trip" + (f", {rate:g} MB/s" if rate else ""))

@@ -1,8 +1,8 @@
-"""Distance: a relay that holds every frame of a machine back for half a round trip, each way.
+"""Distance: a relay that holds every frame of a machine back for half a round trip, and lets so many bytes a second by.
 
 The kernel's netem would do the same and is not in every kernel. A machine's port moves to a switch of its own, which
 two TAP devices join to the public one (https://docs.kernel.org/networking/tuntap.html); what comes out of one goes
-into the other, later.
+into the other, later. Frames keep the kernel's virtio header, so that one read carries up to 64 KiB of a TCP stream.
 """
 
 import asyncio
@@ -20,10 +20,17 @@ from noc.lab.network import SWITCH
 EARTH_KM = 6371.0
 FIBRE_KM_PER_MS = 200.0
 """Light in glass: two thirds of its speed in vacuum."""
-FRAME_BYTES = 65536
+HEADER_BYTES = 10
+"""struct virtio_net_hdr (linux/virtio_net.h): how a frame is to be cut, and what of its checksum is missing."""
+FRAME_BYTES = HEADER_BYTES + 65536 + 64
 QUEUE_FRAMES = 10_000
+QUEUE_S = 0.1
+READS = 256
+"""Frames taken in a row before the other machines' lanes have their turn."""
 _TUNSETIFF = 0x400454CA
-_IFF_TAP_NO_PI = 0x1002
+_TUNSETOFFLOAD = 0x400454D0
+_IFF_TAP_NO_PI_VNET_HDR = 0x5002
+_TUN_F_CSUM_TSO4_TSO6 = 0x07
 
 
 def round_trip_ms(one: Machine, other: Machine) -> float:
@@ -33,17 +40,40 @@ def round_trip_ms(one: Machine, other: Machine) -> float:
     return 2 * (2 * EARTH_KM * math.asin(math.sqrt(half_chord))) / FIBRE_KM_PER_MS
 
 
+class Pace:
+    """When frames leave a line that carries so many bytes a second, and holds them for a while.
+
+    Args:
+        delay_s: seconds that a frame is under way.
+        bytes_per_s: what the line carries; None for no limit.
+    """
+
+    def __init__(self, delay_s: float, bytes_per_s: float | None) -> None:
+        self._delay_s, self._bytes_per_s = delay_s, bytes_per_s
+        self._free_at = 0.0
+
+    def leaves(self, now: float, size: int) -> float | None:
+        """When a frame of `size` bytes that comes now leaves; None where a tenth of a second's bytes wait already."""
+        if self._bytes_per_s is None:
+            return now + self._delay_s
+        begins = max(now, self._free_at)
+        if begins - now > QUEUE_S:
+            return None
+        self._free_at = begins + size / self._bytes_per_s
+        return self._free_at + self._delay_s
+
+
 class Lane:
-    """One direction: frames wait in order of arrival; beyond 10,000 of them the newest are lost, as in a full router.
+    """One direction: frames wait in order of arrival; those for which there is no room are lost, as in a full router.
 
     Args:
         source: file descriptor to read frames from, non-blocking.
         sink: file descriptor to write them to.
-        delay_s: seconds that a frame waits.
+        pace: when they leave.
     """
 
-    def __init__(self, source: int, sink: int, delay_s: float) -> None:
-        self._source, self._sink, self._delay_s = source, sink, delay_s
+    def __init__(self, source: int, sink: int, pace: Pace) -> None:
+        self._source, self._sink, self._pace = source, sink, pace
         self._waiting: deque[tuple[float, bytes]] = deque()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -56,12 +86,14 @@ class Lane:
             self._timer.cancel()
 
     def _take(self) -> None:
+        now = self._loop.time()
         with contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(READS):
                 frame = os.read(self._source, FRAME_BYTES)
-                if len(self._waiting) < QUEUE_FRAMES:
-                    self._waiting.append((self._loop.time() + self._delay_s, frame))
-                self._arm()
+                leaves = self._pace.leaves(now, len(frame) - HEADER_BYTES)
+                if leaves is not None and len(self._waiting) < QUEUE_FRAMES:
+                    self._waiting.append((leaves, frame))
+        self._arm()
 
     def _arm(self) -> None:
         if self._timer is None and self._waiting:
@@ -69,7 +101,8 @@ class Lane:
 
     def _give(self) -> None:
         self._timer = None
-        while self._waiting and self._waiting[0][0] <= self._loop.time():
+        now = self._loop.time()
+        while self._waiting and self._waiting[0][0] <= now:
             # A switch that is being taken away, or a full one, loses frames: that is what networks do.
             with contextlib.suppress(OSError):
                 os.write(self._sink, self._waiting.popleft()[1])
@@ -77,17 +110,23 @@ class Lane:
 
 
 class Distance:
-    """A machine's distance from the lab's switch; made by `stretch`, ended by `close`."""
+    """A machine's distance from the lab's switch; made by `stretch`, ended by `close`.
 
-    def __init__(self, machine: Machine, round_trip_s: float) -> None:
+    Args:
+        machine: whose.
+        round_trip_s: seconds that a frame and its answer take longer.
+        bytes_per_s: what its line carries each way; None for no limit.
+    """
+
+    def __init__(self, machine: Machine, round_trip_s: float, bytes_per_s: float | None = None) -> None:
         number = machine.port.removeprefix("port")
         self.switch, near, far = f"hop{number}", f"near{number}", f"far{number}"
         self._taps = {near: _tap(near), far: _tap(far)}
         self._masters = {near: SWITCH, far: self.switch}
         self._machine = machine
-        self._lanes = (
-            Lane(self._taps[near], self._taps[far], round_trip_s / 2),
-            Lane(self._taps[far], self._taps[near], round_trip_s / 2),
+        self._lanes = tuple(
+            Lane(self._taps[source], self._taps[sink], Pace(round_trip_s / 2, bytes_per_s))
+            for source, sink in ((near, far), (far, near))
         )
 
     async def stretch(self) -> None:
@@ -113,7 +152,8 @@ class Distance:
 def _tap(name: str) -> int:
     descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH14x", name.encode(), _IFF_TAP_NO_PI))
+        fcntl.ioctl(descriptor, _TUNSETIFF, struct.pack("16sH14x", name.encode(), _IFF_TAP_NO_PI_VNET_HDR))
+        fcntl.ioctl(descriptor, _TUNSETOFFLOAD, _TUN_F_CSUM_TSO4_TSO6)
     except OSError:
         os.close(descriptor)
         raise

@@ -47,6 +47,7 @@ class Host:
         self.root = room / "root"
         self.groups = cgroups.make(lab, machine.name)
         self.delay_ms: float = 0
+        self.rate_mb_s: float | None = None
         self._distance: Distance | None = None
         self.is_cut = False
         self._image, self._room, self._console, self._shares = image, room, console, shares
@@ -112,15 +113,19 @@ class Host:
         await network.cable(self.machine, plugged=plugged)
         self.is_cut = not plugged
 
-    async def move(self, round_trip_ms: float) -> None:
-        """Put it so far away that a packet and its answer take this much longer; 0 brings it back."""
+    async def move(self, round_trip_ms: float, rate_mb_s: float | None = None) -> None:
+        """Put it so far away that a packet and its answer take this much longer, on a line of so many MB/s each way.
+
+        0 and no rate bring it back.
+        """
         if self._distance is not None:
             await self._distance.close()
             self._distance = None
-        if round_trip_ms:
-            self._distance = Distance(self.machine, round_trip_ms / 1000)
+        if round_trip_ms or rate_mb_s:
+            bytes_per_s = rate_mb_s * 1e6 if rate_mb_s else None
+            self._distance = Distance(self.machine, round_trip_ms / 1000, bytes_per_s)
             await self._distance.stretch()
-        self.delay_ms = round_trip_ms
+        self.delay_ms, self.rate_mb_s = round_trip_ms, rate_mb_s
 
     async def wait_up(self, deadline_s: float) -> None:
         """Wait until its systemd has started everything.

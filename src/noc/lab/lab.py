@@ -21,6 +21,7 @@ from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 
 MAX_ROUND_TRIP_MS = 5000
+MAX_RATE_MB_S = 1000
 
 Completed = subprocess.CompletedProcess[bytes]
 
@@ -90,7 +91,11 @@ class Lab:
         return control.process_behind(self.places.socket) is not None
 
     def status(self) -> dict[str, Any]:
-        """What each machine is doing: name, image, address, state, boot_id, uptime_s, delay_ms, pid. Raises LabDown."""
+        """What each machine is doing: name, image, address, state, boot_id, uptime_s, delay_ms, rate_mb_s, pid.
+
+        Raises:
+            LabDown: there is none.
+        """
         status: dict[str, Any] = control.ask(self.places.socket, {"op": "status"})
         for row in status["machines"]:
             row["pid"] = cgroups.first_process(Path(group) for group in row["groups"])
@@ -112,19 +117,22 @@ class Lab:
         """Plug a machine's network cable in again."""
         self._ask("heal", name)
 
-    def slow(self, name: str, ms: float | None = None) -> float:
-        """Put a machine far away from all others.
+    def slow(self, name: str, ms: float | None = None, rate_mb_s: float | None = None) -> float:
+        """Put a machine far away from all others, on a narrow line where a rate is given.
 
         Args:
             name: the machine.
             ms: round trip in milliseconds, at most 5,000; the great circle's from HQ where None; 0 brings it back.
+            rate_mb_s: million bytes a second that its line carries each way, at most 1,000; None for no limit.
 
         Returns:
             The round trip that was set.
         """
         if ms is not None and not 0 <= ms <= MAX_ROUND_TRIP_MS:
             raise Usage(f"{ms:g} ms is no distance", fix=f"give 0 to {MAX_ROUND_TRIP_MS}")
-        return float(self._ask("slow", name, ms=ms))
+        if rate_mb_s is not None and not 0 < rate_mb_s <= MAX_RATE_MB_S:
+            raise Usage(f"{rate_mb_s:g} MB/s is no line", fix=f"give more than 0 and at most {MAX_RATE_MB_S}")
+        return float(self._ask("slow", name, ms=ms, rate_mb_s=rate_mb_s))
 
     def exec(self, name: str, *argv: str, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
         """Run a command as root inside a machine, as at its console: the network is not involved.

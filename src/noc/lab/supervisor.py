@@ -59,7 +59,7 @@ class Supervisor:
         await self._reach_internet()
 
     async def serve(self, request: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON document
-        """Do what a request asks: `op`, `name` where it is about one machine, `ms` for its distance."""
+        """Do what a request asks: `op`, `name` where it is about one machine, `ms` and `rate_mb_s` for its line."""
         if request["op"] == "ready":
             assert self.raised is not None
             return await asyncio.shield(self.raised)
@@ -68,20 +68,22 @@ class Supervisor:
         if request["op"] == "down":
             self.over.set()
             return None
-        return await self._verb(request["op"], self._find(request["name"]), request.get("ms"))
+        return await self._verb(request, self._find(request["name"]))
 
-    async def _verb(self, op: str, host: Host, ms: float | None) -> Any:  # noqa: ANN401
-        match op:
+    async def _verb(self, request: dict[str, Any], host: Host) -> Any:  # noqa: ANN401
+        match request["op"]:
             case "kill":
                 await host.kill()
             case "boot":
                 await self._boot(host)
             case "cut" | "heal":
-                await host.cable(plugged=op == "heal")
+                await host.cable(plugged=request["op"] == "heal")
             case "slow":
-                await host.move(round_trip_ms(self.hosts[self.plan.hub].machine, host.machine) if ms is None else ms)
+                ms = request["ms"]
+                away = round_trip_ms(self.hosts[self.plan.hub].machine, host.machine) if ms is None else ms
+                await host.move(away, request["rate_mb_s"])
                 return host.delay_ms
-            case _:
+            case op:
                 raise ValueError(op)
         return None
 
@@ -96,6 +98,7 @@ class Supervisor:
                 "boot_id": host.boot_id,
                 "uptime_s": host.uptime_s,
                 "delay_ms": host.delay_ms,
+                "rate_mb_s": host.rate_mb_s,
                 "disk": str(host.root),
                 "groups": [str(group) for group in host.groups],
             }
