@@ -86,3 +86,54 @@ class StoreExposed(NocError):
     """
 
     code, exit_code = "E538", 6
+
+
+class FleetFrozen(NocError):
+    """A freeze of the fleet file holds: no run begins inside it, but a rollback, and one that says why it cannot wait.
+
+    `[[freeze]]` in fleet.toml names the windows, weekly or once, each with its zone and reason. A run that has begun
+    is not touched by a window that begins. `--override-freeze REASON` makes the plan a high risk, and the reason is
+    kept with it.
+    """
+
+    code, exit_code = "E537", 7
+
+
+class Halted(NocError):
+    """Somebody halted the fleet: runs end at their next step, and none begins until the halt is lifted.
+
+    `noc halt --show` says who, when and why; `noc halt --lift` lets runs begin again. A run that was ended by a halt is
+    gone on with by `noc run resume`.
+    """
+
+    code, exit_code = "E538", 7
+
+
+class LeaseLost(NocError):
+    """A run no longer holds the fleet's lease, so that it changes nothing any more.
+
+    The runner slept through its expiry (the machine was suspended, stopped, or its disk stood still), and another run
+    may have taken over since. Nodes refuse it as well, by its fence number. What was left open on a node turns back by
+    itself; start the run again, or go on with it, once no other is under way.
+    """
+
+    code, exit_code = "E539", 7
+
+
+class LeaseUnreadable(NocError):
+    """The file of the lease is there, and cannot be understood: it was changed by hand, or the disk has damaged it.
+
+    Who holds the lease cannot be known then, so that no run begins. Look for a runner that is under way
+    (`systemctl status noc-runner`, `noc run list`); where there is none, remove the file.
+    """
+
+    code, exit_code = "E540", 7
+
+
+class FenceUnreadable(NocError):
+    """The file of the fence numbers cannot be understood, and a number that was given already must not be given again.
+
+    Nodes keep the highest number that they have seen, in /var/lib/noc-node/fence. Write a higher one into the file.
+    """
+
+    code, exit_code = "E541", 7
