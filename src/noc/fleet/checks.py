@@ -9,13 +9,14 @@ from datetime import date
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
 from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
+from noc.fleet.windows import known_zone, mistakes
 
 Check = Callable[[Document], Iterator[Problem]]
 
@@ -134,14 +135,21 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
         yield table if isinstance(table, dict) else {}
 
 
-def known_timezone(document: Document) -> Iterator[Problem]:
-    """The fleet's timezone is an IANA zone that this machine knows."""
-    for path, zone in document.texts("timezone"):
-        try:
-            ZoneInfo(zone)
-        except (OSError, ValueError, KeyError):
+def known_timezones(document: Document) -> Iterator[Problem]:
+    """Every time zone is an IANA zone that this machine knows."""
+    for path, zone in chain(document.texts("timezone"), document.texts("freeze", "zone")):
+        if not known_zone(zone):
             fix = "an IANA name, such as Europe/Zurich" if available_timezones() else "apt-get install tzdata"
             yield document.problem(path, f"timezone {zone!r} is not known here", fix)
+
+
+def freeze_windows(document: Document) -> Iterator[Problem]:
+    """A freeze begins before it ends, and both are written in one form."""
+    for index, table in enumerate(_tables(document, "freeze")):
+        start, end = table.get("from", table.get("start")), table.get("until", table.get("end"))
+        if isinstance(start, str) and isinstance(end, str):
+            for key, what, fix in mistakes(start, end, str(table.get("zone"))):
+                yield document.problem(("freeze", index, key), what, fix)
 
 
 def acceptances(document: Document) -> Iterator[Problem]:
@@ -165,6 +173,7 @@ CHECKS: tuple[Check, ...] = (
     tunnel_addresses,
     ports,
     known_regions,
-    known_timezone,
+    known_timezones,
+    freeze_windows,
     acceptances,
 )

@@ -45,3 +45,18 @@ class Paths:
             "credentials": "CREDENTIALS_DIRECTORY",
         }
         return cls(**{field: Path(environment[name]) for field, name in named.items() if environment.get(name)})
+
+    @property
+    def lease(self) -> Path:
+        """The lease of the run that changes the fleet, beside the runs."""
+        return self.runs.with_name("lease.json")
+
+    @property
+    def fence(self) -> Path:
+        """The last fence number that was given."""
+        return self.runs / "fence"
+
+    @property
+    def halt(self) -> Path:
+        """It is there while the fleet is halted."""
+        return self.runs.with_name("halt.json")

@@ -96,7 +96,7 @@ class FleetFrozen(NocError):
     kept with it.
     """
 
-    code, exit_code = "E537", 7
+    code, exit_code = "E540", 7
 
 
 class Halted(NocError):
@@ -106,7 +106,7 @@ class Halted(NocError):
     gone on with by `noc run resume`.
     """
 
-    code, exit_code = "E538", 7
+    code, exit_code = "E541", 7
 
 
 class LeaseLost(NocError):
@@ -117,7 +117,7 @@ class LeaseLost(NocError):
     itself; start the run again, or go on with it, once no other is under way.
     """
 
-    code, exit_code = "E539", 7
+    code, exit_code = "E542", 7
 
 
 class LeaseUnreadable(NocError):
@@ -127,7 +127,7 @@ class LeaseUnreadable(NocError):
     (`systemctl status noc-runner`, `noc run list`); where there is none, remove the file.
     """
 
-    code, exit_code = "E540", 7
+    code, exit_code = "E543", 7
 
 
 class FenceUnreadable(NocError):
@@ -136,4 +136,4 @@ class FenceUnreadable(NocError):
     Nodes keep the highest number that they have seen, in /var/lib/noc-node/fence. Write a higher one into the file.
     """
 
-    code, exit_code = "E541", 7
+    code, exit_code = "E544", 7

@@ -1,25 +1,51 @@
 """The fence: a number that only grows. A node refuses an activation whose number is lower than the last it saw."""
 
-import os
 from pathlib import Path
+
+from noc.fleet.files import replace
+from noc.runs.admission.errors import FenceUnreadable
+from noc.runs.admission.exclusive import exclusive
+
+_LONGEST = 40
 
 
 def next_fence(path: Path) -> int:
     """Take the next number; it is on the disk before it is returned, so that none is ever given twice.
 
     Args:
-        path: the file that holds the last number given; missing before the first.
+        path: the file that holds the last number given; missing before the first. Its directory exists.
+
+    Raises:
+        FenceUnreadable: the file holds something else.
     """
-    number = int(path.read_text()) + 1 if path.exists() else 1
-    temporary = path.with_suffix(".new")
-    with temporary.open("w") as file:
-        file.write(str(number))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    with exclusive(path.with_suffix(".lock")):
+        number = _last(path) + 1
+        replace(path, str(number))
     return number
+
+
+def raise_fence(path: Path, seen: int) -> None:
+    """Make the next number higher than one that a node has seen: an HQ that was restored may be behind its nodes.
+
+    Args:
+        path: as for `next_fence`.
+        seen: the highest number that nodes know of; a lower one than the last given changes nothing.
+
+    Raises:
+        FenceUnreadable: the file holds something else.
+    """
+    with exclusive(path.with_suffix(".lock")):
+        if seen > _last(path):
+            replace(path, str(seen))
+
+
+def _last(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST).strip()
+    except FileNotFoundError:
+        return 0
+    if not text.isdigit():
+        fix = "write a number into it that is higher than /var/lib/noc-node/fence of every node"
+        raise FenceUnreadable(f"{path} holds no number", why="it was changed, or damaged", fix=fix)
+    return int(text)
