@@ -85,10 +85,15 @@ def link(document: Mapping[str, Any], prev: str, *, limit: int = MAX_RECORD) -> 
         document: what to write, JSON; it has a key `detail`.
         prev: hash of the line before, GENESIS for the first.
         limit: bytes that a line may have.
+
+    Raises:
+        ValueError: it is too large without its detail.
     """
     line = _dump({**document, "prev": prev})
     if len(line) > limit:
         line = _dump({**document, "detail": {"omitted_bytes": len(line)}, "prev": prev})
+    if len(line) > limit:
+        raise ValueError(f"a record of {len(line)} bytes without its detail")
     return line
 
 

@@ -87,6 +87,14 @@ def read(directory: Path, run: str) -> list[Event]:
     return _parse(directory, run)[0]
 
 
+def opening(directory: Path, run: str) -> Event | None:
+    """The first record of a run that is there; None where it has none, or one that cannot be read."""
+    try:
+        return next((_event(found.document, 1, run) for found in links(directory / run / _FILE)), None)
+    except (ChainBroken, OSError):
+        return None
+
+
 def _parse(directory: Path, run: str) -> tuple[list[Event], Link | None]:
     """Records, and the last line that is whole."""
     path = directory / run / _FILE
