@@ -1,0 +1,154 @@
+"""What a rollout would do to a node, judged by what the node said. Pure: no node is asked here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from noc.hosts.activation import NodeFacts
+from noc.hosts.bundle import Bundle
+from noc.release.manifest import Manifest
+from noc.runs.plan.plan import NodePlan, Plan
+from noc.runs.rollout.preflight import obstacles, runs_already
+
+LEAST_MEMORY = 32 * 1024 * 1024
+"""Bytes that must be free on a node: the activator runs beside the service."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of asking one node.
+
+    Attributes:
+        facts: what its activator said; None where it did not.
+        down: why it cannot be reached, "" where it can.
+        bundle: the configuration that it is to have; None where that stays.
+        differences: the paths at which it has another one.
+        problems: what was found to be in the way while it was asked, in words.
+    """
+
+    facts: NodeFacts | None = None
+    down: str = ""
+    bundle: Bundle | None = None
+    differences: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Headquarters:
+    """What HQ itself knows when it plans.
+
+    Attributes:
+        releases: those in its store, by hash.
+        fence: the highest fence number that it has given.
+        now: the time, UTC.
+    """
+
+    releases: Mapping[str, Manifest]
+    fence: int
+    now: datetime
+
+
+def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePlan:
+    """What the plan does to one node.
+
+    Args:
+        plan: the outline.
+        name: the node, one of the plan's.
+        answer: what it said.
+        hq: what HQ knows.
+    """
+    position = plan.nodes.index(name) + 1
+    facts = answer.facts
+    if facts is None:
+        problems = (answer.down,) if answer.down else answer.problems
+        state: Literal["down", "blocked"] = "down" if answer.down else "blocked"
+        return NodePlan(node=name, position=position, state=state, target=plan.release, problems=problems)
+    target = previous(facts, hq.releases) if plan.action == "rollback" else plan.release
+    manifest = hq.releases.get(target or "")
+    problems = answer.problems + hindrances(plan, facts, manifest, hq)
+    stays = target is None or (manifest is not None and runs_already(facts, manifest))
+    unchanged = stays and not answer.differences
+    return NodePlan(
+        node=name,
+        position=position,
+        state="blocked" if problems else "unchanged" if unchanged else "change",
+        running=facts.current,
+        target=target,
+        config=answer.bundle.sha256 if answer.bundle else None,
+        bytes=0 if problems or unchanged else to_send(facts, manifest, answer),
+        disk_free=facts.disk_free_bytes,
+        memory_free=facts.memory_free_bytes,
+        differences=answer.differences,
+        problems=problems,
+    )
+
+
+def to_send(facts: NodeFacts, manifest: Manifest | None, answer: Answer) -> int:
+    """Bytes that the node does not have yet, of the release and of the configuration."""
+    release = manifest.size if manifest is not None and manifest.sha256 not in facts.releases else 0
+    return release + (len(answer.bundle.content) if answer.bundle and answer.differences else 0)
+
+
+def previous(facts: NodeFacts, releases: Mapping[str, Manifest]) -> str | None:
+    """The release that a rollback leads to: of those that the node has proven, the newest build below the running one.
+
+    Args:
+        facts: what the node says.
+        releases: those in HQ's store, by hash.
+    """
+    running = releases.get(facts.current or "")
+    proven = [manifest for sha in facts.proven if (manifest := releases.get(sha)) is not None]
+    older = [manifest for manifest in proven if running is not None and manifest.build < running.build]
+    return max(older, key=lambda manifest: manifest.build).sha256 if older else None
+
+
+def hindrances(plan: Plan, facts: NodeFacts, manifest: Manifest | None, hq: Headquarters) -> tuple[str, ...]:
+    """All that keeps the plan from being carried out on a node, in words; the node will judge a release itself again.
+
+    Args:
+        plan: the outline.
+        facts: what the node says.
+        manifest: of the release that it is to run; None where that is not known, or the running one stays.
+        hq: what HQ knows.
+    """
+    memory = f"{facts.memory_free_bytes >> 20} MiB memory free, {LEAST_MEMORY >> 20} MiB needed"
+    checks = (
+        (facts.current is not None, "it runs no release yet: noc provision makes it live"),
+        (facts.memory_free_bytes >= LEAST_MEMORY, memory),
+        (manifest is not None or plan.action != "rollback", "no earlier release is proven there and in HQ's store"),
+        (manifest is not None or plan.release is None, "the release is not in HQ's store"),
+    )
+    found = tuple(words for holds, words in checks if not holds)
+    if manifest is None:
+        return found
+    return found + obstacles(facts, manifest, hq.fence) + _not_acceptable(facts, manifest, hq)
+
+
+def _not_acceptable(facts: NodeFacts, manifest: Manifest, hq: Headquarters) -> tuple[str, ...]:
+    """Why the node would refuse the release as new; one that it has itself proven may always return."""
+    if manifest.sha256 in facts.proven:
+        return ()
+    builds = [known.build for sha in facts.proven if (known := hq.releases.get(sha)) is not None]
+    newest = max(builds, default=0)
+    checks = (
+        (manifest.expires > hq.now, f"the release expired at {manifest.expires:%Y-%m-%d %H:%M} UTC: noc release sign"),
+        (manifest.build > newest, f"its build {manifest.build} is not above {newest}, which the node has proven"),
+    )
+    return tuple(words for holds, words in checks if not holds)
+
+
+def in_waves(rows: Sequence[NodePlan], batch: int) -> tuple[NodePlan, ...]:
+    """The rows with their waves: the first node that changes is the canary, wave 0; the others follow in batches.
+
+    A node that does not change stands in the wave that is under way when its turn comes.
+
+    Args:
+        rows: in the plan's order.
+        batch: nodes in a wave after the canary.
+    """
+    placed, changing = [], 0
+    for row in rows:
+        placed.append(row.model_copy(update={"wave": 1 + (changing - 1) // batch if changing else 0}))
+        changing += row.state == "change"
+    return tuple(placed)

@@ -1,0 +1,101 @@
+"""The survey: all nodes of a rollout are asked at once, so that a plan tells what is in the way before a byte is sent.
+
+Being asked changes nothing on a node. What the answers mean is decided in `prospect`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from noc.errors import NocError
+from noc.fleet.model import Node
+from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
+from noc.release.manifest import Manifest
+from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
+from noc.runs.plan.plan import Plan
+from noc.runs.rollout.preflight import runs_already, shows
+from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
+from noc.runs.site.link import Link
+from noc.runs.site.site import Site
+
+AT_ONCE = 10
+ANSWER_S = 8.0
+"""Seconds for one node to be reached and to answer everything."""
+
+
+async def survey(
+    site: Site, plan: Plan, read_history: Callable[[], History], *, fence: int, now: datetime | None = None
+) -> Plan:
+    """Complete the outline of a plan by what the nodes say, and by how long it will take.
+
+    Connections to nodes that answered stay open for the run that may follow.
+
+    Args:
+        site: the fleet.
+        plan: the outline: action, nodes in order, release, rules.
+        read_history: tells what earlier runs took; called in a thread, while nodes are asked.
+        fence: the highest fence number that HQ has given.
+        now: the time, UTC; the clock's where None.
+
+    Returns:
+        The plan with its estimate, and for a rollout a row a node; not sealed.
+    """
+    policy = site.fleet.policy
+    if not plan.is_rollout:
+        return plan if plan.action == "keygen" else await _provisioning(plan, read_history, policy.provision_bound)
+    history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan))
+    hq = Headquarters(_manifests(site), fence, now or datetime.now(UTC))
+    found = [prospect(plan, name, answer, hq) for name, answer in answers.items()]
+    rows, estimate = estimate_rollout(in_waves(found, plan.rules.batch), plan.rules, history, policy.deploy_bound)
+    return plan.model_copy(update={"rows": rows, "estimate": estimate})
+
+
+async def _provisioning(plan: Plan, read_history: Callable[[], History], bound_s: float) -> Plan:
+    history = await asyncio.to_thread(read_history)
+    return plan.model_copy(update={"estimate": estimate_provision(plan.nodes, history, bound_s)})
+
+
+def _manifests(site: Site) -> dict[str, Manifest]:
+    return {kept.sha256: kept.manifest for kept in site.releases.list()}
+
+
+async def _ask_all(site: Site, plan: Plan) -> dict[str, Answer]:
+    """Every node's answer, in the plan's order, at most so many asked at a time."""
+    at_once, release = asyncio.Semaphore(AT_ONCE), _manifests(site).get(plan.release or "")
+
+    async def one(name: str) -> Answer:
+        async with at_once:
+            return await _ask(site, site.fleet.node(name), release)
+
+    answers = await asyncio.gather(*map(one, plan.nodes))
+    return dict(zip(plan.nodes, answers, strict=True))
+
+
+async def _ask(site: Site, node: Node, release: Manifest | None) -> Answer:
+    """One node's answer, whatever becomes of the question; the link stays open where there was one."""
+    link = site.link(node)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            answer = await _answer(site, node, link, release)
+    except (Unreachable, Overdue, ConnectionLost) as error:
+        answer = Answer(down=error.why or error.what)
+    except TimeoutError:
+        answer = Answer(down=f"no answer within {ANSWER_S:g} s")
+    except NocError as error:
+        answer = Answer(problems=(str(error),))
+    if answer.facts is None:
+        await link.close()
+    else:
+        await site.keep(node, link)
+    return answer
+
+
+async def _answer(site: Site, node: Node, link: Link, release: Manifest | None) -> Answer:
+    facts = await link.ask(lambda activator: activator.facts())
+    if release is None or not runs_already(facts, release):
+        return Answer(facts)
+    public = await site.web.health(site.fleet.hostname(node))
+    if shows(public, release):
+        return Answer(facts)
+    seen = public.trouble or f"HTTPS answers {public.status}, version {public.version} build {public.build}"
+    return Answer(facts, problems=(f"it has the release, and is not healthy: {seen}",))
