@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
     "run": ("noc.cli.run", "Show or follow what a run did."),
+    "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),
+    "halt": ("noc.cli.halt", "Stop everything at the next step, and keep new runs out."),
     "watch": ("noc.cli.watch", "The watch server: heartbeats in, incidents and alerts out."),
     "incidents": ("noc.cli.incidents", "List incidents: open ones first."),
     "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),

@@ -1,6 +1,6 @@
 """A run on the terminal: live rows where there is one, a line a transition where there is none, then the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.cli.stopping import Stopping
 from noc.errors import Interrupted, NocError
 from noc.runs.errors import RunnerAbsent
 from noc.runs.record.events import Event, State
@@ -25,25 +26,34 @@ _MARKS = {
 }
 
 
-def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool) -> None:
-    """Plan, start and follow; ends the command with the run's exit code.
+def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: float = 0) -> None:
+    """Plan, start and follow; ends the command with the run's exit code, or 130 where Ctrl-C stopped it.
 
     Args:
         request: action, nodes, release, options, as the runner's `plan` operation takes them.
         only_plan: show the plan and change nothing.
         as_json: one document on stdout.
+        wait_s: seconds to wait for another run to end.
     """
     client = Client()
     plan = client.ask("plan", **request)["plan"]
     if only_plan:
         print_json(plan) if as_json else _show_plan(plan)
         return
-    run, events = client.start(plan)
-    finish(follow(run, events), as_json=as_json)
+    run, events = client.start(plan, wait_s=wait_s, heard=_tell)
+    with Stopping(client, run) as stopping:
+        view = follow(run, events)
+    finish(view, as_json=as_json, exit_code=Interrupted.exit_code if stopping.asked else None)
+
+
+def _tell(answer: Mapping[str, Any]) -> None:
+    """Say what the runner is waiting for before it begins."""
+    if "waiting" in answer:
+        err.print(f"{mark('pending', '')}{plain(answer['waiting'])}", soft_wrap=True)
 
 
 def follow(run: str, events: Iterable[Event]) -> View:
-    """Show a run until its last record. Ctrl-C leaves the run running, and says how to find it again."""
+    """Show a run until its last record. KeyboardInterrupt leaves the run running, and says how to find it again."""
     try:
         view = _live(events) if err.is_terminal else _plain(events)
     except KeyboardInterrupt:
@@ -53,14 +63,14 @@ def follow(run: str, events: Iterable[Event]) -> View:
     return view
 
 
-def finish(view: View, *, as_json: bool) -> None:
-    """Print the result, and end the command with the run's exit code."""
+def finish(view: View, *, as_json: bool, exit_code: int | None = None) -> None:
+    """Print the result, and end the command with the run's exit code, or with another one where one is given."""
     if as_json:
         print_json(as_document(view))
     else:
         print_result(view)
-    if view.exit_code:
-        raise typer.Exit(view.exit_code)
+    if code := view.exit_code if exit_code is None else exit_code:
+        raise typer.Exit(code)
 
 
 def _plain(events: Iterable[Event]) -> View:

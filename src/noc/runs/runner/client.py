@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -47,8 +47,15 @@ class Client:
         with self._request(op, fields, timeout_s) as stream:
             return _answer(stream)
 
-    def start(self, plan: dict[str, Any]) -> tuple[str, Generator[Event]]:
+    def start(
+        self, plan: dict[str, Any], *, wait_s: float = 0, heard: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> tuple[str, Generator[Event]]:
         """Start a run.
+
+        Args:
+            plan: as the runner made it.
+            wait_s: seconds to wait where another run is under way; 0 to be refused at once.
+            heard: gets the runner's answers before the run begins: `{"waiting": why}`.
 
         Returns:
             The run's id, and its records until the last. Closing the generator leaves the run running.
@@ -56,8 +63,10 @@ class Client:
         Raises:
             as `ask` does.
         """
-        lines = self._stream("start", {"plan": plan})
-        return str(next(lines)["run"]), _events(lines)
+        lines = self._stream("start", {"plan": plan, "wait_s": wait_s})
+        while "run" not in (answer := next(lines)):
+            heard(answer)
+        return str(answer["run"]), _events(lines)
 
     def follow(self, run: str, after: int = 0) -> Generator[Event]:
         """A run's records from the one after number `after`, until the last. Raises as `ask` does."""

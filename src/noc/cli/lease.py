@@ -1,0 +1,49 @@
+"""`noc lease`: who may change the fleet at this moment."""
+
+from typing import Any
+
+import typer
+
+from noc.cli.options import JsonOption
+from noc.cli.output import out, plain, print_json
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def lease(*, as_json: JsonOption = False) -> None:
+    """Say who holds the lease since when, for what, how fresh it is, and what one can do.
+
+    Whoever holds it may change the fleet. It is given back at the end of every run, taken over at once when its holder
+    is dead, and expires when its holder is silent.
+    """
+    document = read_state()
+    if as_json:
+        print_json(document)
+        return
+    out.print(plain(document["explanation"]))
+    if document["halt"]:
+        from noc.cli.halt import show_order  # noqa: PLC0415
+
+        show_order(document["halt"])
+
+
+def read_state() -> dict[str, Any]:
+    """Lease and halt as the runner tells them, or as the files do where it does not answer and they are ours to read.
+
+    Raises:
+        RunnerAbsent: neither can be read.
+    """
+    from noc.runs.errors import RunnerAbsent  # noqa: PLC0415 - help stays light
+    from noc.runs.paths import Paths  # noqa: PLC0415
+    from noc.runs.runner.client import Client  # noqa: PLC0415
+    from noc.runs.runner.controls import state  # noqa: PLC0415
+
+    try:
+        return Client().ask("lease")
+    except RunnerAbsent:
+        try:
+            return state(Paths.from_environment())
+        except PermissionError:
+            pass
+        raise

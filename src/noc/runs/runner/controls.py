@@ -1,0 +1,74 @@
+"""What keeps runs from beginning and ends those that are under way: who holds the lease, halt, lift, stop."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from noc.errors import NocError
+from noc.fleet.load import load
+from noc.runs.admission.caller import Caller
+from noc.runs.admission.grant import describe, read_lease
+from noc.runs.admission.halt import Halt
+from noc.runs.errors import RunNotFound
+from noc.runs.paths import Paths
+from noc.runs.record.run import Run
+from noc.runs.runner.door import Answers, Operation
+
+
+class Controls:
+    """The door's operations around whatever run is under way."""
+
+    def __init__(self, paths: Paths, current: Callable[[], Run | None]) -> None:
+        """Offer them.
+
+        Args:
+            paths: where lease and halt lie.
+            current: the run that is under way.
+        """
+        self._paths, self._current = paths, current
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """By the name that requests give."""
+        return {"lease": self._lease, "halt": self._halt, "lift": self._lift, "stop": self._stop}
+
+    async def _lease(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
+        yield state(self._paths)
+
+    async def _halt(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        order, run = Halt(self._paths.halt).set(caller.name, str(request.get("reason", ""))), self._current()
+        if run is not None:
+            run.stopping.set()
+        yield {"halt": order.model_dump(mode="json"), "run": run.id if run else None}
+
+    async def _lift(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
+        order = Halt(self._paths.halt).lift()
+        yield {"lifted": order.model_dump(mode="json") if order else None}
+
+    async def _stop(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        run, wanted = self._current(), str(request["run"])[:64]
+        if run is None or run.id != wanted:
+            raise RunNotFound(f"run {wanted} is not under way", fix="noc run list says how it ended")
+        run.stopping.set()
+        yield {"run": run.id}
+
+
+def state(paths: Paths) -> dict[str, Any]:
+    """The lease and the halt as a document: lease, standing, explanation, halt (None where nothing is halted).
+
+    Raises:
+        LeaseUnreadable: the lease's file was damaged.
+        PermissionError: it is not ours to read.
+    """
+    order = Halt(paths.halt).read()
+    described = describe(read_lease(paths.lease), datetime.now(fleet_zone(paths)))
+    return {**described, "halt": order.model_dump(mode="json") if order else None}
+
+
+def fleet_zone(paths: Paths) -> tzinfo:
+    """The fleet's timezone; UTC where the fleet cannot be read, which keeps nobody from halting it."""
+    try:
+        return ZoneInfo(load(paths.fleet).timezone)
+    except (NocError, OSError):
+        return UTC
