@@ -22,6 +22,7 @@ from noc.runs.record.events import Verdict
 from noc.runs.record.journal import Journal, new_run_id, read, run_ids
 from noc.runs.record.run import Run
 from noc.runs.rollout.rollout import UNTOUCHED
+from noc.runs.runner.controls import Controls
 from noc.runs.runner.door import Answers, Door, Operation
 from noc.runs.runner.history import close_cut_runs, summaries, summary
 from noc.runs.runner.service import listening_socket, notify
@@ -59,6 +60,7 @@ class Runner:
             "list": self._list,
             "show": self._show,
             "health": self._check_health,
+            **Controls(self._paths, lambda: self._current).operations,
         }
 
     async def stop(self) -> None:
