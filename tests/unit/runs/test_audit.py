@@ -266,12 +266,12 @@ def test_killed_at_any_sync_no_act_is_without_its_intent(path: Path, tmp_path: P
 def _act_until_killed(path: Path, acts: Path, calls: int) -> None:
     real, left = os.fsync, calls
 
-    def counted(file: Any) -> None:
+    def counted(fd: Any) -> None:
         nonlocal left
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        real(file)
+        real(fd)
 
     os.fsync = counted
     audit = Audit(path)
