@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "provision": ("noc.cli.provision", "Turn a fresh machine into a live node."),
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
+    "drift": ("noc.cli.drift", "Name the nodes whose configuration differs from what is rendered."),
     "run": ("noc.cli.run", "Show or follow what a run did."),
     "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),
     "halt": ("noc.cli.halt", "Stop everything at the next step, and keep new runs out."),
