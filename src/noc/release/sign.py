@@ -1,14 +1,13 @@
 """Signing, which happens on the operator's machine: no signing key ever lies on HQ."""
 
 import json
-import subprocess
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from noc.errors import TimedOut
-from noc.release.errors import NotARelease, SigningFailed
+from noc.release.errors import NotARelease
 from noc.release.manifest import MANIFEST, NAMESPACE, PAYLOAD, SIGNATURE, Manifest
+from noc.release.sshkeygen import sign_text
 from noc.release.verify import sha256_of
 
 RELEASE_RECORD = "clavitor/_release.json"
@@ -29,7 +28,7 @@ def sign(target: Path, key: Path, *, days: float = 90, now: datetime | None = No
     """
     payload = _payload(target)
     manifest = describe(payload, created=now or datetime.now(UTC), days=days)
-    signature = _signature(manifest.to_bytes(), key)
+    signature = sign_text(manifest.to_bytes(), key, NAMESPACE)
     payload.with_name(MANIFEST).write_bytes(manifest.to_bytes())
     payload.with_name(SIGNATURE).write_bytes(signature)
     return manifest
@@ -70,18 +69,3 @@ def _payload(target: Path) -> Path:
     if payload.name != PAYLOAD or not payload.is_file():
         raise NotARelease(f"{target} is neither {PAYLOAD} nor a directory that holds it", fix="noc release build")
     return payload
-
-
-def _signature(content: bytes, key: Path) -> bytes:
-    """Sign bytes; ssh-keygen may ask the person at the terminal for a passphrase or a touch."""
-    argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key)]
-    try:
-        result = subprocess.run(argv, input=content, capture_output=True, check=False, timeout=120)
-    except subprocess.TimeoutExpired:
-        raise TimedOut("nothing was signed within two minutes", fix="unlock the key, then sign again") from None
-    if result.returncode != 0:
-        why = result.stderr.decode(errors="replace").strip().splitlines()
-        raise SigningFailed(
-            f"{key} signed nothing", why=why[-1] if why else "", fix="noc init makes a key; --key names another"
-        )
-    return result.stdout

@@ -23,11 +23,13 @@ class Envelope:
     namespace: str
 
 
-def parse_envelope(armoured: bytes) -> Envelope:
+def parse_envelope(armoured: bytes, name: str, again: str) -> Envelope:
     """Read the claims of a signature file.
 
     Args:
         armoured: the file's bytes.
+        name: how messages call it.
+        again: how it is made anew, as messages say it.
 
     Raises:
         MalformedSignature: they are not an SSH signature of version 1.
@@ -35,9 +37,7 @@ def parse_envelope(armoured: bytes) -> Envelope:
     try:
         return _claims(_blob(armoured))
     except ValueError as error:
-        raise MalformedSignature(
-            "manifest.json.sig is no SSH signature", why=str(error), fix="noc release sign makes it anew"
-        ) from None
+        raise MalformedSignature(f"{name} is no SSH signature", why=str(error), fix=again) from None
 
 
 def _blob(armoured: bytes) -> bytes:

@@ -1,11 +1,9 @@
 """May this release run? Every way to say no is an error of its own."""
 
 import hashlib
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from noc.errors import TimedOut
 from noc.release.errors import (
     BadSignature,
     Expired,
@@ -27,6 +25,7 @@ from noc.release.manifest import (
     Manifest,
     parse_manifest,
 )
+from noc.release.sshkeygen import is_signed_by
 from noc.release.sshsig import MAX_SIGNATURE_BYTES, parse_envelope, principal_of
 
 _SIGN_AGAIN = "noc release sign, on the operator's machine"
@@ -65,7 +64,7 @@ def require_files(directory: Path) -> None:
 def _authentic_manifest(directory: Path, signers: Path, name: Path) -> bytes:
     require_files(directory)
     content = _read(directory / MANIFEST, MAX_MANIFEST_BYTES)
-    envelope = parse_envelope(_read(directory / SIGNATURE, MAX_SIGNATURE_BYTES))
+    envelope = parse_envelope(_read(directory / SIGNATURE, MAX_SIGNATURE_BYTES), SIGNATURE, _SIGN_AGAIN)
     if envelope.namespace != NAMESPACE:
         raise WrongNamespace(
             f"{name} carries a signature for another purpose",
@@ -100,13 +99,7 @@ def _signers_text(signers: Path) -> str:
 
 
 def _check_signature(signature: Path, signers: Path, principal: str, content: bytes, name: Path) -> None:
-    argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", principal, "-n", NAMESPACE]
-    argv += ["-s", str(signature)]
-    try:
-        result = subprocess.run(argv, input=content, capture_output=True, check=False, timeout=20)
-    except subprocess.TimeoutExpired:
-        raise TimedOut(f"ssh-keygen did not verify {name} within 20 s") from None
-    if result.returncode != 0:
+    if not is_signed_by(content, signature, signers, principal, NAMESPACE):
         raise BadSignature(
             f"the signature of {name} does not fit its manifest",
             why="one of the two was changed, or the signer's key is not valid now",

@@ -18,7 +18,7 @@ def armoured(blob: bytes) -> bytes:
 
 
 def test_an_envelope_names_the_key_and_the_namespace(signed: Path, signer: Signer) -> None:
-    envelope = parse_envelope((signed / SIGNATURE).read_bytes())
+    envelope = parse_envelope((signed / SIGNATURE).read_bytes(), SIGNATURE, "sign again")
     assert envelope.namespace == "noc-release"
     assert envelope.public_key == signer.key.with_suffix(".pub").read_text().split()[1]
 
@@ -37,13 +37,13 @@ def test_an_envelope_names_the_key_and_the_namespace(signed: Path, signer: Signe
 )
 def test_what_is_no_signature_is_refused(content: bytes) -> None:
     with pytest.raises(MalformedSignature):
-        parse_envelope(content)
+        parse_envelope(content, "it", "sign again")
 
 
 @given(st.binary(max_size=200))
 def test_any_blob_is_read_or_refused(blob: bytes) -> None:
     with contextlib.suppress(MalformedSignature):
-        parse_envelope(armoured(b"SSHSIG\0\0\0\1" + blob))
+        parse_envelope(armoured(b"SSHSIG\0\0\0\1" + blob), "it", "sign again")
 
 
 def test_the_first_principal_of_a_key_is_found_behind_comments_and_options() -> None:
