@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 FORMS = 'write it weekly as "Fri 17:00", or once as "2026-12-20 00:00"'
 
-_WEEKLY = re.compile(rf"^({'|'.join(DAYS)}) ([01]\d|2[0-3]):([0-5]\d)$", re.ASCII)
-_ONCE = re.compile(r"^2\d{3}-\d{2}-\d{2} \d{2}:\d{2}$", re.ASCII)
+_WEEKLY = re.compile(rf"({'|'.join(DAYS)}) ([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_ONCE = re.compile(r"2\d{3}-\d{2}-\d{2} \d{2}:\d{2}", re.ASCII)
 _WEEK = timedelta(days=7)
 
 Wall = datetime | timedelta
@@ -29,10 +29,10 @@ def read_wall(text: str) -> Wall:
     Raises:
         ValueError: the text has neither form, or names a day that no calendar has.
     """
-    if weekly := _WEEKLY.match(text):
+    if weekly := _WEEKLY.fullmatch(text):
         day, hour, minute = weekly.groups()
         return timedelta(days=DAYS.index(day), hours=int(hour), minutes=int(minute))
-    if _ONCE.match(text):
+    if _ONCE.fullmatch(text):
         return datetime.fromisoformat(text)
     raise ValueError(f"{text!r} is no moment")
 
