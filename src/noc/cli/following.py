@@ -1,29 +1,20 @@
 """A run on the terminal: live rows where there is one, a line a transition where there is none, then the table."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
+from noc.cli.live import MARKS, watch_live
 from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.cli.planned import show_plan
 from noc.cli.stopping import Stopping
 from noc.errors import Interrupted, NocError
 from noc.runs.errors import RunnerAbsent
-from noc.runs.record.events import Event, State
+from noc.runs.record.events import Event
 from noc.runs.runner.client import Client
-from noc.runs.runner.view import View, advance, as_document, line
-
-_MARKS = {
-    State.STARTED: "info",
-    State.PROGRESS: "info",
-    State.OK: "ok",
-    State.FAILED: "fail",
-    State.SKIPPED: "pending",
-}
+from noc.runs.runner.telling import line
+from noc.runs.runner.view import View, advance, as_document, closing
 
 
 def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: float = 0) -> None:
@@ -36,11 +27,12 @@ def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: 
         wait_s: seconds to wait for another run to end.
     """
     client = Client()
-    plan = client.ask("plan", **request)["plan"]
+    answer = client.ask("plan", **request)
     if only_plan:
-        print_json(plan) if as_json else _show_plan(plan)
+        if code := show_plan(answer, as_json=as_json):
+            raise typer.Exit(code)
         return
-    run, events = client.start(plan, wait_s=wait_s, heard=_tell)
+    run, events = client.start(answer["plan"], wait_s=wait_s, heard=_tell)
     with Stopping(client, run) as stopping:
         view = follow(run, events)
     finish(view, as_json=as_json, exit_code=Interrupted.exit_code if stopping.asked else None)
@@ -55,7 +47,7 @@ def _tell(answer: Mapping[str, Any]) -> None:
 def follow(run: str, events: Iterable[Event]) -> View:
     """Show a run until its last record. KeyboardInterrupt leaves the run running, and says how to find it again."""
     try:
-        view = _live(events) if err.is_terminal else _plain(events)
+        view = watch_live(events) if err.is_terminal else _plain(events)
     except KeyboardInterrupt:
         raise Interrupted(f"run {run} goes on, unwatched", fix=f"noc run show {run} --follow finds it again") from None
     if view.exit_code is None:
@@ -84,40 +76,7 @@ def _plain(events: Iterable[Event]) -> View:
 def print_line(event: Event) -> None:
     """Write one record to stderr, as one line; the run's own records are not shown."""
     if text := line(event):
-        err.print(f"{mark(_MARKS[event.state], '')}{plain(text)}", soft_wrap=True)
-
-
-def _live(events: Iterable[Event]) -> View:
-    view = View()
-    terminal = Console(stderr=True, highlight=False)  # `err` does not fold lines, which would tear a live table
-    with Live(get_renderable=lambda: _table(view), console=terminal, refresh_per_second=4, transient=True):
-        for event in events:
-            view = advance(view, event)
-    return view
-
-
-def _table(view: View) -> Table:
-    now = datetime.now(UTC)
-    table = Table(box=None, pad_edge=False, header_style="bold", title=f"{view.what}  {view.run}", title_justify="left")
-    table.caption, table.caption_justify = _progress(view, now), "left"
-    for name in ("node", "state", "step", "elapsed", "from → to", ""):
-        table.add_column(name)
-    for name, row in view.rows.items():
-        state = mark(_MARKS[row.state], row.state.value) if row.since else mark("pending", "waiting")
-        elapsed = f"{(now - row.since).total_seconds():.0f} s" if row.since and _under_way(row.state) else ""
-        change = f"{row.before or '-'} → {view.target}" if view.target else ""
-        table.add_row(name, state, row.step, elapsed, change, plain(row.words[:80]))
-    return table
-
-
-def _under_way(state: State) -> bool:
-    return state in (State.STARTED, State.PROGRESS)
-
-
-def _progress(view: View, now: datetime) -> str:
-    left = view.time_left(now)
-    estimate = f", about {left.total_seconds():.0f} s left" if left else ""
-    return f"{len(view.finished())} of {len(view.rows)} done, {len(view.failed())} failed{estimate}"
+        err.print(f"{mark(MARKS[event.state], '')}{plain(text)}", soft_wrap=True)
 
 
 def print_result(view: View) -> None:
@@ -140,10 +99,6 @@ def print_result(view: View) -> None:
     if view.error:
         error = NocError(view.error["what"], why=view.error.get("why", ""), fix=view.error.get("fix", ""))
         err.print(f"{mark('fail', 'run')}  {plain(str(error).replace('NOC-E000', view.error['code']))}", soft_wrap=True)
+    if told := closing(view):
+        out.print(plain(told))
     out.print(f"run {view.run}")
-
-
-def _show_plan(plan: dict[str, Any]) -> None:
-    print_table(("position", "node"), [(str(number), name) for number, name in enumerate(plan["nodes"], 1)])
-    release = f", release {plan['version']} (build {plan['build']}) {plan['release'][:12]}" if plan["release"] else ""
-    out.print(f"{plan['action']}{release}\ndigest {plan['digest']}")

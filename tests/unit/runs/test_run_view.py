@@ -7,7 +7,8 @@ from noc.fleet.inventory import Inventory, Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.runs.plan.planners import plan_deploy
 from noc.runs.record.events import Event, State
-from noc.runs.runner.view import View, advance, as_document, line, words
+from noc.runs.runner.telling import line, words
+from noc.runs.runner.view import View, advance, as_document
 from runs_kit import NOW, manifest
 
 

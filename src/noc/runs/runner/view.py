@@ -1,27 +1,61 @@
-"""A run as people see it: records folded into one row a node, and one record as one line."""
+"""A run as people see it: its records folded into one row a node, and what can be told of the whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
-from noc.runs.plan.plan import Plan
-from noc.runs.record.events import RUN, Event, State, Verdict
+from noc.runs.admission.clock import lasting
+from noc.runs.plan.plan import NodePlan, Plan
+from noc.runs.record.events import RESUMED, RUN, Event, State, Verdict
+from noc.runs.runner.telling import notice, words
 
-_SHOWN = 4
-_ENDINGS = frozenset({("confirm", State.OK), ("live", State.OK), ("prove-old", State.OK), ("revert", State.SKIPPED)})
+_DONE = frozenset({("confirm", State.OK), ("live", State.OK), ("revert", State.SKIPPED), ("switch", State.OK)})
+_BEGINNINGS = frozenset({"preflight", "stage", "activate"})
+"""Steps that are taken on a node which is as it was: one that is taken again makes good what failed before."""
+
+
+class Outcome(StrEnum):
+    """Where a node stands in its run."""
+
+    WAITING = "waiting"
+    IN_HAND = "in hand"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One node: the step it is at, what is said of it, since when, and when it was first touched."""
+    """One node.
 
+    Attributes:
+        wave: 0 for the canary, then the batches; None where the plan has no waves.
+        step, state: what it is at, "" before the first step.
+        since: when that step began, or when it ended.
+        begun: when the node was taken in hand, apart from others: its activation, or its first step.
+        words: what is said of the step.
+        before, target: releases for people, "" where unknown.
+        seconds: how long the plan expects it to take, soak included; 0 where it does not say.
+        outcome: where it stands.
+    """
+
+    wave: int | None = None
     step: str = ""
     state: State = State.STARTED
     since: datetime | None = None
     begun: datetime | None = None
     words: str = ""
     before: str = ""
+    target: str = ""
+    seconds: float = 0
+    outcome: Outcome = Outcome.WAITING
+
+    @property
+    def took(self) -> timedelta:
+        """From being taken in hand until its last record."""
+        return self.since - self.begun if self.since and self.begun else timedelta()
 
 
 @dataclass(frozen=True)
@@ -31,8 +65,16 @@ class View:
     Attributes:
         run: its id, "" before the first record.
         what: its plan in words.
-        target: what nodes are to run, "" where the plan changes no release.
+        phrase: the plan's, for people to compare.
+        by: who asked for it.
+        target: what nodes are to run, "" where the plan changes no release, or nodes differ.
         rows: by node, in the plan's order.
+        begun: when it began.
+        last: when something was last heard of it.
+        expected_s: how long the plan says that it takes; 0 where it does not.
+        head_s: the part of it before the first node is taken in hand.
+        bound_s: how long it may take, 0 for no bound.
+        notice: what was last said of the run as a whole, "" for nothing.
         verdicts: the table, once the run has ended.
         error: what ended the run as a whole, None where nothing did.
         exit_code: of the command; None while the run is under way.
@@ -41,89 +83,190 @@ class View:
 
     run: str = ""
     what: str = ""
+    phrase: str = ""
+    by: str = ""
     target: str = ""
     rows: Mapping[str, Row] = field(default_factory=dict)
+    begun: datetime | None = None
+    last: datetime | None = None
+    expected_s: float = 0
+    head_s: float = 0
+    bound_s: float = 0
+    notice: str = ""
     verdicts: tuple[Verdict, ...] = ()
     error: Mapping[str, str] | None = None
     exit_code: int | None = None
     log: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def finished(self) -> list[Row]:
-        """Nodes at their last step."""
-        return [row for row in self.rows.values() if (row.step, row.state) in _ENDINGS]
+    def at(self, *outcomes: Outcome) -> list[Row]:
+        """Nodes that stand there."""
+        return [row for row in self.rows.values() if row.outcome in outcomes]
 
-    def failed(self) -> list[Row]:
-        """Nodes whose step failed."""
-        return [row for row in self.rows.values() if row.state is State.FAILED]
+    def elapsed(self, now: datetime) -> timedelta:
+        """Since the run began; of one that has ended, until it did."""
+        end = self.last if self.exit_code is not None else now
+        return end - self.begun if end and self.begun else timedelta()
 
     def time_left(self, now: datetime) -> timedelta | None:
-        """An estimate from the nodes that are done; None before the first is."""
-        done = [row for row in self.finished() if row.begun and row.since]
-        begun = min((row.begun for row in self.rows.values() if row.begun), default=None)
-        if not done or begun is None:
+        """How long it will go on: as the plan expects, corrected by what was seen; None before either tells anything.
+
+        Nodes count by the seconds that the plan expects of each. Once one has ended, what is left takes longer or
+        shorter than expected in the measure in which the run so far did.
+        """
+        ended = [row for row in self.at(Outcome.DONE, Outcome.FAILED) if row.since]
+        if self.begun is None or not (ended or self.expected_s):
             return None
-        left = len(self.rows) - len(done) - len(self.failed())
-        return (now - begun) / len(done) * left
+        if not ended:
+            return _not_below_zero(timedelta(seconds=self.expected_s) - (now - self.begun))
+        until = max(row.since for row in ended if row.since)
+        whole = self.expected_s or 1
+        worked = self.head_s + (whole - self.head_s) * self._share(ended)
+        if not worked:
+            return None
+        left = (until - self.begun) * ((whole - worked) / worked)
+        return _not_below_zero(left - (now - until))
+
+    def _share(self, ended: list[Row]) -> float:
+        """How much of the nodes' work is behind, from 0 to 1; nodes that are skipped are no work."""
+        weighed = any(row.seconds for row in self.rows.values())
+        every = self.at(*(outcome for outcome in Outcome if outcome is not Outcome.SKIPPED))
+        whole = sum(row.seconds if weighed else 1 for row in every)
+        return sum(row.seconds if weighed else 1 for row in ended) / whole if whole else 1
+
+    def headroom(self, now: datetime) -> timedelta | None:
+        """What remains of the bound when the run ends; negative where it does not hold, None without a bound."""
+        if not self.bound_s:
+            return None
+        left = timedelta() if self.exit_code is not None else self.time_left(now) or timedelta()
+        return timedelta(seconds=self.bound_s) - self.elapsed(now) - left
+
+    def slowest(self) -> tuple[str, timedelta] | None:
+        """The node that took longest, and how long; None where none was worked on."""
+        worked = [(name, row.took) for name, row in self.rows.items() if row.took]
+        return max(worked, key=lambda each: each[1], default=None)
+
+
+def _not_below_zero(left: timedelta) -> timedelta:
+    return max(left, timedelta())
 
 
 def advance(view: View, event: Event) -> View:
     """The view after one more record."""
+    view = replace(view, last=event.at)
     if event.node is not None:
         return _node(view, event, event.node)
-    if event.state is State.STARTED and event.step == "run":
-        plan = Plan.model_validate(event.detail["plan"])
-        target = f"{plan.version} ({plan.build})" if plan.release else ""
-        rows = {name: Row() for name in plan.nodes}
-        return replace(view, run=event.run, what=plan.label(), target=target, rows=rows)
+    if event.step == RUN and event.state is State.STARTED:
+        return _begin(view, event)
     if event.is_last:
         verdicts = tuple(Verdict.model_validate(row) for row in event.detail.get("verdicts", []))
         return replace(
             view, verdicts=verdicts, error=event.detail.get("error"), exit_code=int(event.detail.get("exit", 1))
         )
-    return view
+    if event.step == RESUMED:
+        view = replace(view, verdicts=(), error=None, exit_code=None)
+    return replace(view, notice=notice(event))
+
+
+def _begin(view: View, event: Event) -> View:
+    plan = Plan.model_validate(event.detail["plan"])
+    target = f"{plan.version} ({plan.build})" if plan.release else ""
+    planned = {row.node: row for row in plan.rows}
+    estimate = plan.estimate
+    return replace(
+        view,
+        run=event.run,
+        what=plan.label(),
+        phrase=plan.phrase,
+        by=str(event.detail.get("by", "")),
+        target=target,
+        rows={name: _planned(planned.get(name), target) for name in plan.nodes},
+        begun=event.at,
+        expected_s=estimate.total_s if estimate else 0,
+        head_s=estimate.total_s - estimate.activate_s if estimate and plan.is_rollout else 0,
+        bound_s=estimate.bound_s if estimate and plan.is_rollout else 0,
+    )
+
+
+def _planned(row: NodePlan | None, target: str) -> Row:
+    if row is None:
+        return Row(target=target)
+    return Row(wave=row.wave, target=target or (row.target or "")[:12], seconds=row.seconds)
 
 
 def _node(view: View, event: Event, node: str) -> View:
     known = view.rows.get(node, Row())
     new_step = event.step != known.step
-    row = Row(
+    taken = known.begun is None or (event.step == "activate" and event.state is State.STARTED)
+    row = replace(
+        known,
         step=event.step,
         state=event.state,
         since=event.at if new_step or event.state is not State.PROGRESS else known.since,
-        begun=known.begun or event.at,
+        begun=event.at if taken else known.begun,
         words=words(event),
         before=str(event.detail.get("before", known.before)),
+        outcome=_outcome(known.outcome, event),
     )
     log = {**view.log, node: tuple(event.detail["log"])} if event.detail.get("log") else view.log
     return replace(view, rows={**view.rows, node: row}, log=log)
 
 
-def words(event: Event) -> str:
-    """What a record adds to its step, in words; "" where the state says all."""
-    detail = event.detail
-    if error := detail.get("error"):
-        return f"{error['what']}: {error['why']}" if error.get("why") else str(error["what"])
-    if "say" in detail:
-        return str(detail["say"])
-    if "changed" in detail:
-        return _few(detail["changed"]) or "unchanged"
-    if "bytes" in detail:
-        return f"{detail['bytes'] / 2**20:.1f} MiB sent" if detail["bytes"] else "there already"
-    return str(detail.get("why") or detail.get("reason") or "")
+def _outcome(before: Outcome, event: Event) -> Outcome:
+    """Where a node stands after a record: what failed stays failed, unless it is begun anew, or kept what it had."""
+    if event.state is State.FAILED or (event.state is State.SKIPPED and "error" in event.detail):
+        return Outcome.FAILED
+    if (event.step, event.state) in _DONE:
+        return Outcome.DONE
+    if event.step == "preflight" and event.state is State.SKIPPED:
+        return Outcome.SKIPPED
+    if before is Outcome.FAILED and not (event.step in _BEGINNINGS and event.state is State.STARTED):
+        return Outcome.FAILED
+    waits = event.step in ("preflight", "stage") and event.state in (State.OK, State.SKIPPED)
+    return Outcome.WAITING if waits else Outcome.IN_HAND
 
 
-def _few(changed: list[str]) -> str:
-    shown = ", ".join(changed[:_SHOWN])
-    return f"{shown} and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else shown
+def in_view(view: View, height: int) -> tuple[list[tuple[str, Row]], int]:
+    """The rows for a terminal that is too low for all: failed ones and those in hand first, then who comes next.
+
+    Args:
+        view: the run.
+        height: how many rows there is room for.
+
+    Returns:
+        Names and rows in the plan's order, and how many are left out.
+    """
+    rank = {Outcome.FAILED: 0, Outcome.IN_HAND: 1, Outcome.WAITING: 2, Outcome.DONE: 3, Outcome.SKIPPED: 4}
+    chosen = set(sorted(view.rows, key=lambda name: rank[view.rows[name].outcome])[: max(height, 1)])
+    return [(name, row) for name, row in view.rows.items() if name in chosen], len(view.rows) - len(chosen)
 
 
-def line(event: Event) -> str | None:
-    """One record as a line without its glyph: time (UTC), node, step, state, words. None for a run's first and last."""
-    if event.step == RUN:
-        return None
-    told = f"  {text}" if (text := words(event)) else ""
-    seconds = f" ({event.detail['seconds']:g} s)" if "seconds" in event.detail else ""
-    return f"{event.at:%H:%M:%S}Z  {event.node or 'fleet'}  {event.step}  {event.state}{seconds}{told}"
+def footer(view: View, now: datetime) -> str:
+    """How far the run is, in one line: counts, time left, headroom to the bound."""
+    counts = [f"{len(view.at(Outcome.DONE))} of {len(view.rows)} done", f"{len(view.at(Outcome.FAILED))} failed"]
+    if skipped := len(view.at(Outcome.SKIPPED)):
+        counts.append(f"{skipped} skipped")
+    parts = [", ".join(counts)]
+    if (left := view.time_left(now)) is not None:
+        parts.append(f"about {lasting(left.total_seconds())} left")
+    return " · ".join([*parts, *_headroom(view, now)])
+
+
+def closing(view: View) -> str:
+    """How long a run took that has ended, which node took longest, and what remained of the bound; "" if unknown."""
+    if view.begun is None or view.last is None:
+        return ""
+    parts = [f"took {lasting(view.elapsed(view.last).total_seconds())}"]
+    if slowest := view.slowest():
+        parts.append(f"slowest {slowest[0]} {lasting(slowest[1].total_seconds())}")
+    return " · ".join([*parts, *_headroom(view, view.last)])
+
+
+def _headroom(view: View, now: datetime) -> list[str]:
+    headroom = view.headroom(now)
+    if headroom is None:
+        return []
+    seconds, bound = headroom.total_seconds(), lasting(view.bound_s)
+    return [f"{lasting(seconds)} headroom to {bound}" if seconds >= 0 else f"{lasting(-seconds)} over {bound}"]
 
 
 def as_document(view: View) -> dict[str, Any]:

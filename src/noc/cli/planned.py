@@ -1,0 +1,111 @@
+"""A plan on the terminal: what would happen to each node, what is in the way, and how long it would take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.runs.admission.clock import lasting
+from noc.runs.plan.plan import Estimate, NodePlan, Plan
+
+NOTHING_TO_DO, BLOCKED, WORK = 0, 1, 3
+_MARKS = {"change": "info", "unchanged": "ok", "down": "warn", "blocked": "fail"}
+
+
+def show_plan(answer: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print a plan.
+
+    Args:
+        answer: the runner's to `plan`: the plan; and where it says so what releases are called (`labels`, by hash)
+            and who has to agree (`agreement`).
+        as_json: one document on stdout: the plan, with its phrase, labels and who has to agree.
+
+    Returns:
+        The command's exit code: 0 nothing is to be done, 3 there is work, 1 a node is blocked.
+    """
+    plan = Plan.model_validate(answer["plan"])
+    labels, agreement = dict(answer.get("labels", {})), str(answer.get("agreement", ""))
+    if as_json:
+        print_json({**answer["plan"], "phrase": plan.phrase, "labels": labels, "agreement": agreement})
+    else:
+        _rows(plan, labels)
+        _problems(plan)
+        _summary(plan, agreement)
+    return exit_code(plan)
+
+
+def exit_code(plan: Plan) -> int:
+    """What `--plan` returns: 0 nothing is to be done, 3 there is work, 1 a node is blocked."""
+    if any(is_in_the_way(row, plan) for row in plan.rows):
+        return BLOCKED
+    return WORK if plan.has_work else NOTHING_TO_DO
+
+
+def is_in_the_way(row: NodePlan, plan: Plan) -> bool:
+    """Whether a node keeps the plan from being started."""
+    return row.state == "blocked" or (row.state == "down" and plan.rules.down == "refuse")
+
+
+def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
+    if not plan.rows:
+        print_table(("#", "node"), [(str(number), name) for number, name in enumerate(plan.nodes, 1)])
+        return
+    headings = ("#", "wave", "node", "state", "running → target", "to send", "disk", "memory", "differs", "estimate")
+    print_table(headings, [_cells(row, labels) for row in plan.rows])
+
+
+def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
+    works = row.state == "change"
+    return (
+        str(row.position),
+        (str(row.wave) if row.wave else "canary") if works else "-",
+        row.node,
+        mark(_MARKS[row.state], row.state),
+        f"{_label(row.running, labels)} → {_label(row.target, labels) if row.target else 'stays'}",
+        _size(row.bytes) if works else "-",
+        _size(row.disk_free),
+        _size(row.memory_free),
+        f"{len(row.differences)} files" if row.differences else "-",
+        lasting(row.seconds) if row.seconds else "-",
+    )
+
+
+def _label(sha: str | None, labels: Mapping[str, str]) -> str:
+    return labels.get(sha, sha[:12]) if sha else "-"
+
+
+def _size(count: int | None) -> str:
+    """Bytes for people: `15.0 MiB`."""
+    if count is None:
+        return "-"
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _problems(plan: Plan) -> None:
+    for row in plan.rows:
+        kind = "fail" if is_in_the_way(row, plan) else "warn"
+        for problem in row.problems:
+            err.print(f"{mark(kind, row.node)}  {plain(problem)}", soft_wrap=True)
+
+
+def _summary(plan: Plan, agreement: str) -> None:
+    out.print(plain(plan.label() + (f"  {plan.release[:12]}" if plan.release else "")))
+    out.print(f"digest {plan.digest}\nphrase {plan.phrase}")
+    out.print(plain(f"risk {plan.risk}" + (f": {agreement}" if agreement else "")))
+    if plan.estimate is not None:
+        out.print(plain(_estimated(plan.estimate, by_node=not plan.is_rollout)))
+    if not plan.has_work:
+        out.print("nothing to do")
+
+
+def _estimated(estimate: Estimate, *, by_node: bool) -> str:
+    """How long it takes beside what it may take; a bound on each node is held against the slowest."""
+    bounded = estimate.activate_s if by_node else estimate.total_s
+    room = estimate.bound_s - bounded
+    parts = [f"staging {lasting(estimate.stage_s)}", f"activating {lasting(estimate.activate_s)}"]
+    detail = f"a node {lasting(bounded)}" if by_node else ", ".join(parts)
+    bound = f"bound {lasting(estimate.bound_s)}{' a node' if by_node else ''}"
+    headroom = f"headroom {lasting(room)}" if room >= 0 else f"{lasting(-room)} too long"
+    return f"estimate {lasting(estimate.total_s)} ({detail}; {estimate.source}) · {bound}, {headroom}"
