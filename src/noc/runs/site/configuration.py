@@ -5,6 +5,7 @@ from noc.hosts.bundle import Bundle
 from noc.hosts.platform import NodeConfig
 from noc.mesh.config import spoke_config
 from noc.runs.errors import NodeBlocked
+from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
 
@@ -16,6 +17,20 @@ def node_bundle(site: Site, node: Node) -> Bundle:
         ClosureMissing: the node's NixOS system was not built.
     """
     return site.ways.platform(node).bundle(node_config(site, node))
+
+
+async def differences(link: Link, bundle: Bundle) -> tuple[str, ...]:
+    """Paths at which a node is not as a bundle says: other, missing, or left over; nothing is changed by looking.
+
+    Args:
+        link: the node.
+        bundle: what is to lie there.
+
+    Raises:
+        ActivationRefused: the node's activator knows no such places; it is older than the bundle.
+        ConnectionLost, Overdue, Unreachable: the node could not be asked.
+    """
+    return await link.ask(lambda activator: activator.compare(bundle.hashes()))
 
 
 def node_config(site: Site, node: Node) -> NodeConfig:
