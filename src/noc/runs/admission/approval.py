@@ -109,7 +109,7 @@ def approve(request: Request, approver: Approver, policy: Policy, *, basis: str,
         NotAnApprover: this is not somebody who may.
         NotApproved: it has to be signed.
     """
-    _check_open(request, now)
+    check_open(request, now)
     _check_basis(request, basis)
     _check_role(request, approver)
     if request.approval:
@@ -132,7 +132,7 @@ def deny(request: Request, who: Approver, reason: str, now: datetime) -> Request
         ApprovalUsed, ApprovalDenied, ApprovalExpired: it is too late.
         NotAnApprover: this is not somebody who may.
     """
-    _check_open(request, now)
+    check_open(request, now)
     if who.name != request.requester:
         _check_role(request, who)
     return request.model_copy(update={"denial": Denial(by=who.name, at=now, reason=reason)})
@@ -154,7 +154,7 @@ def use(request: Request, digest: str, run: str, policy: Policy, *, basis: str, 
         PlanRefused: the fleet is not what the plan was made for.
         NotApproved: nobody agreed, or to another plan.
     """
-    _check_open(request, now)
+    check_open(request, now)
     _check_basis(request, basis)
     if digest != request.plan.digest:
         raise NotApproved("this plan is not the one that was approved", why="its digest is another", fix=_AGAIN)
@@ -167,7 +167,8 @@ def use(request: Request, digest: str, run: str, policy: Policy, *, basis: str, 
     return request.model_copy(update={"use": Use(run=run, at=now)})
 
 
-def _check_open(request: Request, now: datetime) -> None:
+def check_open(request: Request, now: datetime) -> None:
+    """Go on only with a request that is not over. Raises ApprovalUsed, ApprovalDenied or ApprovalExpired."""
     if request.use:
         raise ApprovalUsed(
             f"{request.name} was carried out already",
