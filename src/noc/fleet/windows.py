@@ -70,7 +70,7 @@ class Window:
         elif isinstance(self.start, timedelta) and isinstance(self.end, timedelta):
             local = now.astimezone(self.zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
             monday = local - timedelta(days=local.weekday())
-            for week in (monday - _WEEK, monday, monday + _WEEK):
+            for week in (monday - _WEEK, monday):
                 start = week + self.start
                 yield start, start + (self.end - self.start) % _WEEK
 
