@@ -6,6 +6,7 @@ audit and then into the store, without a pause in which something else could hap
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from noc.fleet.inventory import Inventory
 from noc.fleet.model import Fleet
 from noc.runs.admission import approval
 from noc.runs.admission.caller import Caller
-from noc.runs.admission.errors import RequestNotFound
+from noc.runs.admission.errors import NotApproved
 from noc.runs.admission.request import Request, State
 from noc.runs.admission.requests import Requests
 from noc.runs.admission.risk import risk
@@ -22,6 +23,7 @@ from noc.runs.admission.signature import signer_of, statement
 from noc.runs.errors import PlanRefused
 from noc.runs.plan.plan import Plan
 from noc.runs.record.audit import Audit
+from noc.runs.record.tame import tame
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Desk:
         with self._audit.refusals("deny", caller.name, wanted=wanted):
             request = self._requests.find(wanted, standing.now)
             who = approval.approver_of(caller, standing.fleet)
-            denied = approval.deny(request, who, reason, standing.now)
+            denied = approval.deny(request, who, str(tame(reason)), standing.now)
         self._change(f"deny {request.plan.label()}", caller, request, denied, reason=reason)
         return denied
 
@@ -126,9 +128,7 @@ class Desk:
         if approval.rule_of(plan.risk, policy) == "nobody":
             return None
         if (request := self._requests.get(plan.digest)) is None:
-            raise RequestNotFound(
-                f"nobody asked for {plan.label()}", why="it needs an approval", fix="ask for it first"
-            )
+            raise NotApproved(f"nobody asked for {plan.label()}", why="it needs an approval", fix="ask for it first")
         used = approval.use(request, plan.digest, run, policy, basis=standing.basis, now=standing.now)
         self._requests.put(used, request)
         self._wake()
@@ -145,25 +145,19 @@ class Desk:
         waiting = (State.PENDING, State.APPROVED)
         return [describe(each, standing) for each in self._requests.all() if each.state(standing.now) in waiting]
 
-    async def changed(self, digest: str, within_s: float) -> Request:
-        """A request once something was answered, or as it is after some seconds.
-
-        Raises:
-            RequestNotFound: it is not there any more.
-        """
+    async def changed(self, known: Request, within_s: float) -> Request:
+        """A request as soon as it is another than the one that is known, or as it is after some seconds."""
         changed = self._changed
-        try:
+        if (request := self._still(known)) != known:
+            return request
+        with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await changed.wait()
-        except TimeoutError:
-            pass
-        if (request := self._requests.get(digest)) is None:
-            raise RequestNotFound(f"no request is called {digest[:12]}", fix="noc pending lists those that wait")
-        return request
+        return self._still(known)
 
-    def _still(self, request: Request) -> Request:
-        """The request as it is by now: while a signature was checked, somebody else may have answered."""
-        return self._requests.get(request.plan.digest) or request
+    def _still(self, known: Request) -> Request:
+        """A request as it is by now: somebody may have answered meanwhile."""
+        return self._requests.get(known.plan.digest) or known
 
     def _change(self, what: str, caller: Caller, was: Request, now: Request, **detail: str) -> None:
         with self._audit.acting(what, caller.name, **_facts(was), **detail):
