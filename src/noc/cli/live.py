@@ -74,7 +74,7 @@ def _headings(width: int) -> tuple[str, ...]:
 def _cells(name: str, row: Row, now: datetime) -> dict[str, str]:
     in_hand = row.outcome is Outcome.IN_HAND
     since = now - row.since if in_hand and row.since else row.took
-    state = mark(MARKS[row.state], row.state.value) if in_hand else mark(_OUTCOMES[row.outcome], row.outcome.value)
+    state = mark(MARKS[row.state], row.state.value) if in_hand else mark(_OUTCOMES[row.outcome], row.verdict)
     return {
         "wave": "" if row.wave is None else str(row.wave) if row.wave else "canary",
         "node": name,

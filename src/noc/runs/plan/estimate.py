@@ -1,8 +1,8 @@
 """How long a change of the fleet takes, from how long earlier ones took, or from the parts that one node costs. Pure.
 
-Nodes are staged side by side, so many at once, within what HQ's own line carries; then wave after wave is activated,
-each of which takes as long as its slowest node. Both ways to an estimate add up like that; they differ in where the
-seconds of one node come from.
+Nodes are staged side by side, so many at once, within what HQ's own line carries. Then come the waves: the nodes of one
+are activated one after the other, and share the soak that follows. Both ways to an estimate add up like that; they
+differ in where the seconds of one node come from.
 """
 
 from collections import defaultdict
@@ -96,19 +96,19 @@ def estimate_rollout(
         The rows, each with its seconds, and the estimate.
     """
     staging = {row.node: row.bytes / _typical(history.rates, row.node, RATE) for row in rows if row.state == "change"}
-    activating = {
-        row.node: _typical(history.activations, row.node, ACTIVATE_S) + _soak(rules, row.wave)
-        for row in rows
-        if row.state == "change"
-    }
+    activating = {node: _typical(history.activations, node, ACTIVATE_S) for node in staging}
     told = tuple(
-        row.model_copy(update={"seconds": round(staging.get(row.node, 0) + activating.get(row.node, 0), 3)})
+        row.model_copy(
+            update={"seconds": round(staging[row.node] + activating[row.node] + _soak(rules, row.wave), 3)}
+            if row.node in staging
+            else {}
+        )
         for row in rows
     )
     estimate = _estimate(
         survey_s=median(history.surveys[:RECENT]) if history.surveys else SURVEY_S,
         stage_s=_staged(staging.values(), sum(row.bytes for row in rows if row.node in staging), history.uplink),
-        waves=_waves(rows, activating),
+        waves=_waves([(row.wave, activating[row.node]) for row in rows if row.node in activating], rules),
         bound_s=bound_s,
         source=_source(history.activations, "activation"),
     )
@@ -148,12 +148,12 @@ def predict(parts: Parts, distance: Distance, rules: Rules, *, nodes: int, bytes
         bound_s: seconds that a rollout of the fleet may take.
     """
     each = parts.restart_s + parts.work_s + parts.activate_trips * distance.rtt_s
-    waves = [each + _soak(rules, wave) for wave in range(1 + -(-max(nodes - 1, 0) // rules.batch))] if nodes else []
+    places = [0 if number == 0 else 1 + (number - 1) // rules.batch for number in range(nodes)]
     sending = bytes_each / distance.rate + parts.stage_trips * distance.rtt_s
     return _estimate(
         survey_s=parts.work_s + parts.survey_trips * distance.rtt_s,
         stage_s=_staged([sending] * nodes, bytes_each * nodes, distance.uplink),
-        waves=waves,
+        waves=_waves([(wave, each) for wave in places], rules),
         bound_s=bound_s,
         source=f"from {parts.restart_s:g} s a restart, {distance.rtt_s * 1000:g} ms a round trip, "
         f"{distance.rate / 1e6:g} MB/s a node",
@@ -185,13 +185,17 @@ def _side_by_side(seconds: Iterable[float], at_once: int) -> float:
     return max(free)
 
 
-def _waves(rows: Iterable[NodePlan], activating: Mapping[str, float]) -> list[float]:
-    """Seconds of each wave: those of its slowest node."""
-    slowest: dict[int, float] = defaultdict(float)
-    for row in rows:
-        if row.node in activating:
-            slowest[row.wave] = max(slowest[row.wave], activating[row.node])
-    return list(slowest.values())
+def _waves(activations: Iterable[tuple[int, float]], rules: Rules) -> list[float]:
+    """Seconds of each wave: all its activations, and one soak after the last of them.
+
+    Args:
+        activations: of each node its wave, and the seconds of its activation without a soak.
+        rules: soaks.
+    """
+    busy: dict[int, float] = defaultdict(float)
+    for wave, seconds in activations:
+        busy[wave] += seconds
+    return [seconds + _soak(rules, wave) for wave, seconds in busy.items()]
 
 
 def _soak(rules: Rules, wave: int) -> float:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -92,14 +92,14 @@ class _Fold:
         self.sent: dict[str, int] = {}
         self._begun: dict[tuple[str, str], datetime] = {}
         self._first: dict[str, datetime] = {}
-        self._soaked: dict[str, float] = {}
+        self._soaked: dict[str, timedelta] = {}
         self._spans: dict[str, tuple[datetime, datetime]] = {}
 
     def take(self, event: Event, found: _Durations) -> None:
         """One more record; a step that was cut, and gone on with in another hour, is not measured."""
         if event.step == RESUMED:
-            self._begun.clear()
-            self._first.clear()
+            for known in (self._begun, self._first, self._soaked, self._spans, self.sent):
+                known.clear()
         if event.node is None:
             return
         first = self._first.setdefault(event.node, event.at)
@@ -118,10 +118,10 @@ class _Fold:
     def _ended(self, event: Event, node: str, first: datetime, found: _Durations) -> None:
         if event.step == "stage":
             self._staged(event, node, found)
-        elif event.step == "prove":
-            self._soaked[node] = float(event.detail.get("soak_s", 0))
+        elif event.step == "soak" and (begun := self._begun.get((node, "soak"))):
+            self._soaked[node] = event.at - begun
         elif event.step == "confirm" and (begun := self._begun.get((node, "activate"))):
-            found.activations[node] = max((event.at - begun).total_seconds() - self._soaked.get(node, 0), 0)
+            found.activations[node] = (event.at - begun - self._soaked.pop(node, timedelta())).total_seconds()
         elif event.step == "live" and event.detail.get("changed"):
             found.provisions[node] = (event.at - first).total_seconds()
 

@@ -9,11 +9,13 @@ from typing import Any
 from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import NodePlan, Plan
 from noc.runs.record.events import RESUMED, RUN, Event, State, Verdict
+from noc.runs.rollout.phases import FAILED, LEFT, Phase
+from noc.runs.rollout.rollout import Rollout
+from noc.runs.rollout.rollout import advance as follow_rollout
 from noc.runs.runner.telling import notice, words
 
-_DONE = frozenset({("confirm", State.OK), ("live", State.OK), ("revert", State.SKIPPED), ("switch", State.OK)})
-_BEGINNINGS = frozenset({"preflight", "stage", "activate"})
-"""Steps that are taken on a node which is as it was: one that is taken again makes good what failed before."""
+_LAST = frozenset({("live", State.OK), ("switch", State.OK)})
+"""The last step of a run that is no rollout: provisioning, a new tunnel key."""
 
 
 class Outcome(StrEnum):
@@ -24,6 +26,9 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+ENDED = frozenset({Outcome.DONE, Outcome.FAILED, Outcome.SKIPPED})
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Row:
         before, target: releases for people, "" where unknown.
         seconds: how long the plan expects it to take, soak included; 0 where it does not say.
         outcome: where it stands.
+        verdict: where it stands in one word; at its end what became of it.
     """
 
     wave: int | None = None
@@ -51,6 +57,7 @@ class Row:
     target: str = ""
     seconds: float = 0
     outcome: Outcome = Outcome.WAITING
+    verdict: str = Outcome.WAITING.value
 
     @property
     def took(self) -> timedelta:
@@ -69,6 +76,7 @@ class View:
         by: who asked for it.
         target: what nodes are to run, "" where the plan changes no release, or nodes differ.
         rows: by node, in the plan's order.
+        rollout: how it stands, for a run that is one.
         begun: when it began.
         last: when something was last heard of it.
         expected_s: how long the plan says that it takes; 0 where it does not.
@@ -87,6 +95,7 @@ class View:
     by: str = ""
     target: str = ""
     rows: Mapping[str, Row] = field(default_factory=dict)
+    rollout: Rollout | None = None
     begun: datetime | None = None
     last: datetime | None = None
     expected_s: float = 0
@@ -152,7 +161,8 @@ def _not_below_zero(left: timedelta) -> timedelta:
 
 def advance(view: View, event: Event) -> View:
     """The view after one more record."""
-    view = replace(view, last=event.at)
+    rollout = follow_rollout(view.rollout, event) if view.rollout else None
+    view = replace(view, last=event.at, rollout=rollout)
     if event.node is not None:
         return _node(view, event, event.node)
     if event.step == RUN and event.state is State.STARTED:
@@ -180,6 +190,7 @@ def _begin(view: View, event: Event) -> View:
         by=str(event.detail.get("by", "")),
         target=target,
         rows={name: _planned(planned.get(name), target) for name in plan.nodes},
+        rollout=Rollout.of(plan) if plan.is_rollout else None,
         begun=event.at,
         expected_s=estimate.total_s if estimate else 0,
         head_s=estimate.total_s - estimate.activate_s if estimate and plan.is_rollout else 0,
@@ -196,6 +207,7 @@ def _planned(row: NodePlan | None, target: str) -> Row:
 def _node(view: View, event: Event, node: str) -> View:
     known = view.rows.get(node, Row())
     new_step = event.step != known.step
+    outcome = _outcome(view, known.outcome, event, node)
     taken = known.begun is None or (event.step == "activate" and event.state is State.STARTED)
     row = replace(
         known,
@@ -205,24 +217,33 @@ def _node(view: View, event: Event, node: str) -> View:
         begun=event.at if taken else known.begun,
         words=words(event),
         before=str(event.detail.get("before", known.before)),
-        outcome=_outcome(known.outcome, event),
+        outcome=outcome,
+        verdict=view.rollout.verdict(node) if view.rollout and outcome in ENDED else outcome.value,
     )
     log = {**view.log, node: tuple(event.detail["log"])} if event.detail.get("log") else view.log
     return replace(view, rows={**view.rows, node: row}, log=log)
 
 
-def _outcome(before: Outcome, event: Event) -> Outcome:
-    """Where a node stands after a record: what failed stays failed, unless it is begun anew, or kept what it had."""
-    if event.state is State.FAILED or (event.state is State.SKIPPED and "error" in event.detail):
+def _outcome(view: View, before: Outcome, event: Event, node: str) -> Outcome:
+    """Where a node stands after a record."""
+    if view.rollout is not None:
+        standing = _standing(view.rollout, node)
+        under_way = event.state in (State.STARTED, State.PROGRESS)
+        return Outcome.IN_HAND if under_way and standing is Outcome.WAITING else standing
+    if event.state is State.FAILED or before is Outcome.FAILED:
         return Outcome.FAILED
-    if (event.step, event.state) in _DONE:
-        return Outcome.DONE
-    if event.step == "preflight" and event.state is State.SKIPPED:
+    return Outcome.DONE if (event.step, event.state) in _LAST else Outcome.IN_HAND
+
+
+def _standing(rollout: Rollout, node: str) -> Outcome:
+    phase = rollout.nodes[node].phase
+    if phase in FAILED:
+        return Outcome.FAILED
+    if phase in LEFT or phase is Phase.UNCHANGED:
         return Outcome.SKIPPED
-    if before is Outcome.FAILED and not (event.step in _BEGINNINGS and event.state is State.STARTED):
-        return Outcome.FAILED
-    waits = event.step in ("preflight", "stage") and event.state in (State.OK, State.SKIPPED)
-    return Outcome.WAITING if waits else Outcome.IN_HAND
+    if phase is Phase.CONFIRMED:
+        return Outcome.DONE
+    return Outcome.IN_HAND if rollout.nodes[node].in_hand else Outcome.WAITING
 
 
 def in_view(view: View, height: int) -> tuple[list[tuple[str, Row]], int]:
