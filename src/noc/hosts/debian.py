@@ -6,6 +6,7 @@ from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
 from noc.hosts.debiantunnel import UNIT, bring_up, tunnel_files
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules
+from noc.hosts.node.actions import ACTIONS
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine, shared_files
@@ -77,11 +78,6 @@ install -d -m 755 /opt/clavitor {RELEASES} /etc/clavitor /etc/noc-node
 install -d -m 700 /var/lib/noc-node
 """
 
-_ENABLE = """
-systemctl daemon-reload
-systemctl enable --quiet clavitor.socket clavitor.service noc-settle.service caddy.service
-"""
-
 # The way back is armed before the way is closed. It restores what let us in: the table that stood before, or none. The
 # knock sends a packet into the tunnel: the kernel starts to keep track of connections with the first rules, and to it
 # what comes from the hub is new until the node has sent something there, which else only the keepalive does.
@@ -142,7 +138,7 @@ class Debian(SystemdMachine):
         """See Platform.units."""
         prepared = tuple((await shell.script(_PREPARE)).stdout.splitlines())
         changed = await install(shell, _node_files(config))
-        await shell.script(_ENABLE)
+        await shell.run(*ACTIONS["units"])
         return Change((*prepared, *changed, *await self._proxy(shell, changed)))
 
     async def _proxy(self, shell: Shell, changed: tuple[str, ...]) -> tuple[str, ...]:

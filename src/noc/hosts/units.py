@@ -91,14 +91,16 @@ ProtectSystem=strict
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 """
 
-# Without default dependencies: it comes before a socket, and sockets come before all that is started by default.
+# Without default dependencies: it comes before a socket, and sockets come before all that is started by default. It
+# comes before whatever reads a file that it may put back.
 _SETTLE = f"""\
 [Unit]
-Description=Put the proven release back where an activation was not confirmed before the power went
+Description=Put release and configuration back where a change was not confirmed before the power went
 DefaultDependencies=no
 RequiresMountsFor=/var/lib/noc-node /opt/clavitor /usr/local/lib
 After=local-fs.target
 Before=clavitor.socket clavitor.service sockets.target shutdown.target
+Before=nftables.service wg-quick@wg0.service caddy.service ssh.service
 Conflicts=shutdown.target
 ConditionPathExists=/var/lib/noc-node/pending.json
 

@@ -14,7 +14,7 @@ WITHIN_S = 90
 # action; {system} is a NixOS system. A layout may name other commands.
 ACTIONS: Mapping[str, Sequence[str]] = {
     "units": (
-        *("sh", "-ec", 'systemctl daemon-reload; systemctl enable --quiet "$@"', "units"),
+        *("sh", "-ec", 'systemctl enable --quiet --no-reload "$@"; exec systemctl daemon-reload', "units"),
         *("clavitor.socket", "clavitor.service", "noc-settle.service", "caddy.service"),
     ),
     "firewall": (
