@@ -15,7 +15,7 @@ from noc.runs.admission.errors import FleetFrozen
 from noc.runs.admission.freeze import check_freeze, frozen
 from noc.runs.plan.plan import Options, Plan
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 # Both changes of clock: of an hour, of half an hour, of two, around midnight, in the south, backwards, and none.
 CHANGES = {
     "Europe/Zurich": ("2026-03-29", "2026-10-25"),
@@ -36,9 +36,9 @@ def weekend(**more: str) -> Freeze:
 
 @cache
 def minutes(zone: str, day: str) -> tuple[tuple[datetime, datetime], ...]:
-    """Every minute from four days before a day until four days after: the instant, and what clocks show."""
+    """Every minute from two days before a day until three days after: the instant, and what clocks show."""
     middle, local = datetime.fromisoformat(day).replace(tzinfo=UTC), ZoneInfo(zone)
-    instants = (middle + MINUTE * step for step in range(-4 * 1440, 4 * 1440))
+    instants = (middle + MINUTE * step for step in range(-2 * 1440, 3 * 1440))
     return tuple((at, at.astimezone(local).replace(tzinfo=None)) for at in instants)
 
 
@@ -72,15 +72,15 @@ def spelled(moment: timedelta) -> str:
 
 
 def near_the_change(zone: str, day: str) -> Iterator[datetime]:
-    """From the day before until the day after, each quarter of an hour and the minute before it: windows end there."""
+    """From noon before until noon after, each quarter of an hour and the minute before it: windows end there."""
     middle = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    close = (at for at, _ in minutes(zone, day) if middle - timedelta(days=1) <= at < middle + timedelta(days=2))
+    close = (at for at, _ in minutes(zone, day) if middle - 12 * HOUR <= at < middle + 36 * HOUR)
     return (at for at in close if at.minute % 15 in (0, 14))
 
 
 changes = st.sampled_from([(zone, day) for zone, days in CHANGES.items() for day in days])
 quarters = st.integers(-8, 20).map(lambda count: timedelta(minutes=15 * count))
-spans = st.integers(1, 96).map(lambda count: timedelta(minutes=15 * count))
+spans = st.integers(1, 48).map(lambda count: timedelta(minutes=15 * count))
 
 
 @given(changes, quarters, spans)

@@ -6,6 +6,7 @@ slept through it; so each lease has the next fence number, which nodes compare, 
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -89,6 +90,8 @@ class Lease:
             standing = read_lease(path)
             if standing is not None and standing.standing is Standing.HELD:
                 raise _busy(standing)
+            for left in path.parent.glob(f".{path.name}.*"):  # heartbeats of holders that were killed
+                left.unlink(missing_ok=True)
             now = datetime.now(UTC)
             grant = Grant(
                 holder=holder,
@@ -136,13 +139,19 @@ class Lease:
             LeaseLost: as `check` does; an expired lease is never renewed.
             OSError, TimedOut: it could not be written; the lease stands until it expires.
         """
-        with exclusive(_lock_of(self._path)):
-            self.check()
-            now, beat = datetime.now(UTC), uptime()
-            expires = now + timedelta(seconds=self._grant.ttl_s)
-            renewed = self._grant.model_copy(update={"heartbeat": now, "expires": expires, "beat": beat})
-            replace(self._path, renewed.model_dump_json())
-            self._grant = renewed
+        now, beat = datetime.now(UTC), uptime()
+        expires = now + timedelta(seconds=self._grant.ttl_s)
+        renewed = self._grant.model_copy(update={"heartbeat": now, "expires": expires, "beat": beat})
+        prepared = self._path.with_name(f".{self._path.name}.{self.fence}")
+        try:
+            # A disk may stand still here for long, and nobody has to wait for that.
+            _write(prepared, renewed.model_dump_json())
+            with exclusive(_lock_of(self._path)):
+                self.check()
+                prepared.rename(self._path)
+        finally:
+            prepared.unlink(missing_ok=True)
+        self._grant = renewed
 
     async def keep(self) -> None:
         """Heartbeats, three to an expiry, until it is cancelled.
@@ -192,6 +201,13 @@ class Lease:
 
 def _lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _busy(grant: Grant) -> FleetBusy:
