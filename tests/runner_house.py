@@ -7,12 +7,15 @@ from typing import Any
 
 from noc.runs.admission.caller import Caller
 from noc.runs.paths import Paths
+from noc.runs.plan.plan import Plan
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.runner.client import Client
 from noc.runs.runner.door import Door
+from noc.runs.runner.operations import Operations
 from noc.runs.runner.runner import Runner
 from noc.runs.runner.service import listening_socket
+from noc.runs.runner.works import Works
 from noc.runs.site.book import Book
 from runs_kit import NAMES
 
@@ -24,8 +27,9 @@ class House:
         self.paths, self.client = paths, Client(paths.runner_socket)
         self._loop = asyncio.new_event_loop()
         self.go = asyncio.Event()
-        self.runner = Runner(paths, {"keygen": self.work}, self.health)
-        self.door = Door(self.runner.operations, permit)
+        works = Works(executors={"keygen": self.work}, resume=self.work, survey=as_it_is, looks={"health": self.health})
+        self.runner = Runner(paths, works)
+        self.door = Door(Operations(self.runner).by_name, permit)
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.call(self.door.open(listening_socket(paths.runner_socket)))
@@ -61,6 +65,10 @@ class House:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+
+
+async def as_it_is(plan: Plan) -> Plan:
+    return plan
 
 
 def with_tunnels(paths: Paths) -> Paths:

@@ -13,3 +13,22 @@ FleetOption = Annotated[
     typer.Option("-C", "--fleet", metavar="DIR", help="The fleet directory. Default: $NOC_FLEET, else /etc/noc."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+PlanOption = Annotated[
+    bool,
+    typer.Option(
+        "--plan", help="Show what would be done, and change nothing. Exit: 0 nothing to do, 3 work, 1 blocked."
+    ),
+]
+RestoreOption = Annotated[
+    bool,
+    typer.Option(
+        "--restore-data",
+        help="A node that is turned back gets its database from before the change; what was written since is lost.",
+    ),
+]
+OverrideOption = Annotated[
+    str, typer.Option("--override-freeze", metavar="REASON", help="Begin in a freeze all the same; its risk is high.")
+]
+WaitOption = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")
+]

@@ -60,3 +60,13 @@ class Paths:
     def halt(self) -> Path:
         """It is there while the fleet is halted."""
         return self.runs.with_name("halt.json")
+
+    @property
+    def audit(self) -> Path:
+        """Who did what, over all runs."""
+        return self.runs.with_name("audit") / "audit.jsonl"
+
+    @property
+    def requests(self) -> Path:
+        """Plans that wait for somebody to agree."""
+        return self.runs.with_name("requests")

@@ -1,5 +1,6 @@
 """The runner on a real Unix socket, with a real client; what its runs do is a short wait. See runner_house."""
 
+import getpass
 import json
 import socket
 from pathlib import Path
@@ -52,7 +53,8 @@ def test_a_second_run_is_refused_and_told_who_does_what_since_when(house: House)
     with pytest.raises(NocError) as raised:
         house.client.start(plan)
     assert (raised.value.code, raised.value.exit_code) == ("E503", 7)
-    assert "keygen frankfurt, started by " in raised.value.why
+    assert f"{getpass.getuser()}'s run " in raised.value.why
+    assert "(keygen frankfurt, fence 1) holds the lease since " in raised.value.why
     assert " UTC" in raised.value.why
     first.close()
 

@@ -19,7 +19,7 @@ def next_fence(path: Path) -> int:
         FenceUnreadable: the file holds something else.
     """
     with exclusive(path.with_suffix(".lock")):
-        number = _last(path) + 1
+        number = last_fence(path) + 1
         replace(path, str(number))
     return number
 
@@ -35,11 +35,12 @@ def raise_fence(path: Path, seen: int) -> None:
         FenceUnreadable: the file holds something else.
     """
     with exclusive(path.with_suffix(".lock")):
-        if seen > _last(path):
+        if seen > last_fence(path):
             replace(path, str(seen))
 
 
-def _last(path: Path) -> int:
+def last_fence(path: Path) -> int:
+    """The last number that was given, 0 before the first. Raises FenceUnreadable."""
     try:
         with path.open("rb") as file:
             text = file.read(_LONGEST).strip()

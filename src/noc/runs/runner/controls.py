@@ -1,6 +1,6 @@
 """What keeps runs from beginning and ends those that are under way: who holds the lease, halt, lift, stop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,21 +12,16 @@ from noc.runs.admission.grant import describe, read_lease
 from noc.runs.admission.halt import Halt
 from noc.runs.errors import RunNotFound
 from noc.runs.paths import Paths
-from noc.runs.record.run import Run
 from noc.runs.runner.door import Answers, Operation
+from noc.runs.runner.runner import Runner
 
 
 class Controls:
     """The door's operations around whatever run is under way."""
 
-    def __init__(self, paths: Paths, current: Callable[[], Run | None]) -> None:
-        """Offer them.
-
-        Args:
-            paths: where lease and halt lie.
-            current: the run that is under way.
-        """
-        self._paths, self._current = paths, current
+    def __init__(self, runner: Runner) -> None:
+        """Offer them over a runner."""
+        self._runner = runner
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -34,24 +29,32 @@ class Controls:
         return {"lease": self._lease, "halt": self._halt, "lift": self._lift, "stop": self._stop}
 
     async def _lease(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
-        yield state(self._paths)
+        yield state(self._runner.paths)
 
     async def _halt(self, request: Mapping[str, Any], caller: Caller) -> Answers:
-        order, run = Halt(self._paths.halt).set(caller.name, str(request.get("reason", ""))), self._current()
+        reason, run = str(request.get("reason", "")), self._runner.current
+        order = self._runner.halt.set(caller.name, reason)
         if run is not None:
             run.stopping.set()
+        self._note("halt", caller, reason=reason, run=run.id if run else None)
         yield {"halt": order.model_dump(mode="json"), "run": run.id if run else None}
 
-    async def _lift(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
-        order = Halt(self._paths.halt).lift()
+    async def _lift(self, _request: Mapping[str, Any], caller: Caller) -> Answers:
+        with self._runner.audit.acting("lift the halt", caller.name):
+            order = self._runner.halt.lift()
         yield {"lifted": order.model_dump(mode="json") if order else None}
 
-    async def _stop(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
-        run, wanted = self._current(), str(request["run"])[:64]
+    async def _stop(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        run, wanted = self._runner.current, str(request["run"])[:64]
         if run is None or run.id != wanted:
             raise RunNotFound(f"run {wanted} is not under way", fix="noc run list says how it ended")
         run.stopping.set()
+        self._note(f"stop run {run.id}", caller)
         yield {"run": run.id}
+
+    def _note(self, what: str, caller: Caller, **detail: Any) -> None:  # noqa: ANN401 - any JSON value
+        with self._runner.audit.acting(what, caller.name, **detail):
+            """It has happened: to stop must not hang on being able to write."""
 
 
 def state(paths: Paths) -> dict[str, Any]:

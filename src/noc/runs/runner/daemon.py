@@ -2,36 +2,91 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
+from noc.runs.admission.caller import Permit, operators_only
+from noc.runs.admission.fence import last_fence
+from noc.runs.health.drift import drift
 from noc.runs.health.health import health
 from noc.runs.paths import Paths
+from noc.runs.plan.plan import Plan
 from noc.runs.provision.keygen import rotate
 from noc.runs.provision.provision import provision
+from noc.runs.record.durations import read_history
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
-from noc.runs.rollout.deployment import deploy
-from noc.runs.runner.runner import Runner, serve
-from noc.runs.site.site import open_site
+from noc.runs.rollout.deployment import deploy, resume
+from noc.runs.rollout.survey import survey
+from noc.runs.runner.door import Door
+from noc.runs.runner.history import close_cut_runs
+from noc.runs.runner.operations import Operations
+from noc.runs.runner.runner import Runner
+from noc.runs.runner.service import listening_socket, notify
+from noc.runs.runner.works import Executor, Look, Works
+from noc.runs.site.pool import LinkPool
+from noc.runs.site.site import Site, open_site
+
+log = logging.getLogger(__name__)
 
 
 def build(paths: Paths) -> Runner:
-    """A runner over one fleet; the fleet is read anew for each run."""
+    """A runner over one fleet; the fleet is read anew for each run, connections are kept from plan to run."""
+    links = LinkPool()
 
-    async def run_deploy(run: Run) -> list[Verdict]:
-        return await deploy(run, open_site(paths))
+    def over(work: Callable[[Run, Site], Awaitable[list[Verdict]]]) -> Executor:
+        async def execute(run: Run) -> list[Verdict]:
+            return await work(run, open_site(paths, links))
 
-    async def run_provision(run: Run) -> list[Verdict]:
-        return await provision(run, open_site(paths))
+        return execute
 
-    async def run_keygen(run: Run) -> list[Verdict]:
-        return await rotate(run, open_site(paths))
+    def looking(look: Callable[[Site, Sequence[str]], Awaitable[dict[str, Any]]]) -> Look:
+        async def answer(names: Sequence[str]) -> dict[str, Any]:
+            return await look(open_site(paths, links), names)
 
-    async def look(names: Sequence[str]) -> dict[str, Any]:
-        return await health(open_site(paths), names)
+        return answer
 
-    return Runner(paths, {"deploy": run_deploy, "provision": run_provision, "keygen": run_keygen}, look)
+    async def complete(plan: Plan) -> Plan:
+        history, fence = partial(read_history, paths.runs), last_fence(paths.fence)
+        return await survey(open_site(paths, links), plan, history, fence=fence)
+
+    rollout = over(deploy)
+    return Runner(
+        paths,
+        Works(
+            executors={"deploy": rollout, "rollback": rollout, "provision": over(provision), "keygen": over(rotate)},
+            resume=over(resume),
+            survey=complete,
+            looks={"health": looking(health), "drift": looking(drift)},
+        ),
+    )
+
+
+async def serve(runner: Runner, permit: Permit = operators_only) -> None:
+    """Close what was cut, open the door, and run until SIGTERM or SIGINT."""
+    paths = runner.paths
+    paths.runs.mkdir(mode=0o750, parents=True, exist_ok=True)
+    operations = Operations(runner)
+    recover(runner)
+    door, asked_to_stop = Door(operations.by_name, permit), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    await door.open(listening_socket(paths.runner_socket))
+    notify("READY=1")
+    await asked_to_stop.wait()
+    notify("STOPPING=1")
+    await runner.stop()
+    await door.close()
+
+
+def recover(runner: Runner) -> None:
+    """Say of every run and every act that a runner before this one left open how it ended."""
+    for entry in runner.audit.open():
+        log.warning("the runner was cut while it did: %s (audit %d)", entry.what, entry.seq)
+    for run in close_cut_runs(runner.paths.runs):
+        log.warning("run %s was cut; noc run show %s says how to go on", run, run)
 
 
 def main() -> None:
@@ -40,8 +95,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("asyncssh", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    paths = Paths.from_environment()
-    asyncio.run(serve(build(paths), paths))
+    asyncio.run(serve(build(Paths.from_environment())))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+"""How a run ended, as one number and as a table."""
+
+from collections.abc import Sequence
+
+from noc.runs.plan.plan import Plan
+from noc.runs.record.events import Verdict
+from noc.runs.rollout.rollout import UNTOUCHED
+
+
+def exit_code(plan: Plan, verdicts: Sequence[Verdict]) -> int:
+    """What the command returns: 0 all good, 3 partly done, 1 failed; a rollout in which a node failed has failed."""
+    left = [verdict for verdict in verdicts if not verdict.good]
+    if not left:
+        return 0
+    if plan.is_rollout:
+        return 3 if all(verdict.verdict == UNTOUCHED for verdict in left) else 1
+    return 3 if len(left) < len(verdicts) else 1
+
+
+def unknown(plan: Plan) -> list[Verdict]:
+    """The table of a run that ended before it could say anything of its nodes."""
+    return [Verdict(node=name, before="", now="", verdict="unknown") for name in plan.nodes]

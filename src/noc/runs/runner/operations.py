@@ -1,0 +1,153 @@
+"""What the runner's door offers: each operation takes a request and yields its answers."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from noc.runs.admission.caller import Caller
+from noc.runs.admission.desk import describe
+from noc.runs.errors import RunNotFound
+from noc.runs.plan.plan import Plan
+from noc.runs.record.anchors import anchors_of, verify
+from noc.runs.record.journal import read, run_ids
+from noc.runs.runner.controls import Controls
+from noc.runs.runner.door import Answers, Operation
+from noc.runs.runner.history import summaries, summary
+from noc.runs.runner.runner import Beginning, Runner
+from noc.runs.runner.starts import Starts
+from noc.runs.runner.waiting import Heard, Told
+
+_LISTED = 50
+
+
+class Operations:
+    """The door's operations over one runner."""
+
+    def __init__(self, runner: Runner) -> None:
+        """Offer them."""
+        self._runner, self._starts = runner, Starts(runner)
+
+    @property
+    def by_name(self) -> dict[str, Operation]:
+        """Each by the name that requests give as `op`."""
+        return {
+            "plan": self._plan,
+            "start": self._start,
+            "resume": self._resume,
+            "pending": self._pending,
+            "approve": self._approve,
+            "deny": self._deny,
+            "audit": self._audit,
+            "follow": self._follow,
+            "list": self._list,
+            "show": self._show,
+            **{name: self._look(name) for name in self._runner.works.looks},
+            **Controls(self._runner).operations,
+        }
+
+    async def _plan(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        plan = await self._starts.plan(request)
+        yield {"plan": plan.model_dump(mode="json")}
+
+    async def _start(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        plan, wait_s = self._starts.remembered(request["plan"]), float(request.get("wait_s", 0))
+        with self._runner.audit.refusals(plan.label(), caller.name, digest=plan.digest):
+            if asked := self._starts.ask(plan, caller):
+                yield {"approval": describe(asked, self._starts.standing())}
+                told = Told(partial(self._starts.approved, asked))
+            else:
+                told = Told(lambda heard: self._begun(plan, caller.name, wait_s, heard))
+            async for words in told.words():
+                yield {"waiting": words}
+            run = told.result()
+        async for answer in self._followed(run):
+            yield answer
+
+    async def _begun(self, plan: Plan, by: str, wait_s: float, heard: Heard, **more: str) -> str:
+        return (await self._starts.begin(plan, by, wait_s, heard, **more)).id
+
+    async def _resume(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        name, wait_s = self._find(str(request["run"])), float(request.get("wait_s", 0))
+        with self._runner.audit.refusals(f"resume {name}", caller.name):
+            told = Told(lambda heard: self._runner.resume(name, Beginning(caller.name, wait_s, heard)))
+            async for words in told.words():
+                yield {"waiting": words}
+            told.result()
+        async for answer in self._followed(name):
+            yield answer
+
+    async def _pending(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        standing = self._starts.standing()
+        if "request" in request:
+            yield {"request": self._starts.desk.find(str(request["request"]), standing)}
+        else:
+            yield {"requests": self._starts.desk.pending(standing)}
+
+    async def _approve(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        """Agree, and begin the run in the name of who asked for it."""
+        wait_s, signature, standing = float(request.get("wait_s", 0)), request.get("signature"), self._starts.standing()
+        given = await self._starts.desk.approve(str(request["request"]), caller, signature, standing)
+        yield {"approved": describe(given, standing)}
+        assert given.approval is not None
+        by, approved_by = given.requester, given.approval.by
+        told = Told(lambda heard: self._begun(given.plan, by, wait_s, heard, approved_by=approved_by))
+        async for words in told.words():
+            yield {"waiting": words}
+        async for answer in self._followed(told.result()):
+            yield answer
+
+    async def _deny(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        standing = self._starts.standing()
+        denied = self._starts.desk.deny(str(request["request"]), caller, str(request.get("reason", "")), standing)
+        yield {"denied": describe(denied, standing)}
+
+    async def _audit(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        paths = self._runner.paths
+        if request.get("verify"):
+            finding = verify(paths.audit, anchors_of(paths.runs))
+            yield {"last": {"seq": finding.last.seq, "hash": finding.last.hash}, "problems": list(finding.problems)}
+            return
+        after = request.get("after")
+        found = self._runner.audit.entries(None if after is None else int(after), int(request.get("limit", 50)))
+        yield {"entries": [entry.model_dump(mode="json") for entry in found]}
+
+    async def _follow(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        async for event in self._events(self._find(str(request["run"])), int(request.get("after", 0))):
+            yield event
+
+    async def _followed(self, run: str) -> Answers:
+        yield {"run": run}
+        async for event in self._events(run, 0):
+            yield event
+
+    async def _events(self, run: str, after: int) -> Answers:
+        current = self._runner.current
+        if current is not None and current.id == run:
+            async for event in current.follow(after):
+                yield event.model_dump(mode="json")
+        else:
+            for event in read(self._runner.paths.runs, run)[max(after, 0) :]:
+                yield event.model_dump(mode="json")
+
+    async def _list(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
+        yield {"runs": summaries(self._runner.paths.runs, _LISTED)}
+
+    async def _show(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        events = read(self._runner.paths.runs, self._find(str(request["run"])))
+        yield {"run": summary(events), "events": [event.model_dump(mode="json") for event in events]}
+
+    def _look(self, name: str) -> Operation:
+        look = self._runner.works.looks[name]
+
+        async def answer(request: Mapping[str, Any], _caller: Caller) -> Answers:
+            yield await look([str(node) for node in request["nodes"]])
+
+        return answer
+
+    def _find(self, wanted: str) -> str:
+        """A run by its id, by the last part of it, or the newest as `last`."""
+        known = run_ids(self._runner.paths.runs)
+        found = known[:1] if wanted == "last" else [run for run in known if wanted in (run, run[-4:])]
+        if not found:
+            raise RunNotFound(f"there is no run {wanted[:64]}", fix="noc run list shows them")
+        return found[0]

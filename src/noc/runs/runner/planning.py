@@ -1,0 +1,95 @@
+"""From a request to a plan: read the fleet as it is, choose the planner, ask the nodes, and seal the result."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from noc.fleet.inventory import FILE, Inventory, load_inventory
+from noc.fleet.load import load
+from noc.fleet.model import Fleet
+from noc.release.store import ReleaseStore
+from noc.runs.admission.risk import risk
+from noc.runs.errors import PlanRefused
+from noc.runs.paths import Paths
+from noc.runs.plan.plan import Options, Plan, Rules
+from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision, plan_rollback
+from noc.runs.runner.works import Survey
+
+
+async def make_plan(request: Mapping[str, Any], paths: Paths, survey: Survey, now: datetime | None = None) -> Plan:
+    """Plan what a request asks for.
+
+    Args:
+        request: `action`, and `nodes` with a `release` where one is named, or both as `words`; where given
+            `configuration`, `canary`, `options`, `rules`.
+        paths: where fleet and releases lie.
+        survey: completes the outline by what the nodes say.
+        now: the time, UTC; the clock's where None.
+
+    Raises:
+        NotFound, Usage, NothingToInstall: as the planners do.
+    """
+    fleet, inventory, stands = load(paths.fleet), load_inventory(paths.fleet), basis(paths.fleet)
+    plan = outline(request, fleet, inventory, ReleaseStore(paths.releases), now or datetime.now(UTC))
+    plan = await survey(plan)
+    return plan.model_copy(update={"risk": risk(plan, inventory), "basis": stands}).sealed()
+
+
+def outline(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, store: ReleaseStore, now: datetime) -> Plan:
+    """The plan as far as it can be made without asking a node. Raises as the planners do."""
+    action, (names, reference) = request["action"], _targets(request, fleet)
+    options = Options.read(request.get("options", {}))
+    release = store.get(reference).manifest if reference else None
+    if action == "deploy":
+        return plan_deploy(
+            fleet,
+            inventory,
+            release,
+            names,
+            now,
+            configuration=bool(request.get("configuration")),
+            canary=request.get("canary"),
+            options=options,
+            rules=Rules.read(fleet, request.get("rules", {})),
+        )
+    if action == "rollback":
+        rules = Rules.read(fleet, request.get("rules", {}))
+        return plan_rollback(fleet, inventory, names, now, options=options, rules=rules)
+    if action == "provision":
+        manifests = [kept.manifest for kept in store.list()]
+        return plan_provision(fleet, inventory, manifests, names, now, chosen=release, options=options)
+    if action == "keygen":
+        return plan_keygen(fleet, inventory, names, now)
+    raise ValueError(f"no plan for {action}")
+
+
+def _targets(request: Mapping[str, Any], fleet: Fleet) -> tuple[list[str], str | None]:
+    """Nodes and release: named each for itself, or as the words of a command, the last of which may be the release."""
+    if "words" not in request:
+        return [str(name) for name in request["nodes"]], request.get("release")
+    words = [str(word) for word in request["words"]]
+    if request.get("configuration") and words[-1] in {"all", *(node.name for node in fleet.nodes)}:
+        return words, None
+    return words[:-1], words[-1]
+
+
+def basis(directory: Path) -> str:
+    """A hash of what the fleet is: its file and its inventory, as they lie in a fleet directory."""
+    digest = hashlib.sha256()
+    for name in ("fleet.toml", FILE):
+        path = directory / name
+        content = path.read_bytes() if path.exists() else b""
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def check_basis(plan: Plan, directory: Path) -> None:
+    """Hold a plan against the fleet as it is now. Raises PlanRefused where that has moved since the plan was made."""
+    if plan.basis != basis(directory):
+        raise PlanRefused(
+            "the fleet has moved since the plan was made",
+            why="fleet.toml or inventory.toml is not what it was then",
+            fix="give the command again: the runner then makes a new plan",
+        )

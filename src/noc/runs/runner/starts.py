@@ -1,0 +1,109 @@
+"""Plans on their way to being runs: remembered when they were made, held until whoever has to agrees, begun."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from noc.fleet.inventory import load_inventory
+from noc.fleet.load import load
+from noc.runs.admission.approval import check_open
+from noc.runs.admission.caller import Caller
+from noc.runs.admission.desk import Desk, Standing
+from noc.runs.admission.freeze import check_freeze
+from noc.runs.admission.request import Request
+from noc.runs.admission.requests import Requests
+from noc.runs.errors import PlanRefused
+from noc.runs.plan.plan import Plan, check
+from noc.runs.record.run import Run
+from noc.runs.runner.planning import basis, check_basis, make_plan
+from noc.runs.runner.runner import Beginning, Runner
+from noc.runs.runner.waiting import EVERY_S, Heard
+
+REMEMBERED = 64
+
+
+class Starts:
+    """Lets a run begin only from a plan that this runner made, and that has the agreement it needs.
+
+    Attributes:
+        desk: where people agree.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        """Begin runs of a runner."""
+        self._runner, self._paths = runner, runner.paths
+        requests = Requests(self._paths.requests)
+        requests.open()
+        self.desk = Desk(requests, runner.audit)
+        self._made: OrderedDict[str, Plan] = OrderedDict()
+
+    def standing(self) -> Standing:
+        """What a decision rests on now."""
+        return Standing(load(self._paths.fleet), basis(self._paths.fleet), datetime.now(UTC))
+
+    async def plan(self, request: Mapping[str, Any]) -> Plan:
+        """Make a plan, and remember it. Raises as `make_plan`."""
+        plan = await make_plan(request, self._paths, self._runner.works.survey)
+        self._made[plan.digest] = plan
+        while len(self._made) > REMEMBERED:
+            self._made.popitem(last=False)
+        return plan
+
+    def remembered(self, sent: Mapping[str, Any]) -> Plan:
+        """The plan that a client sends back.
+
+        Raises:
+            PlanRefused: it was changed, was not made here, or the fleet has moved since.
+        """
+        plan = check(sent, load(self._paths.fleet))
+        if plan.digest not in self._made:
+            raise PlanRefused(
+                "the plan was not made by this runner",
+                why="a run begins from what the runner itself has found, not from what it is told",
+                fix="give the command again: the runner then makes a new plan",
+            )
+        check_basis(plan, self._paths.fleet)
+        return plan
+
+    def ask(self, plan: Plan, caller: Caller) -> Request | None:
+        """Ask for the agreement that a plan needs; None where it needs none.
+
+        Raises:
+            Halted, FleetFrozen: nothing may begin now, so nobody is troubled.
+            ApprovalUsed, ApprovalDenied, ApprovalExpired, TooManyRequests: as `Desk.ask`.
+        """
+        standing = self.standing()
+        self._runner.halt.check()
+        check_freeze(plan, standing.fleet)
+        return self.desk.ask(plan, caller, standing, load_inventory(self._paths.fleet))
+
+    async def approved(self, request: Request, heard: Heard) -> str:
+        """Wait for the run that an approval of this request begins, and return its id.
+
+        Raises:
+            ApprovalDenied, ApprovalExpired: that came instead.
+        """
+        while request.use is None:
+            check_open(request, datetime.now(UTC))
+            heard(f"waiting for an approval: noc approve {request.plan.phrase.replace(' ', '-')}")
+            left = (request.expires - datetime.now(UTC)).total_seconds()
+            request = await self.desk.changed(request, min(EVERY_S, max(left, 0) + 0.1))
+        return request.use.run
+
+    async def begin(self, plan: Plan, by: str, wait_s: float, heard: Heard, **more: str) -> Run:
+        """Begin the run of a plan, using up the approval that it may need.
+
+        Args:
+            plan: what to do.
+            by: in whose name.
+            wait_s: seconds to wait where another run is under way.
+            heard: told what it waits for.
+            more: facts for the run's first record.
+
+        Raises:
+            NotApproved and the others of `Desk.consume`; and as `Runner.begin`.
+        """
+        return await self._runner.begin(
+            plan, Beginning(by, wait_s, heard, lambda run: self.desk.consume(plan, run, self.standing()), more)
+        )
