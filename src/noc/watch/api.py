@@ -78,7 +78,7 @@ class Api:
 
     async def deploy(self, request: Request) -> Response:
         """A deployment of a node begins or is prolonged."""
-        deployment = read_deployment(self._name(request), await _body(request), now().wall)
+        deployment = read_deployment(self._name(request), await read_body(request, MAX_BODY), now().wall)
         await self._watch.deploy(deployment)
         return JSONResponse({"node": deployment.node, "run": deployment.run, "until": iso(deployment.until)})
 
@@ -149,10 +149,11 @@ def _number(request: Request, name: str, default: int, most: int) -> int:
     return min(int(text), most)
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
+    """A request's body of at most so many bytes. Raises BadRequest for a longer one, unread."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise BadRequest(f"the body is larger than {MAX_BODY} bytes")
+        if len(body) > most:
+            raise BadRequest(f"the body is larger than {most} bytes")
     return bytes(body)

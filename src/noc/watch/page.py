@@ -17,6 +17,7 @@ from noc.watch.board import GLYPHS, Row, rows, summary
 from noc.watch.clock import Moment, from_iso, now
 from noc.watch.queries import closed_incidents, last_events, pushes_since, read_incidents
 from noc.watch.records import Beat, Record
+from noc.watch.runs import RunBoard
 from noc.watch.sentences import sentence
 from noc.watch.service import Watch
 
@@ -26,6 +27,7 @@ HERE: Final = Path(__file__).parent
 OPEN_SHOWN: Final = 100
 CLOSED_SHOWN: Final = 6
 EVENTS_SHOWN: Final = 40
+RUN_GLYPHS: Final = {"waiting": "·", "in-hand": "→", "done": "✓", "failed": "✗", "skipped": "·"}
 COLUMNS: Final = (
     ("ram_mb", "Memory", False),
     ("cpu_pct", "CPU", False),
@@ -60,9 +62,9 @@ class Rendered:
 class Page:
     """Renders the watch's state; keeps the beat bars, and what was read from the database until it changes."""
 
-    def __init__(self, watch: Watch) -> None:
-        """Take the watch to show."""
-        self._watch = watch
+    def __init__(self, watch: Watch, runs: RunBoard | None = None) -> None:
+        """Take the watch to show, and the runs that it was told of; None for none."""
+        self._watch, self._runs = watch, runs or RunBoard()
         self._bars = Bars(watch.config.rules.interval)
         self._files = static_files()
         self._version = fingerprint(self._files)
@@ -108,6 +110,7 @@ class Page:
         lines = {row.name: self._jinja.get_template("row.html").render(common, row=row) for row in nodes}
         parts = {
             "summary": self._jinja.get_template("summary.html").render(common),
+            "runs": self._run_panel(common, moment),
             "nodes": self._nodes(common, nodes),
             "incidents": self._incidents(common, moment),
             "events": self._jinja.get_template("events.html").render(common, events=self._events),
@@ -158,6 +161,15 @@ class Page:
     def _nodes(self, common: Mapping[str, Any], nodes: list[Row]) -> str:
         shown, slot = span(self._bars.span_ms), span(self._bars.slot_ms)
         return self._jinja.get_template("nodes.html").render(common, rows=nodes, shown=shown, slot=slot)
+
+    def _run_panel(self, common: Mapping[str, Any], moment: Moment) -> str:
+        return self._jinja.get_template("runs.html").render(
+            common,
+            run_glyphs=RUN_GLYPHS,
+            wall=lambda at: round(at.timestamp() * 1000),
+            under_way=self._runs.under_way(moment.wall),
+            ended=self._runs.ended(moment.wall),
+        )
 
     def _incidents(self, common: Mapping[str, Any], moment: Moment) -> str:
         steady = {

@@ -16,6 +16,7 @@ from noc.watch.ingest import PushApp
 from noc.watch.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
 from noc.watch.local import local_app
 from noc.watch.page import Page
+from noc.watch.runs import RunBoard
 from noc.watch.service import Watch
 from noc.watch.store import Store
 from noc.watch.web import Web
@@ -53,10 +54,11 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
 async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.socket, *, over_tcp: bool) -> None:
     await watch.start()
     pushes = listener(PushApp(watch))
-    page = Page(watch)
+    runs = RunBoard()
+    page = Page(watch, runs)
     await page.start()
     web = Web(watch, page)
-    locals_ = listener(local_app([*Api(watch).routes(), *web.routes()], over_tcp=over_tcp))
+    locals_ = listener(local_app([*Api(watch).routes(), *runs.routes(), *web.routes()], over_tcp=over_tcp))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -261,12 +261,17 @@ def in_view(view: View, height: int) -> tuple[list[tuple[str, Row]], int]:
     return [(name, row) for name, row in view.rows.items() if name in chosen], len(view.rows) - len(chosen)
 
 
-def footer(view: View, now: datetime) -> str:
-    """How far the run is, in one line: counts, time left, headroom to the bound."""
+def counted(view: View) -> str:
+    """How many nodes stand where: `7 of 20 done, 1 failed, 2 skipped`."""
     counts = [f"{len(view.at(Outcome.DONE))} of {len(view.rows)} done", f"{len(view.at(Outcome.FAILED))} failed"]
     if skipped := len(view.at(Outcome.SKIPPED)):
         counts.append(f"{skipped} skipped")
-    parts = [", ".join(counts)]
+    return ", ".join(counts)
+
+
+def footer(view: View, now: datetime) -> str:
+    """How far the run is, in one line: counts, time left, headroom to the bound."""
+    parts = [counted(view)]
     if (left := view.time_left(now)) is not None:
         parts.append(f"about {lasting(left.total_seconds())} left")
     return " · ".join([*parts, *_headroom(view, now)])

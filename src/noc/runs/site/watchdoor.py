@@ -78,6 +78,10 @@ class WatchDoor:
         """Say that the deployment is over; harmless where none is open."""
         await self._call("DELETE", f"/api/v1/nodes/{name}/deployment")
 
+    async def show_run(self, run: str, document: dict[str, Any]) -> None:
+        """Show what a run is like now on the watch's page, which keeps it in memory."""
+        await self._call("PUT", f"/api/v1/runs/{run}", json=document)
+
     async def reload(self) -> None:
         """Let the watch read the fleet directory again: who is live, and which tokens count."""
         await self._call("POST", "/api/v1/reload")

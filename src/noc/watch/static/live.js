@@ -33,8 +33,13 @@ function tick() {
 
 function swap(element, html, outer) {
   const held = document.activeElement && document.activeElement.id;
+  const scrolled = [...element.querySelectorAll(".scroll")].map((part) => [part.id, part.scrollTop]);
   if (outer) element.outerHTML = html;
   else element.innerHTML = html;
+  for (const [id, top] of scrolled) {
+    const part = document.getElementById(id);
+    if (part) part.scrollTop = top;
+  }
   const again = held && document.getElementById(held);
   if (again && again !== document.activeElement) again.focus({ preventScroll: true });
 }

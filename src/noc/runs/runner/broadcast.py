@@ -1,0 +1,110 @@
+"""Runs are shown on the watch's page while they go on. A page that cannot be told holds no run up, nor ends one."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from noc.runs.errors import WatchAbsent
+from noc.runs.record.run import Run
+from noc.runs.runner.view import Row, View, advance, closing, counted, footer
+from noc.runs.site.watchdoor import WatchDoor
+
+EVERY_S = 1.0
+"""Seconds between two tellings: what happens in between is told at once afterwards."""
+_WORD, _LINE = 100, 2000
+
+log = logging.getLogger(__name__)
+
+
+class RunBroadcast:
+    """Tells the watch how each run stands, at most once a second."""
+
+    def __init__(self, watch: WatchDoor, every_s: float = EVERY_S) -> None:
+        """Use a watch, which may be away."""
+        self._watch, self._every_s = watch, every_s
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def show(self, run: Run) -> None:
+        """Show a run from now until it ends; returns at once."""
+        task = asyncio.create_task(self._show(run), name=f"show {run.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait until the last state of every run has been told."""
+        await asyncio.gather(*self._tasks)
+
+    async def _show(self, run: Run) -> None:
+        latest = _Latest()
+        following = asyncio.create_task(latest.follow(run))
+        try:
+            while not latest.over:
+                await latest.changed.wait()
+                latest.changed.clear()
+                await self._tell(run.id, latest.view)
+                if not latest.over:
+                    await asyncio.sleep(self._every_s)
+            await following
+        except Exception:
+            log.exception("run %s can no longer be shown", run.id)
+        finally:
+            following.cancel()
+
+    async def _tell(self, run: str, view: View) -> None:
+        with suppress(WatchAbsent):
+            await self._watch.show_run(run, as_shown(view, datetime.now(UTC)))
+
+
+class _Latest:
+    """A run as its records have left it."""
+
+    def __init__(self) -> None:
+        self.view, self.over = View(), False
+        self.changed = asyncio.Event()
+
+    async def follow(self, run: Run) -> None:
+        try:
+            async for event in run.follow():
+                self.view = advance(self.view, event)
+                self.changed.set()
+        finally:
+            self.over = True
+            self.changed.set()
+
+
+def as_shown(view: View, now: datetime) -> dict[str, Any]:
+    """A run as the watch's page takes it (`noc.watch.runs.ShownRun`).
+
+    Args:
+        view: the run.
+        now: the time, UTC.
+    """
+    ended = view.exit_code is not None
+    failure = str(view.error["what"]) if view.error else view.notice
+    return {
+        "what": view.what[:_LINE],
+        "phrase": view.phrase,
+        "by": view.by[:_WORD],
+        "begun": (view.begun or now).isoformat(),
+        "notice": failure[:_LINE],
+        "progress": f"{counted(view)} · {closing(view)}" if ended else footer(view, now),
+        "nodes": [_node(name, row) for name, row in view.rows.items()],
+        "ended": view.last.isoformat() if ended and view.last else None,
+        "good": view.exit_code == 0,
+    }
+
+
+def _node(name: str, row: Row) -> dict[str, Any]:
+    return {
+        "node": name,
+        "wave": row.wave,
+        "kind": row.outcome.value.replace(" ", "-"),
+        "word": row.verdict,
+        "step": row.step[:_WORD],
+        "since": row.since.isoformat() if row.since else None,
+        "before": row.before[:_WORD],
+        "target": row.target[:_WORD],
+        "says": row.words[:_LINE],
+    }
