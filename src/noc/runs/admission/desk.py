@@ -16,7 +16,7 @@ from noc.fleet.model import Fleet
 from noc.runs.admission import approval
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.errors import NotApproved
-from noc.runs.admission.request import Request, State
+from noc.runs.admission.request import Request
 from noc.runs.admission.requests import Requests
 from noc.runs.admission.risk import risk
 from noc.runs.admission.signature import signer_of, statement
@@ -142,8 +142,7 @@ class Desk:
 
     def pending(self, standing: Standing) -> list[dict[str, Any]]:
         """The requests that wait, the oldest first, without their plans."""
-        waiting = (State.PENDING, State.APPROVED)
-        return [describe(each, standing) for each in self._requests.all() if each.state(standing.now) in waiting]
+        return [describe(each, standing) for each in self._requests.waiting(standing.now)]
 
     async def changed(self, known: Request, within_s: float) -> Request:
         """A request as soon as it is another than the one that is known, or as it is after some seconds."""

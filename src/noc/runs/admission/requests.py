@@ -76,18 +76,21 @@ class Requests:
             RequestNotFound: there is none.
             Usage: there are several, or it is too short to say.
         """
-        known = self.all()
         if wanted == "last":
-            found = [request for request in known if request.state(now) in _WAITING][-1:]
+            found = self.waiting(now)[-1:]
         else:
             start = _start(wanted)
-            found = [request for request in known if request.plan.digest.startswith(start)]
+            found = [request for request in self.all() if request.plan.digest.startswith(start)]
         if not found:
             raise RequestNotFound(f"no request is called {wanted[:64]}", fix="noc pending lists those that wait")
         if len(found) > 1:
             names = ", ".join(request.plan.digest[:16] for request in found[:4])
             raise Usage(f"several requests begin with {wanted[:64]}", why=names, fix="give more digits")
         return found[0]
+
+    def waiting(self, now: datetime) -> list[Request]:
+        """The requests that can still be answered or used, the oldest first."""
+        return [request for request in self.all() if request.state(now) in _WAITING]
 
     def add(self, request: Request, now: datetime) -> None:
         """Take a new request in.
@@ -96,7 +99,7 @@ class Requests:
             TooManyRequests: too many wait already, of this requester or of all.
         """
         self.clean(now)
-        waiting = [each for each in self.all() if each.state(now) in _WAITING]
+        waiting = self.waiting(now)
         own = [each for each in waiting if each.requester == request.requester]
         if len(waiting) >= MAX_WAITING or len(own) >= MAX_WAITING_EACH:
             raise TooManyRequests(
