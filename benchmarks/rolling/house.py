@@ -58,7 +58,7 @@ class House:
 
     Args:
         lab: not yet up.
-        nodes: names of the nodes, in the fleet's order.
+        nodes: names of the nodes; they are kept in the fleet's order.
         work: directory for identities and payloads.
         tell: where a line of progress goes.
         size: bytes of a payload.
@@ -69,18 +69,22 @@ class House:
     ) -> None:
         self.lab, self.nodes, self.tell = lab, tuple(nodes), tell
         self.hq = Headquarters(lab)
-        self._work = work
+        self.work = work
         self.operator = Operator(work / "operator")
         self.payloads = Payloads(self.operator, size)
         self.tunnels: dict[str, IPv4Address] = {}
+        self.hostnames: dict[str, str] = {}
         self.base: Payload
 
     def found(self, dist: Path, *, policy: dict[str, float] | None = None, bare: Sequence[str] = ()) -> None:
         """Boot everything and install HQ; no node is provisioned yet."""
         self.lab.up(self.nodes, bare=bare)
         self.operator.init()
-        fleet = self.lab.fleet_directory(self._work / "fleet", self.nodes, {**POLICY, **(policy or {})})
-        self.tunnels = {node.name: node.tunnel for node in load(fleet).nodes}
+        fleet = self.lab.fleet_directory(self.work / "fleet", self.nodes, {**POLICY, **(policy or {})})
+        rehearsed = load(fleet)
+        self.nodes = tuple(node.name for node in rehearsed.nodes)
+        self.tunnels = {node.name: node.tunnel for node in rehearsed.nodes}
+        self.hostnames = {node.name: rehearsed.hostname(node) for node in rehearsed.nodes}
         self.hq.install(dist, fleet, self.operator.trust, self.lab.ntfy_token)
         self.write(self.hq.name, "root/meter.py", Path(meter.__file__).read_bytes())
         for node in self.nodes:
@@ -118,6 +122,10 @@ class House:
         """The records of the last run."""
         events: list[dict[str, Any]] = self.hq.noc("run", "show", "last")["events"]
         return events
+
+    def sent_bytes(self) -> int:
+        """What HQ has sent into the tunnels so far."""
+        return sum(int(line.split()[2]) for line in self.hq.sh("wg", "show", "wg0", "transfer").splitlines())
 
     def write(self, machine: str, path: str, content: bytes) -> None:
         """Put a file on a machine's disk, past its network."""
