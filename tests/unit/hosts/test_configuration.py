@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -87,14 +88,28 @@ def held(root: Path) -> dict[str, tuple[int, bytes | None]]:
 
 
 @contextmanager
+def a_directory() -> Iterator[Path]:
+    """In memory where that is to be had: there a sync costs nothing."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
+        yield Path(directory)
+
+
+@contextmanager
 def a_node(files: Files) -> Iterator[Node]:
-    with tempfile.TemporaryDirectory() as directory:
-        yield Node(Path(directory), files)
+    with a_directory() as directory:
+        yield Node(directory, files)
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path, {CADDYFILE: File("old proxy"), RULES: File("old rules"), SIGNERS: File("signers")})
+def memory() -> Iterator[Path]:
+    with a_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def node(memory: Path) -> Node:
+    return Node(memory, {CADDYFILE: File("old proxy"), RULES: File("old rules"), SIGNERS: File("signers")})
 
 
 paths = st.sampled_from((CADDYFILE, RULES, TUNNEL, SERVICE, SIGNERS, DROP_IN, "/usr/local/lib/noc-node/parts-1/a/b.py"))
@@ -142,14 +157,19 @@ def test_what_the_new_configuration_no_longer_has_is_named_and_removed(node: Nod
     assert compare(node.layout, other.hashes()) == []
 
 
-def test_the_parts_of_the_activator_before_stay_until_the_new_one_is_kept(node: Node) -> None:
-    old, new = Bundle(programs("old")), Bundle(programs("new"))
-    node.keep(old)
-    node.change(new)
-    assert node.path("/usr/local/lib/noc-node/parts-old/noc_node/a.py").exists()
-    configuration.keep(node.layout, new.sha256)
-    configuration.forget(node.layout)
-    assert [path.name for path in node.path(LAUNCHER).parent.glob("parts-*")] == ["parts-new"]
+def test_the_activator_before_stays_for_sessions_that_began_with_it(node: Node) -> None:
+    for number, word in enumerate(("oldest", "old", "new")):
+        node.keep(Bundle(programs(word)))
+        os.utime(node.path(f"/usr/local/lib/noc-node/parts-{word}"), (number, number))
+    assert {path.name for path in node.path(LAUNCHER).parent.glob("parts-*")} == {"parts-old", "parts-new"}
+
+
+def test_what_was_staged_and_is_changed_before_its_turn_is_not_applied(node: Node) -> None:
+    sha = node.stage(Bundle({CADDYFILE: File("new")}))
+    configuration.save(node.layout, "r1", sha)
+    (node.root / f"var/lib/noc-node/configs/{sha}.json").write_text("{}")
+    with pytest.raises(Unproven, match="is something else"):
+        configuration.apply(node.layout, "r1", sha)
 
 
 def test_what_is_as_wanted_is_left_alone_and_told_to_nobody(node: Node) -> None:
@@ -231,14 +251,14 @@ def test_a_path_outside_our_places_is_refused(node: Node, path: str) -> None:
         compare(node.layout, {path: "644 x"})
 
 
-def test_a_link_in_the_way_is_not_followed(node: Node, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    node.path("/etc/caddy").rename(tmp_path / "moved")
-    node.path("/etc/caddy").symlink_to(tmp_path / "elsewhere")
+def test_a_link_in_the_way_is_not_followed(node: Node, memory: Path) -> None:
+    (memory / "elsewhere").mkdir()
+    node.path("/etc/caddy").rename(memory / "moved")
+    node.path("/etc/caddy").symlink_to(memory / "elsewhere")
     sha = node.stage(Bundle({CADDYFILE: File("x")}))
     with pytest.raises(Refused, match="a link stands in the way"):
         configuration.save(node.layout, "r1", sha)
-    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert list((memory / "elsewhere").iterdir()) == []
 
 
 def test_a_file_that_is_a_link_differs_and_is_not_written_through(node: Node, tmp_path: Path) -> None:
@@ -345,8 +365,8 @@ def launches(root: Path) -> bool:
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not here")
 @pytest.mark.parametrize("way", ["there", "back"])
-def test_a_power_cut_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, way: str) -> None:
-    node = Node(tmp_path / "root", {})
+def test_a_power_cut_at_any_moment_leaves_the_old_or_the_new(memory: Path, way: str) -> None:
+    node = Node(memory / "root", {})
     node.layout = Layout(root=str(node.root), actions=dict.fromkeys(ACTIONS, ("true",)))
     node.keep(Bundle(BEFORE))
     old = node.held()
@@ -355,16 +375,16 @@ def test_a_power_cut_at_any_moment_leaves_the_old_or_the_new(tmp_path: Path, way
         configuration.save(node.layout, "r1", sha)
         write_json(node.layout, "pending.json", {"config_new": sha})
         configuration.apply(node.layout, "r1", sha)
-    shutil.copytree(node.root, tmp_path / "beginning")
-    calls = trace(LIFE, [str(node.root), sha, json.dumps(dict(node.layout.actions)), way], tmp_path / "trace")
+    shutil.copytree(node.root, memory / "beginning")
+    calls = trace(LIFE, [str(node.root), sha, json.dumps(dict(node.layout.actions)), way], memory / "trace")
     new = held(node.root)
     shutil.rmtree(node.root)
-    (tmp_path / "beginning").rename(node.root)
+    (memory / "beginning").rename(node.root)
     cuts = 0
     for disk in moments(node.root, calls):
         for arrived in Arrived:
             cuts += 1
-            image = tmp_path / "image"
+            image = memory / "image"
             disk.image(arrived, image)
             assert launches(image), (cuts, arrived)
             wanted = new if after_boot(image, sha) else old

@@ -22,7 +22,7 @@ from .actions import BOOTING, actions_for, running_system, take, take_all
 from .layout import Layout
 from .service import Unproven
 from .state import Refused, read_json, sync_directory, write_json
-from .wanted import BOOTING_SYSTEM, PROGRAMS, RUNNING_SYSTEM, Lying, look, obsolete, place, read_wanted
+from .wanted import BOOTING_SYSTEM, PROGRAMS, RUNNING_SYSTEM, Lying, Wanted, look, obsolete, place, read_wanted
 
 BEFORE, IN_FORCE = "config-before", "config.json"
 KEEP_CONFIGS = 5
@@ -93,7 +93,19 @@ def save(layout: Layout, run: str, sha: str) -> None:
 
 def apply(layout: Layout, run: str, sha: str) -> None:
     """Make the node what the configuration says. Raises Unproven where that fails half-way: it is to be undone then."""
-    wanted, saved = read_wanted(layout, sha), _read_saved(layout, run)
+    saved = _read_saved(layout, run)
+    try:
+        wanted = read_wanted(layout, sha)
+        _change_files(layout, wanted, saved)
+    except Refused as no:
+        raise Unproven(str(no)) from None
+    if wanted.closure and wanted.closure != saved.system:
+        take(layout, "system-test", _in_root(layout, wanted.closure))
+    for action in actions_for(saved.paths):
+        take(layout, action)
+
+
+def _change_files(layout: Layout, wanted: Wanted, saved: Saved) -> None:
     for directory in saved.directories:
         _make_directory(layout.path(directory.lstrip("/")))
     for path in (*saved.created, *saved.replaced):
@@ -101,10 +113,6 @@ def apply(layout: Layout, run: str, sha: str) -> None:
     _swap(layout, saved.created)
     _swap(layout, saved.replaced)
     _remove(layout, saved.removed)
-    if wanted.closure and wanted.closure != saved.system:
-        take(layout, "system-test", _in_root(layout, wanted.closure))
-    for action in actions_for(saved.paths):
-        take(layout, action)
 
 
 def undo(layout: Layout, run: str) -> None:
@@ -166,9 +174,10 @@ def forget(layout: Layout) -> None:
     launcher = layout.path(PROGRAMS.strip("/")) / "activator.py"
     with contextlib.suppress(FileNotFoundError):
         named = launcher.read_text()
-        for parts in launcher.parent.glob("parts-*"):
-            if parts.name not in named:
-                shutil.rmtree(parts, ignore_errors=True)
+        parts = sorted(launcher.parent.glob("parts-*"), key=lambda path: path.stat().st_mtime)
+        # One generation stays, for sessions that began with it.
+        for path in [path for path in parts if path.name not in named][:-1]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _read_saved(layout: Layout, run: str) -> Saved:
