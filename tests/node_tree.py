@@ -180,7 +180,7 @@ class Tree:
             known = verdict["state"]
             if known in states:
                 return verdict
-            assert known in {"staged", "activating", "activated"}, verdict
+            assert known in {"staged", "armed", "activating", "activated"}, verdict
         raise AssertionError(f"{run} is still {known}")
 
     def prove(self, sha: str, run: str, **options: Any) -> dict[str, Any]:

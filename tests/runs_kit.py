@@ -18,10 +18,10 @@ from typing import Any
 
 from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, save_inventory
 from noc.fleet.model import Fleet, Node
-from noc.hosts.activation import NodeFacts, Verdict, Verification
+from noc.hosts.activation import NodeFacts, Order, Verdict, Verification
 from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch, Overdue, Unreachable
 from noc.hosts.platform import Change, Facts
-from noc.hosts.shell import Result
+from noc.hosts.shell import Result, Session
 from noc.hosts.ssh import Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.release.manifest import Manifest
@@ -114,6 +114,7 @@ class Machine:
     life: int = 0
     pending: str | None = None
     fence: int = 0
+    armed: Order | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
     environment: str = ""
@@ -161,6 +162,9 @@ class FakeShell:
     async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
         raise AssertionError(path)
 
+    async def session(self, *argv: str) -> Session:
+        raise AssertionError(argv)
+
     async def close(self) -> None:
         self.closed = True
 
@@ -190,28 +194,40 @@ class FakeActivator:
         self.world.did(self.machine.name, "stage")
         return 1000
 
-    async def verify(self, sha: str) -> Verification:
+    async def verify(self, release: str | None, config: str | None = None) -> Verification:
         return Verification(ok=self.machine.flaw != "unsigned", code="signature", why="not signed by a signer we trust")
 
-    async def start(
-        self,
-        sha: str,
-        run: str,
-        fence: int,
-        confirm_within_s: float,
-        health_within_s: float = 30,
-        *,
-        replace: bool = False,
-    ) -> None:
+    async def fence(self, number: int) -> NodeFacts:
+        self.world.did(self.machine.name, "fence")
+        if number < self.machine.fence:
+            raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
+        self.machine.fence = number
+        return await self.facts()
+
+    async def arm(self, order: Order) -> None:
+        self.world.did(self.machine.name, "arm")
+        if self.machine.flaw == "refuses":
+            raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
+        self.machine.fence, self.machine.armed = order.fence, order
+        self._tell(order.run, "armed", self.machine.current, order.release or self.machine.current or "")
+
+    async def go(self, run: str) -> None:
+        order, self.machine.armed = self.machine.armed, None
+        if order is None or order.run != run:
+            raise ActivationRefused(f"{self.machine.name} refuses", reason="ended", why="nothing is armed")
+        await self.start(order)
+
+    async def start(self, order: Order) -> None:
         self.world.did(self.machine.name, "start")
         if self.machine.flaw == "refuses":
             raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
-        old, self.machine.fence = self.machine.current, fence
-        self.machine.restart(sha)
-        self._tell(run, "activated", old, sha)
+        old, self.machine.fence = self.machine.current, order.fence
+        new = order.release or old or ""
+        self.machine.restart(new)
+        self._tell(order.run, "activated", old, new)
         if self.machine.flaw == "dies":
             self.machine.restart(old)
-            self._tell(run, "rolled-back", old, sha, "the process died: killed-KILL")
+            self._tell(order.run, "rolled-back", old, new, "the process died: killed-KILL")
 
     def _tell(self, run: str, state: str, old: str | None, new: str, reason: str = "") -> Verdict:
         health = {"boot_id": self.machine.boot}
@@ -234,7 +250,7 @@ class FakeActivator:
             raise Overdue("the answer was lost")
         return told
 
-    async def revert(self, run: str, reason: str) -> Verdict:
+    async def revert(self, run: str, reason: str, *, restore_data: bool = False) -> Verdict:
         self.world.did(self.machine.name, "revert")
         if run == self.machine.pending:
             self.machine.pending = None

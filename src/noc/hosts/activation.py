@@ -2,98 +2,40 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from noc.hosts.errors import ActivationRefused, Unclear
+from noc.hosts.answers import FINAL, Answer, Differing, Loss, NodeFacts, Snapshot, Verdict, Verification
+from noc.hosts.bundle import Bundle
+from noc.hosts.bundle import stage as stage_bundle
+from noc.hosts.errors import ActivationRefused, CommandFailed, Unclear
+from noc.hosts.order import Order
 from noc.hosts.programs import ACTIVATOR
-from noc.hosts.shell import Result, Shell
+from noc.hosts.shell import Shell
+
+__all__ = ["FINAL", "Activator", "Loss", "NodeFacts", "Order", "Snapshot", "Verdict", "Verification"]
 
 RELEASES = "/opt/clavitor/releases"
 RELEASE_FILES = ("clavitor.pyz", "manifest.json", "manifest.json.sig")
 ANSWER_WITHIN_S = 165
 """Seconds for an answer to confirm and revert: longer than the node itself waits for its verdict."""
-FINAL = frozenset({"confirmed", "rolled-back", "rollback-failed", "refused"})
+_QUICK_S, _ARMED_WITHIN_S = 60, 90
 
 _FIXES = {
     "fence": "another run holds this node: noc run list",
     "busy": "wait for the activation that is under way: noc run list",
     "disk": "free space on the node, then deploy again",
-    "expired": "noc release sign, on the operator's machine",
     "old": "build a release with a higher build number",
     "unknown": "noc run list names the runs",
+    "expired": "noc release sign, on the operator's machine",
+    "no-snapshot": "roll back without restoring the data",
 }
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-_A = TypeVar("_A", bound=_Answer)
-
-
-class NodeFacts(_Answer):
-    """What the activator knows of its node. Releases are named by their content's hash.
-
-    Attributes:
-        current: the release that runs, None before the first.
-        version: its version, None before the first.
-        fence: the highest fence number that acted here.
-        pending: the run whose activation is not settled, None where all is.
-        proven: releases that this node has itself proven, oldest first.
-        disk_free_bytes: room for releases and the database.
-        memory_free_bytes: what new processes may take without swapping.
-        releases: the releases that lie on the node.
-    """
-
-    current: str | None
-    version: str | None
-    fence: int
-    pending: str | None
-    proven: tuple[str, ...]
-    disk_free_bytes: int
-    memory_free_bytes: int
-    releases: tuple[str, ...]
-
-
-class Verification(_Answer):
-    """Whether a release may run on the node: its manifest, or the activator's code and sentence."""
-
-    ok: bool
-    code: str = ""
-    why: str = ""
-    manifest: dict[str, Any] = {}
-
-
-class Verdict(_Answer):
-    """What happened on the node, by the node's own record.
-
-    Attributes:
-        run: the run that it belongs to.
-        state: staged, activating, activated; at the end confirmed, rolled-back, rollback-failed or refused.
-        old: the release before, None where there was none.
-        new: the release that was to run.
-        reason: why it does not, "" where it does.
-        log: the service's last lines at that moment.
-        health: its last answer to a health check, {} where there was none.
-        at: when the state was reached, ISO 8601 in UTC.
-    """
-
-    run: str
-    state: str
-    old: str | None
-    new: str
-    reason: str
-    log: tuple[str, ...]
-    health: dict[str, Any]
-    at: str
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing will follow."""
-        return self.state in FINAL
+_A = TypeVar("_A", bound=Answer)
 
 
 class Activator:
@@ -107,11 +49,38 @@ class Activator:
             program: the command that starts the activator; the one that provisioning installs where not given.
         """
         self._shell = shell
-        self._program = program or ("python3", ACTIVATOR)
+        self._program = program or ("python3", "-I", "-S", ACTIVATOR)
 
     async def facts(self) -> NodeFacts:
         """What runs, what is proven, what lies ready, and how much room there is."""
         return self._read(NodeFacts, await self._ask("facts"))
+
+    async def fence(self, number: int) -> NodeFacts:
+        """Let nobody with a lower number change this node from now on.
+
+        Args:
+            number: the number of a lease.
+
+        Raises:
+            ActivationRefused: "fence", where a higher one was here before.
+        """
+        return self._read(NodeFacts, await self._ask("fence", str(number), refusable=True))
+
+    async def compare(self, files: Mapping[str, str]) -> tuple[str, ...]:
+        """The paths at which the node differs.
+
+        Args:
+            files: path → what shall lie there, as `Bundle.hashes` says it.
+
+        Raises:
+            ActivationRefused: a path is none that a configuration may have.
+        """
+        said = await self._ask("compare", json.dumps(dict(files)), refusable=True)
+        return self._read(Differing, said).differing
+
+    async def stage_config(self, bundle: Bundle) -> int:
+        """Send a configuration to the node; see noc.hosts.bundle.stage."""
+        return await stage_bundle(self._shell, bundle)
 
     async def stage(self, release_dir: Path) -> int:
         """Send a release to the node: only the files that are not there already, whole and unchanged.
@@ -132,36 +101,39 @@ class Activator:
             await self._shell.put(release_dir / name, f"{there}/{name}")
         return sum((release_dir / name).stat().st_size for name in missing)
 
-    async def verify(self, sha: str) -> Verification:
-        """Whether the node would run a staged release, and if not, why."""
-        return self._read(Verification, await self._ask("verify", sha))
-
-    async def start(
-        self,
-        sha: str,
-        run: str,
-        fence: int,
-        confirm_within_s: float,
-        health_within_s: float = 30,
-        *,
-        replace: bool = False,
-    ) -> None:
-        """Begin an activation on the node; it goes on there whatever becomes of this connection.
+    async def verify(self, release: str | None, config: str | None = None) -> Verification:
+        """Whether the node would take what is staged, and if not, why.
 
         Args:
-            sha: the staged release.
-            run: the run's id, under which its verdict is found.
-            fence: the number of the run's lease; lower than one seen before is refused.
-            confirm_within_s: seconds from `activated` until the node takes the release back by itself.
-            health_within_s: seconds that the release has to become healthy.
-            replace: let a node without a release take the fleet's running one, whatever its age.
+            release: a release by its hash, None for none.
+            config: a configuration by its hash, None for none.
+        """
+        arguments = [*([release] if release else []), *(["--config", config] if config else [])]
+        return self._read(Verification, await self._ask("verify", *arguments))
+
+    async def arm(self, order: Order) -> None:
+        """Have the node check all of an order, and wait for its go in a process of its own; nothing is changed yet.
+
+        Raises:
+            ActivationRefused: the activator says no.
+        """
+        await self._ask("arm", *order.arguments, refusable=True, timeout_s=_ARMED_WITHIN_S)
+
+    async def go(self, run: str) -> None:
+        """Let what is armed begin; it goes on there whatever becomes of this connection. May be said again.
+
+        Raises:
+            ActivationRefused: it was refused in the meantime, or its process is gone; nothing was changed.
+        """
+        await self._ask("go", run, refusable=True, timeout_s=_ARMED_WITHIN_S)
+
+    async def start(self, order: Order) -> None:
+        """Arm and go in one.
 
         Raises:
             ActivationRefused: the activator says no; nothing was changed.
         """
-        options = ["--run", run, "--fence", str(fence)]
-        options += ["--confirm-within", f"{confirm_within_s:g}", "--health-within", f"{health_within_s:g}"]
-        await self._ask("start", sha, *options, *(["--replace"] if replace else []), refusable=True)
+        await self._ask("start", *order.arguments, refusable=True)
 
     async def status(self, run: str, wait_s: float = 0, not_state: str | None = None) -> Verdict:
         """The verdict of a run as it stands.
@@ -186,26 +158,39 @@ class Activator:
         """
         return self._read(Verdict, await self._ask("confirm", run, refusable=True, timeout_s=ANSWER_WITHIN_S))
 
-    async def revert(self, run: str, reason: str) -> Verdict:
-        """Take back what was activated, and return the verdict once the old release is proven, or is not.
+    async def revert(self, run: str, reason: str, *, restore_data: bool = False) -> Verdict:
+        """Take back what was activated, and return the verdict once what was before is proven, or is not.
+
+        Args:
+            run: the run's id.
+            reason: why, for the verdict.
+            restore_data: put the database back, too, as it was before the change.
 
         Raises:
             ActivationRefused: there is nothing to revert under that id.
         """
-        said = await self._ask("revert", run, "--reason", reason, refusable=True, timeout_s=ANSWER_WITHIN_S)
+        options = ["--reason", reason, *(["--restore-data"] if restore_data else [])]
+        said = await self._ask("revert", run, *options, refusable=True, timeout_s=ANSWER_WITHIN_S)
         return self._read(Verdict, said)
 
-    async def _ask(self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = 60) -> dict[str, Any]:
-        result = await self._shell.run(*self._program, verb, *arguments, timeout_s=timeout_s, check=False)
+    async def close(self) -> None:
+        """End the conversation with the node's activator; whatever it is doing goes on."""
+        await (await self._shell.session(*self._program, "serve")).close()
+
+    async def _ask(
+        self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = _QUICK_S
+    ) -> dict[str, Any]:
+        session = await self._shell.session(*self._program, "serve")
         try:
-            said = json.loads(result.stdout)
-        except ValueError:
-            said = None
-        if result.status not in {0, 1} or not isinstance(said, dict):
-            raise self._unclear(verb, result)
-        if refusable and said.get("ok") is False:
-            raise self._refusal(verb, said)
-        return said
+            said = await session.ask({"verb": verb, "args": arguments}, timeout_s=timeout_s)
+        except (CommandFailed, Unclear) as error:
+            raise self._unclear(verb, error.why) from None
+        answer = said.get("answer")
+        if said.get("status") not in {0, 1} or not isinstance(answer, dict):
+            raise self._unclear(verb, str(answer)[:300])
+        if refusable and answer.get("ok") is False:
+            raise self._refusal(verb, answer)
+        return answer
 
     def _read(self, model: type[_A], said: dict[str, Any]) -> _A:
         try:
@@ -226,9 +211,7 @@ class Activator:
             fix=_FIXES.get(said.code, "noc explain E313"),
         )
 
-    def _unclear(self, verb: str, result: Result) -> Unclear:
-        lines = (result.stderr or result.stdout).strip().splitlines() or ["it said nothing"]
-        why = f"status {result.status}: {lines[-1][:300]}"
+    def _unclear(self, verb: str, why: str) -> Unclear:
         return Unclear(f"{self._shell.name}'s activator does not answer {verb}", why=why, fix=self._renew())
 
     def _renew(self) -> str:

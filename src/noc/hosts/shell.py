@@ -1,8 +1,9 @@
 """A way to run commands as root on one machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,32 @@ class Result:
     status: int
     stdout: str
     stderr: str
+
+
+class Session(Protocol):
+    """A program on the machine that answers questions, for as long as the connection lasts."""
+
+    async def ask(self, question: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:
+        """Put one question, beside others that are still open, and wait for its answer.
+
+        Args:
+            question: a JSON object; its number is added as `id`.
+            timeout_s: seconds until it counts as not answered.
+
+        Returns:
+            The answer, an object with the same `id`.
+
+        Raises:
+            Overdue: no answer within `timeout_s`; other questions go on.
+            CommandFailed: the program has ended with a status instead.
+            ConnectionLost: the way to the machine broke, or the program was killed.
+            Unclear: it says something that is no answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the program by ending its input; closing twice is harmless."""
+        ...
 
 
 class Shell(Protocol):
@@ -41,6 +68,16 @@ class Shell(Protocol):
 
     async def script(self, text: str, *, timeout_s: float = 60, check: bool = True) -> Result:
         """Run a POSIX shell script given on standard input with `sh -eu`. Raises as `run` does."""
+        ...
+
+    async def session(self, *argv: str) -> Session:
+        """The program of that command line, one a connection: started at its first use, and anew once it has ended.
+
+        Its input ends with the connection, which has to end it.
+
+        Raises:
+            ConnectionLost: the way to the machine broke.
+        """
         ...
 
     async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import asyncssh
 
 from noc.hosts.errors import CommandFailed, ConnectionLost, DiskFull, Overdue
+from noc.hosts.session import SSHSession
 from noc.hosts.shell import Result
 
 CHUNK = 256 * 1024
 MAX_OUTPUT = 8 * 1024 * 1024
 NO_SPACE = 28
+START_WITHIN_S = 30
 
 # Given a path, a mode and a size. Room is measured before the first byte and after a failed write, so that a full disk
 # is known by its numbers and not by a message; the size is checked because a broken connection looks like the end of
@@ -40,6 +42,8 @@ class SSHShell:
         """Take over an open, verified connection; `noc.hosts.ssh.connect` makes one."""
         self._name = name
         self._connection = connection
+        self._sessions: dict[tuple[str, ...], SSHSession] = {}
+        self._opening = asyncio.Lock()
 
     @property
     def name(self) -> str:
@@ -59,6 +63,25 @@ class SSHShell:
         whole = f"{{\n{text}\n}} </dev/null\n"
         return await self.run("sh", "-eu", stdin=whole.encode(), timeout_s=timeout_s, check=check)
 
+    async def session(self, *argv: str) -> SSHSession:
+        """A program that answers questions; see Shell.session."""
+        async with self._opening:
+            known = self._sessions.get(argv)
+            if known is None or known.over:
+                known = self._sessions[argv] = await self._start(argv)
+            return known
+
+    async def _start(self, argv: tuple[str, ...]) -> SSHSession:
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                process = await self._connection.create_process(shlex.join(argv), encoding=None)
+        except TimeoutError:
+            fix = f"is {self.name} overloaded? noc health {self.name}"
+            raise Overdue(f"{argv[0]} on {self.name} did not start within {START_WITHIN_S} s", fix=fix) from None
+        except (asyncssh.Error, OSError) as error:
+            raise self._lost(argv, str(error)) from None
+        return SSHSession(self.name, argv, process)
+
     async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
         """Write a file; see Shell.put. Raises DiskFull where there is no room."""
         size = len(content) if isinstance(content, bytes) else content.stat().st_size  # noqa: ASYNC240 - a local file
@@ -74,6 +97,8 @@ class SSHShell:
 
     async def close(self) -> None:
         """End the connection; see Shell.close."""
+        for session in self._sessions.values():
+            await session.close()
         self._connection.close()
         await self._connection.wait_closed()
         # The transport closes its socket one turn of the loop after the connection calls itself closed.

@@ -1,5 +1,7 @@
 """HQ's side of the activator, against the real one behind OpenSSH."""
 
+import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopback_sshd import LoopbackSshd
-from noc.hosts.activation import ANSWER_WITHIN_S, Activator
-from noc.hosts.errors import ActivationRefused, Unclear
+from noc.hosts.activation import ANSWER_WITHIN_S, Activator, Order
+from noc.hosts.errors import ActivationRefused, ConnectionLost, Unclear
 from noc.hosts.files import File, install
 from noc.hosts.node import activator as program
 from noc.hosts.ssh import Pinned, connect
@@ -33,9 +35,13 @@ def activator(shell: SSHShell, tree: Tree) -> Activator:
     return Activator(shell, *argv)
 
 
+def order(sha: str, run: str, fence: int = 1) -> Order:
+    return Order(run, fence, sha, None, confirm_within_s=20, health_within_s=10)
+
+
 async def test_a_release_is_started_followed_and_confirmed(activator: Activator, tree: Tree) -> None:
     sha = tree.release(1)
-    await activator.start(sha, "r1", 1, 20)
+    await activator.start(order(sha, "r1"))
     verdict = await activator.status("r1", 10, "staged")
     while verdict.state != "activated":
         verdict = await activator.status("r1", 10, verdict.state)
@@ -46,7 +52,8 @@ async def test_a_release_is_started_followed_and_confirmed(activator: Activator,
 
 async def test_a_revert_gives_the_verdict_of_the_rollback(activator: Activator, tree: Tree) -> None:
     tree.prove(tree.release(1), "r1")
-    await activator.start(tree.release(2), "r2", 1, 20)
+    await activator.start(order(tree.release(2), "r2"))
+    tree.reach("r2", "activated")
     assert (await activator.revert("r2", "HQ has seen no heartbeat")).state == "rolled-back"
 
 
@@ -60,7 +67,7 @@ async def test_a_confirmation_that_came_too_late_is_no_error(activator: Activato
 async def test_a_refusal_carries_the_activator_s_code(activator: Activator, tree: Tree) -> None:
     tree.prove(tree.release(1), "r1", fence=5)
     with pytest.raises(ActivationRefused) as caught:
-        await activator.start(tree.release(2), "r2", 4, 20)
+        await activator.start(order(tree.release(2), "r2", 4))
     assert caught.value.reason == "fence"
 
 
@@ -79,8 +86,35 @@ async def test_a_node_without_the_activator_is_told_with_its_fix(shell: SSHShell
         await Activator(shell, "python3", "/nowhere/activator.py").facts()
 
 
+async def test_an_activator_that_serves_nobody_yet_is_told_with_its_fix(shell: SSHShell) -> None:
+    older = "echo 'activator.py: error: argument verb: invalid choice: serve' >&2; exit 2"
+    with pytest.raises(Unclear, match=r"invalid choice.* noc provision frankfurt puts this version's activator there"):
+        await Activator(shell, "sh", "-c", older).facts()
+
+
+async def test_what_is_no_answer_is_told_as_such(shell: SSHShell) -> None:
+    with pytest.raises(Unclear, match="noc provision frankfurt"):
+        await Activator(shell, "sh", "-c", "echo Welcome; read end").facts()
+
+
+async def test_an_activator_that_is_killed_under_a_question_is_a_lost_connection(shell: SSHShell) -> None:
+    with pytest.raises(ConnectionLost):
+        await Activator(shell, "sh", "-c", "read line; kill -9 $$").facts()
+
+
+async def test_questions_do_not_wait_for_each_other(activator: Activator, tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    await activator.start(order(tree.release(2), "r2"))
+    waiting = asyncio.create_task(activator.status("r2", 30, "activated"))
+    tree.reach("r2", "activated")
+    assert (await activator.facts()).pending == "r2"
+    assert (await activator.confirm("r2")).state == "confirmed"
+    assert (await waiting).state == "confirmed"
+
+
 async def test_an_answer_of_another_version_is_told_as_such(shell: SSHShell) -> None:
-    older = """printf %s '{"current": null, "version": null, "fence": 0, "pending": null, "proven": []}'"""
+    said: dict[str, object] = {"current": None, "version": None, "fence": 0, "pending": None, "proven": []}
+    older = f"read line; echo '{json.dumps({'id': 1, 'status': 0, 'answer': said})}'; read end"
     with pytest.raises(Unclear, match="disk_free_bytes"):
         await Activator(shell, "sh", "-c", older).facts()
 

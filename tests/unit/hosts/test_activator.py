@@ -106,7 +106,7 @@ def test_an_old_release_that_is_broken_as_well_is_told_as_such(tree: Tree) -> No
     (tree.root / "opt/clavitor/releases" / good / "clavitor.pyz").write_text("raise SystemExit(9)\n")
     tree.start(bad, "r2", health=1)
     verdict = tree.reach("r2", "rollback-failed")
-    assert "status 3; then the release before: the process ended with status 9" in verdict["reason"]
+    assert "status 3; then what was before: the process ended with status 9" in verdict["reason"]
 
 
 def test_the_verdict_holds_the_last_lines_without_control_characters(tree: Tree) -> None:
@@ -151,7 +151,7 @@ def test_the_database_is_copied_before_the_change(tree: Tree) -> None:
         database.execute("CREATE TABLE entries AS SELECT 'kept' AS value")
         database.commit()
         tree.prove(tree.release(1), "r1")
-    with closing(sqlite3.connect(tree.root / "var/lib/noc-node/snapshots/r1.db")) as copy:
+    with closing(sqlite3.connect(tree.root / "var/lib/noc-node/snapshots/1.db")) as copy:
         assert copy.execute("SELECT value FROM entries").fetchall() == [("kept",)]
 
 
@@ -212,8 +212,17 @@ def abandon(tree: Tree, run: str, state: str) -> str:
         "log": [],
         "health": {},
     }
-    path = tree.root / f"var/lib/noc-node/verdicts/{run}.json"
-    path.write_text(json.dumps(verdict))
+    order: dict[str, Any] = {
+        "run": run,
+        "fence": 1,
+        "release": sha,
+        "config": None,
+        "confirm_within": 5,
+        "health_within": 5,
+        "go_within": 5,
+    }
+    for folder, document in (("verdicts", verdict), ("orders", order)):
+        (tree.root / f"var/lib/noc-node/{folder}/{run}.json").write_text(json.dumps(document))
     return sha
 
 
@@ -242,10 +251,9 @@ def test_hq_s_no_finishes_an_activation_whose_process_is_gone(tree: Tree) -> Non
 def test_an_activation_that_hq_took_back_before_it_began_does_not_begin(tree: Tree) -> None:
     good = tree.release(1)
     tree.prove(good, "r1")
-    sha = abandon(tree, "r2", "staged")
+    abandon(tree, "r2", "staged")
     tree.call("revert", "r2")
-    options = ("--run", "r2", "--fence", "1", "--confirm-within", "5")
-    assert tree.call("act", sha, *options)[1]["state"] == "refused"
+    assert tree.call("act", "r2")[1]["state"] == "refused"
     assert tree.current == good
 
 

@@ -1,153 +1,252 @@
-"""One change of release: flip, prove, wait for HQ's confirmation, or put the old release back and prove that."""
+"""One change of a node: make it, prove it, wait for HQ's confirmation, or put back what was there and prove that."""
 
 import signal
+import sqlite3
 import subprocess
+import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from .database import snapshot
+from . import configuration
+from .bell import Bell
+from .database import prune_snapshots, take_snapshot
 from .layout import Layout
+from .order import Order, check_fence, heard, heard_go
+from .record import Record
 from .release import check_release, identity
-from .service import TICK_S, Process, Unproven, ask_health, last_log
-from .state import Pending, Refused, flip, proven, prune, read_json, settle, write_json
+from .restoration import data_for, put_back, put_forward
+from .service import TICK_S, Illness, Process, Unproven, ask_health, last_log
+from .state import Pending, Refused, current, flip, proven, prune, settle, write_json
+from .wanted import read_wanted
 
-FINAL = ("confirmed", "rolled-back", "rollback-failed", "refused")
-SICK_LOOKS = 3
+LOOK_S = 0.5
+RING_S = 1.0
 
 
-class Activation:
-    """One change of release, from the first check to its verdict."""
+class Activation(Record):
+    """One change, from the first check to its verdict."""
 
-    def __init__(self, layout: Layout, order: Pending) -> None:
-        """Take an order; whoever calls holds the lock."""
-        self.layout, self.order = layout, order
-        self.health: dict[str, Any] = {}
-
-    def tell(self, state: str, reason: str = "", log: list[str] | None = None) -> None:
-        """Write the verdict."""
-        verdict = {
-            "run": self.order.run,
-            "state": state,
-            "old": self.order.old,
-            "new": self.order.new,
-            "reason": reason,
-            "log": last_log(self.layout) if log is None else log,
-            "health": self.health,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-        write_json(self.layout, f"verdicts/{self.order.run}.json", verdict)
-
-    def act(self, *, replacing: bool) -> None:
+    def act(self, order: Order) -> None:
         """Do all of it. Raises Refused as long as nothing was changed."""
-        if self.answer().get("answer") == "revert":
-            raise Refused("reverted", "HQ took it back before it began")
-        self.tell("activating")
-        try:
-            check_release(self.layout, self.order.new, replacing=replacing)
-            snapshot(self.layout, self.order.run)
-            before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
-            write_json(self.layout, "pending.json", asdict(self.order))
-        except (OSError, subprocess.SubprocessError) as error:
-            raise Refused("system", f"{type(error).__name__}: {error}") from None
-        try:
-            flip(self.layout, self.order.new)
-            process = self.prove(self.order.new, before, heeding=True)
-            self.tell("activated")
-            self.await_confirmation(process)
-        except (Unproven, OSError, subprocess.SubprocessError) as failure:
-            return self.roll_back(str(failure))
-        return self.accept()
+        with Bell(self.layout) as bell:
+            try:
+                self.check(order)
+                self.await_go(order, bell)
+                self.tell("activating")
+                before = self.prepare(order)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise Refused("system", f"{type(error).__name__}: {error}") from None
+            try:
+                self.change()
+                process = self.prove(self.order.new, before, bell)
+                self.tell("activated")
+                self.await_confirmation(process, bell)
+            except (Unproven, OSError, sqlite3.Error, subprocess.SubprocessError) as failure:
+                return self.roll_back(str(failure))
+            return self.accept()
 
-    def prove(self, sha: str, before: str | None, *, heeding: bool) -> Process:
-        """Restart the service, and see this very release answer in a new process. Raises Unproven."""
+    def check(self, order: Order) -> None:
+        """All that can be known before its go. Raises Refused."""
+        if heard(self.layout, order.run).get("answer") == "revert":
+            raise Refused("reverted", "HQ took it back before it began")
+        check_release(self.layout, self.order.new, replacing=order.replace)
+        if order.config:
+            read_wanted(self.layout, order.config)
+        self.order = replace(self.order, data_new=data_for(self.layout, self.order))
+
+    def await_go(self, order: Order, bell: Bell) -> None:
+        """Wait, changing nothing. Raises Refused where the go does not come, or must not be followed any more."""
+        deadline = time.monotonic() + order.go_within
+        if not heard_go(self.layout, order.run):
+            self.tell("armed")
+        while not heard_go(self.layout, order.run):
+            if heard(self.layout, order.run).get("answer") == "revert":
+                raise Refused("reverted", "HQ took it back before it began")
+            check_fence(self.layout, order.fence)
+            if (left := deadline - time.monotonic()) <= 0:
+                raise Refused("expired", f"HQ did not say go within {order.go_within:g} s")
+            bell.wait(min(left, RING_S))
+        check_fence(self.layout, order.fence)
+
+    def prepare(self, order: Order) -> str | None:
+        """Keep what is needed to turn back; returns the boot id of the process that runs. Raises Refused."""
+        snapshot = take_snapshot(self.layout, order.run, self.order.old)
+        if order.config:
+            configuration.save(self.layout, order.run, order.config)
+        before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
+        self.remember(snapshot=snapshot.number if snapshot else None)
+        return before
+
+    def change(self) -> None:
+        """Put the new things in their places: what a release may need comes before it."""
+        if self.order.config_new:
+            configuration.apply(self.layout, self.order.run, self.order.config_new)
+        put_forward(self)
+        flip(self.layout, self.order.new)
+
+    def change_back(self) -> str:
+        """Put the old things in their places again; returns what did not work, in words."""
+        put_back(self, running=True)
+        flip(self.layout, self.order.old)
+        try:
+            if self.order.config_new:
+                configuration.undo(self.layout, self.order.run)
+        except (Unproven, Refused, OSError) as failure:
+            return f"the configuration from before: {failure}"
+        return ""
+
+    def change_back_at_boot(self) -> None:
+        """The same before anything runs; what cannot be done then is left to `change_back`, once the system is up."""
+        put_back(self, running=False)
+        flip(self.layout, self.order.old)
+        if self.order.config_new:
+            configuration.undo_at_boot(self.layout, self.order.run)
+
+    def prove(self, sha: str, before: str | None, bell: Bell | None = None) -> Process:
+        """Restart the service, and see this very release answer in a new process, with HQ not against it.
+
+        Raises Unproven: at its death, when it gives wrong answers steadily, or when time is up.
+        """
+        begun = time.monotonic()
+        self.restart()
+        process, illness, wrong = Process(self.layout), Illness(), "it was not asked"
+        while time.monotonic() < begun + self.order.health_within:
+            status, self.health = ask_health(self.layout, process)
+            wrong = self.wrong(status, sha, before)
+            if not wrong:
+                self.restart_s = round(time.monotonic() - begun, 3)
+                return process
+            # Silence is a start that takes its time; it ends neither the wait nor an illness.
+            if status:
+                illness.see(wrong=True)
+            if illness.steady:
+                raise Unproven(f"sick since its first answer: {wrong}")
+            self.listen(process, TICK_S, bell)
+        raise Unproven(f"not healthy within {self.order.health_within:g} s: {wrong}")
+
+    def restart(self) -> None:
+        """Start the service anew. Raises Unproven."""
         done = subprocess.run(self.layout.restart, capture_output=True, text=True, timeout=90, check=False)
         if done.returncode:
             raise Unproven(f"the service does not start: {done.stderr.strip()[-300:]}")
-        process, status = Process(self.layout), 0
-        deadline = time.monotonic() + self.order.health_within
-        while time.monotonic() < deadline:
-            status, self.health = ask_health(self.layout, process)
-            if status == 200 and self.health.get("boot_id") != before:
-                self.check_identity(sha)
-                return process
-            if heeding:
-                self.heed_revert()
-            process.watch(TICK_S)
-        raise Unproven(f"not healthy within {self.order.health_within:g} s: {_describe(status, self.health)}")
 
-    def check_identity(self, sha: str) -> None:
-        """Raises Unproven where the last answer came from another release."""
+    def wrong(self, status: int, sha: str, before: str | None) -> str:
+        """What is wrong with the last answer, "" where nothing is."""
+        if status != 200:
+            return _describe(status, self.health)
         wanted = identity(self.layout, sha)
-        said = {name: self.health.get(name) for name in wanted}
-        if said != wanted:
-            raise Unproven(f"it answers as {_name(said)}, not as {_name(wanted)}")
+        if (said := {name: self.health.get(name) for name in wanted}) != wanted:
+            return f"it answers as {_name(said)}, not as {_name(wanted)}"
+        return "the process from before answers" if self.health.get("boot_id") == before else ""
 
-    def await_confirmation(self, process: Process) -> None:
-        """Watch the process until HQ accepts it. Raises Unproven on death, sickness, HQ's no, or silence."""
-        deadline, boot, sick = time.monotonic() + self.order.confirm_within, self.health["boot_id"], 0
-        next_look = time.monotonic() + 1
-        while self.answer().get("answer") != "confirm":
+    def listen(self, process: Process, seconds: float, bell: Bell | None) -> None:
+        """Wait a moment. Raises Unproven where the process dies, or HQ takes it back."""
+        process.watch(seconds, *([bell.fileno()] if bell else []))
+        if bell:
+            bell.clear()
             self.heed_revert()
-            process.watch(TICK_S)
+
+    def await_confirmation(self, process: Process, bell: Bell) -> None:
+        """Watch the process until HQ accepts it. Raises Unproven on death, sickness, HQ's no, or silence."""
+        deadline, boot, illness = time.monotonic() + self.order.confirm_within, self.health["boot_id"], Illness()
+        next_look = time.monotonic() + LOOK_S
+        while heard(self.layout, self.order.run).get("answer") != "confirm":
+            self.listen(process, max(min(next_look, deadline) - time.monotonic(), 0), bell)
             if time.monotonic() >= deadline:
                 raise Unproven(f"HQ did not confirm within {self.order.confirm_within:g} s")
             if time.monotonic() >= next_look:
                 status, self.health = ask_health(self.layout, process)
-                sick = 0 if status == 200 and self.health.get("boot_id") == boot else sick + 1
-                next_look = time.monotonic() + 1
-            if sick >= SICK_LOOKS:
+                illness.see(wrong=status != 200 or self.health.get("boot_id") != boot)
+                next_look = time.monotonic() + LOOK_S
+            if illness.steady:
                 raise Unproven(f"it fell ill while HQ was looking: {_describe(status, self.health)}")
 
     @property
     def confirmed(self) -> bool:
         """Whether HQ said yes, and nothing was decided against it since."""
-        return self.answer().get("answer") == "confirm" and not self.order.rolling_back
+        return heard(self.layout, self.order.run).get("answer") == "confirm" and not self.order.rolling_back
 
     def intend(self, reason: str) -> None:
         """Decide to roll back, durably: a confirmation that comes later does not count."""
-        self.order = replace(self.order, rolling_back=reason)
-        write_json(self.layout, "pending.json", asdict(self.order))
-
-    def answer(self) -> dict[str, str]:
-        """What HQ said: answer (confirm or revert) and reason; empty while it says nothing."""
-        return read_json(self.layout, f"answers/{self.order.run}.json") or {}
+        asked = heard(self.layout, self.order.run).get("restore_data", False)
+        self.remember(rolling_back=reason, restore_data=self.order.restore_data or asked)
 
     def heed_revert(self) -> None:
         """Raises Unproven where HQ took it back."""
-        said = self.answer()
+        said = heard(self.layout, self.order.run)
         if said.get("answer") == "revert":
             raise Unproven(f"HQ took it back: {said['reason']}")
 
     def accept(self) -> None:
-        """The release is this node's own from now on."""
+        """The change is this node's own from now on."""
+        if self.order.config_new:
+            try:
+                configuration.keep(self.layout, self.order.config_new)
+            except (Unproven, Refused, OSError) as failure:
+                return self.roll_back(f"the configuration cannot be kept: {failure}")
         entry = {"sha": self.order.new, **identity(self.layout, self.order.new), "at": datetime.now(UTC).isoformat()}
         others = [known for known in proven(self.layout) if known["sha"] != self.order.new]
         write_json(self.layout, "proven.json", [*others, entry])
-        self.tell("confirmed")
-        settle(self.layout)
-        prune(self.layout, keep={self.order.new, self.order.old or ""})
+        self.conclude("confirmed")
+        return prune(self.layout, keep={self.order.new, self.order.old or ""})
 
     def roll_back(self, reason: str) -> None:
-        """Put the old release back and prove it; whatever asks us to stop in the middle of that is ignored."""
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
+        """Put the old things back and prove them; whatever asks us to stop in the middle of that is ignored."""
+        _ignore_signals()
         log = last_log(self.layout)
         self.intend(reason)
-        failed = self.health.get("boot_id")
-        self.health = {}
-        flip(self.layout, self.order.old)
+        failed, self.health, self.restart_s = self.health.get("boot_id"), {}, None
+        trouble = self.change_back()
         try:
-            if self.order.old:
-                self.prove(self.order.old, failed, heeding=False)
-            else:
-                subprocess.run(self.layout.stop, capture_output=True, timeout=90, check=True)
-        except (Unproven, subprocess.SubprocessError) as failure:
-            self.tell("rollback-failed", f"{reason}; then the release before: {failure}", log)
+            self.prove_old(failed)
+        except (Unproven, OSError, subprocess.SubprocessError) as failure:
+            trouble = "; ".join(filter(None, (str(failure), trouble)))
+        if trouble:
+            self.conclude("rollback-failed", f"{reason}; then what was before: {trouble}", log)
         else:
-            self.tell("rolled-back", reason, log)
+            self.conclude("rolled-back", reason, log)
+
+    def prove_old(self, failed: str | None) -> None:
+        """See what was before answer again; where that was nothing, nothing is to run. Raises Unproven."""
+        if self.order.old:
+            self.prove(self.order.old, failed)
+        else:
+            subprocess.run(self.layout.stop, capture_output=True, timeout=90, check=True)
+
+    def conclude(self, state: str, reason: str = "", log: list[str] | None = None) -> None:
+        """Write the last verdict; from then on nothing is open any more."""
+        self.tell(state, reason, log)
         settle(self.layout)
+        if self.order.config_new:
+            configuration.forget(self.layout)
+        prune_snapshots(self.layout)
+
+
+def plan(layout: Layout, order: Order) -> Pending:
+    """What an order would make pending. Raises Refused where there is nothing that could stay."""
+    now = current(layout)
+    new = order.release or now
+    if new is None:
+        raise Refused("missing", "no release runs here that could stay")
+    return Pending(
+        run=order.run,
+        old=now,
+        new=new,
+        confirm_within=order.confirm_within,
+        health_within=order.health_within,
+        config_old=configuration.in_force(layout) if order.config else None,
+        config_new=order.config,
+        restore_data=order.restore_data,
+    )
+
+
+def _ignore_signals() -> None:
+    # Only a main thread may; in a session, whose threads these are, the connection's end is waited out.
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _describe(status: int, answer: dict[str, Any]) -> str:

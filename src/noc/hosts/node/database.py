@@ -1,11 +1,59 @@
-"""The service's database: room for it, and a copy of it before a release is changed."""
+"""Copies of the service's database, taken before each change while the service goes on, and proven readable."""
 
 import contextlib
+import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from .layout import Layout
-from .state import Refused, lay_ballast
+from .state import Refused, lay_ballast, read_json, sync_directory, write_json
+
+KEEP_NEWEST = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A copy of the database. Numbers rise with each copy, whatever the clock says.
+
+    `release` is the one that ran until then, `at` when it was taken (ISO 8601, UTC), `schema` the database's
+    `user_version`, `bytes` the copy's size.
+    """
+
+    number: int
+    run: str
+    at: str
+    release: str | None
+    schema: int
+    bytes: int
+
+    def file(self, layout: Layout) -> Path:
+        """Where it lies."""
+        return layout.state(f"snapshots/{self.number}.db")
+
+
+@contextlib.contextmanager
+def opened(path: Path, mode: str = "mode=rw") -> Iterator[sqlite3.Connection]:
+    """A database of ours; `immutable=1` for a copy that nobody writes to."""
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=10)) as connection:
+        yield connection
+
+
+def schema(layout: Layout) -> int | None:
+    """The schema of the database as it is now; None where there is none, or none that can be read."""
+    try:
+        with opened(layout.database) as database:
+            return _schema(database)
+    except sqlite3.Error:
+        return None
+
+
+def _schema(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def check_room(layout: Layout) -> None:
@@ -18,17 +66,77 @@ def check_room(layout: Layout) -> None:
     lay_ballast(layout)
 
 
-def snapshot(layout: Layout, run: str) -> None:
-    """Copy the database while the service goes on. For people: a rollback never takes back an acknowledged write."""
+def snapshots(layout: Layout) -> list[Snapshot]:
+    """The copies that lie here whole, oldest first."""
+    found = [read_json(layout, f"snapshots/{path.name}") for path in layout.state("snapshots").glob("*.json")]
+    known = sorted((Snapshot(**said) for said in found), key=lambda snapshot: snapshot.number)
+    return [snapshot for snapshot in known if snapshot.file(layout).exists()]
+
+
+def snapshot_of(layout: Layout, number: int | None) -> Snapshot | None:
+    """The copy with a number."""
+    return next((snapshot for snapshot in snapshots(layout) if snapshot.number == number), None)
+
+
+def last_snapshot_of_release(layout: Layout, release: str) -> Snapshot:
+    """The copy that was taken when the node last left a release. Raises Refused("no-snapshot")."""
+    left = [snapshot for snapshot in snapshots(layout) if snapshot.release == release]
+    if not left:
+        raise Refused("no-snapshot", f"no snapshot is left from when this node ran {release[:12]}")
+    return left[-1]
+
+
+def take_snapshot(layout: Layout, run: str, release: str | None) -> Snapshot | None:
+    """Copy the database while the service goes on, and see that the copy is whole.
+
+    Returns None where there is no database yet; raises Refused("snapshot"), and leaves nothing.
+    """
     if not layout.database.exists():
-        return
-    copy = layout.state(f"snapshots/{run}.db")
+        return None
+    number = 1 + max((snapshot.number for snapshot in snapshots(layout)), default=0)
+    copy = layout.state(f"snapshots/{number}.db")
+    copy.unlink(missing_ok=True)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
     try:
-        with (
-            contextlib.closing(sqlite3.connect(f"file:{layout.database}?mode=rw", uri=True, timeout=10)) as source,
-            contextlib.closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target, pages=256)
+        found = _copy(layout.database, copy)
+        snapshot = Snapshot(number, run, at, release, found, copy.stat().st_size)
+        write_json(layout, f"snapshots/{number}.json", asdict(snapshot))
     except (sqlite3.Error, OSError) as error:
         copy.unlink(missing_ok=True)
         raise Refused("snapshot", f"the database could not be copied: {error}") from None
+    return snapshot
+
+
+def _copy(source: Path, target: Path) -> int:
+    """The copy's schema. In one step, so that writes meanwhile do not make it begin anew; WAL keeps them going."""
+    target.touch(mode=0o600)
+    with opened(source) as old, opened(target) as new:
+        # Nothing to go back to in a new file; it is synced below, before anybody is told of it.
+        new.execute("PRAGMA journal_mode=OFF")
+        new.execute("PRAGMA synchronous=OFF")
+        old.backup(new)
+    with opened(target, "immutable=1") as copy:
+        if (said := copy.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(f"the copy is damaged: {said}")
+        found = _schema(copy)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_directory(target.parent)
+    return found
+
+
+def prune_snapshots(layout: Layout) -> None:
+    """Keep the newest, and for each release on the node the one from when it was last left."""
+    known = snapshots(layout)
+    last = {snapshot.release: snapshot.number for snapshot in known}
+    here = {path.name for path in layout.release("").glob("*")}
+    keep = {number for release, number in last.items() if release in here}
+    keep |= {snapshot.number for snapshot in known[-KEEP_NEWEST:]}
+    for path in layout.state("snapshots").glob("*"):
+        if path.stem not in {str(number) for number in keep}:
+            path.unlink(missing_ok=True)
+
+
+def as_facts(layout: Layout) -> list[dict[str, Any]]:
+    """The copies as JSON, oldest first."""
+    return [asdict(snapshot) for snapshot in snapshots(layout)]

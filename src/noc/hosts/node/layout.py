@@ -1,8 +1,8 @@
 """Where things lie on a node, and how its service is driven."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _PROPERTIES = "MainPID,ActiveState,SubState,ExecMainCode,ExecMainStatus"
@@ -12,6 +12,7 @@ _PROPERTIES = "MainPID,ActiveState,SubState,ExecMainCode,ExecMainStatus"
 class Layout:
     """Where things lie on a node and how its service is driven; `--layout FILE` names others, as JSON."""
 
+    file: str | None = None
     root: str = "/"
     host: str = "127.0.0.1"
     port: int = 8080
@@ -22,13 +23,14 @@ class Layout:
     stopping: Sequence[str] = ("systemctl", "is-system-running")
     launch: Sequence[str] = (
         *("systemd-run", "--quiet", "--collect", "--unit=noc-activate-{run}", "--property=OOMScoreAdjust=-900"),
-        *("--property=TimeoutStopSec=180", "--property=ExecStopPost={recover}"),
-        "--property=StandardOutput=null",
+        *("--property=TimeoutStopSec=180", "--property=StandardOutput=null"),
+        "--property=ExecStopPost=/bin/sh -c '[ \"$$EXIT_CODE-$$EXIT_STATUS\" = exited-0 ] || exec {recover}'",
     )
     launch_recovery: Sequence[str] = (
         *("systemd-run", "--quiet", "--collect", "--no-block", "--unit=noc-recover-{run}"),
         *("--property=After=clavitor.service", "--property=OOMScoreAdjust=-900", "--property=StandardOutput=null"),
     )
+    actions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reserve: int = 16 * 1024 * 1024
 
     def path(self, below_root: str) -> Path:
@@ -56,4 +58,4 @@ class Layout:
 
 def load_layout(file: str | None) -> Layout:
     """The layout that a JSON file describes; the node's own where no file is named."""
-    return Layout(**json.loads(Path(file).read_bytes())) if file else Layout()
+    return Layout(file=file, **json.loads(Path(file).read_bytes())) if file else Layout()

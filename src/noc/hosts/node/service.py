@@ -1,7 +1,6 @@
 """The service as it runs: its process, its answer to a health check, its last words."""
 
 import contextlib
-import http.client
 import json
 import os
 import select
@@ -18,6 +17,7 @@ from .layout import Layout
 LOG_LINES, LOG_WIDTH = 20, 2000
 TICK_S = 0.05
 ANSWER_WITHIN_S = 2.0
+SICK_AFTER_S = 1.5
 
 
 class Unproven(Exception):
@@ -70,8 +70,26 @@ def _properties(layout: Layout) -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
 
 
+class Illness:
+    """How long wrong answers have been coming."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def see(self, *, wrong: bool) -> None:
+        """Take note of an answer."""
+        self._since = (self._since or time.monotonic()) if wrong else None
+
+    @property
+    def steady(self) -> bool:
+        """Whether it lasts too long to be a start that is under way."""
+        return self._since is not None and time.monotonic() - self._since >= SICK_AFTER_S
+
+
 def ask_health(layout: Layout, process: Process | None = None) -> tuple[int, dict[str, Any]]:
     """One GET /health, `process` watched meanwhile: status and body, or 0 and what went wrong."""
+    import http.client  # noqa: PLC0415 - a third of our start, and most questions do not need it
+
     connection = http.client.HTTPConnection(layout.host, layout.port, timeout=ANSWER_WITHIN_S)
     with contextlib.closing(connection):
         try:

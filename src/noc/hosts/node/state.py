@@ -8,14 +8,14 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .layout import Layout
 
 BALLAST = 256 * 1024
-KEEP_RELEASES, KEEP_SNAPSHOTS, KEEP_VERDICTS = 5, 3, 50
+KEEP_RELEASES, KEEP_VERDICTS = 5, 50
 
 
 class Refused(Exception):
@@ -28,7 +28,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Pending:
-    """An activation that is not settled: from before the flip until its verdict is written."""
+    """An activation that is not settled: from before the first change until its verdict is written.
+
+    `old` and `new` name releases, `config_old` and `config_new` configurations (None, None: it stays as it is).
+    `snapshot` numbers the copy of the database from before, `restore_data` says that a rollback puts it back,
+    `data_new` numbers the copy that comes with the new release (None: the data stay), and `data` tells what became of
+    the database since: the number of the copy that is put in its place, whether that is done, and what was lost by it.
+    `rolling_back` is why, once that is decided.
+    """
 
     run: str
     old: str | None
@@ -36,6 +43,12 @@ class Pending:
     confirm_within: float
     health_within: float
     rolling_back: str = ""
+    config_old: str | None = None
+    config_new: str | None = None
+    snapshot: int | None = None
+    restore_data: bool = False
+    data_new: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def sync_directory(path: Path) -> None:
@@ -116,9 +129,9 @@ def proven(layout: Layout) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def locked(layout: Layout, within: float = 0) -> Iterator[None]:
+def locked(layout: Layout, name: str = "lock", within: float = 0) -> Iterator[None]:
     """Hold the node's only activation. Raises Refused("busy") where another process holds it longer than `within` s."""
-    path = layout.state("lock")
+    path = layout.state(name)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + within
     with path.open("ab") as file:
@@ -145,12 +158,12 @@ def settle(layout: Layout) -> None:
 
 
 def prune(layout: Layout, keep: set[str]) -> None:
-    """Remove what was staged longest ago (never the releases to keep), and old snapshots and verdicts."""
+    """Remove what was staged longest ago (never the releases to keep), and what is known of old runs."""
     releases = list(layout.release("").iterdir())
     releases.sort(key=lambda path: (path.name in keep, path.stat().st_mtime), reverse=True)
     for path in releases[KEEP_RELEASES:]:
         shutil.rmtree(path, ignore_errors=True)
-    for folder, count in (("snapshots", KEEP_SNAPSHOTS), ("verdicts", KEEP_VERDICTS), ("answers", KEEP_VERDICTS)):
-        old = sorted(layout.state(folder).glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in old[count:]:
+    for pattern in ("verdicts/*.json", "orders/*.json", "answers/*.json", "answers/*.go"):
+        old = sorted(layout.state("").glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in old[KEEP_VERDICTS:]:
             path.unlink(missing_ok=True)

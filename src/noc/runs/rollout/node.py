@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from noc.fleet.model import Node
-from noc.hosts.activation import FINAL, NodeFacts
+from noc.hosts.activation import FINAL, NodeFacts, Order
 from noc.hosts.activation import Verdict as NodeVerdict
 from noc.hosts.errors import ActivationRefused, ConnectionLost, Overdue, Unreachable
 from noc.release.store import Release
@@ -148,9 +148,10 @@ class NodeRollout:
         health_s = self._site.fleet.policy.health_deadline
         shell = await self.link.shell()
         activator = self._site.ways.activator(shell)
-        await activator.start(
-            self._release.sha256, self._run, self._fence, self.confirm_within_s, health_s, replace=replace
+        order = Order(
+            self._run, self._fence, self._release.sha256, None, self.confirm_within_s, health_s, replace=replace
         )
+        await activator.start(order)
         verdict = await self._settled(health_s + _MARGIN_S)
         if verdict.state == "refused":
             raise ActivationRefused(f"{self.name} refused the activation", reason="refused", why=verdict.reason)

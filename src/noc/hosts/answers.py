@@ -1,0 +1,139 @@
+"""What a node's activator answers, read strictly."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FINAL = frozenset({"confirmed", "rolled-back", "rollback-failed", "refused"})
+
+
+class Answer(BaseModel):
+    """What the activator says. More than is known here is ignored: a node's activator may be younger."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Snapshot(Answer):
+    """A verified copy of a node's database.
+
+    Attributes:
+        number: its number on the node; they rise.
+        run: the run before whose change it was taken.
+        at: when, ISO 8601 in UTC.
+        release: what ran until then.
+        schema_version: the database's schema (`user_version`).
+        bytes: its size.
+    """
+
+    number: int
+    run: str
+    at: str
+    release: str | None
+    schema_version: int = Field(alias="schema")
+    bytes: int
+
+
+class Loss(Answer):
+    """What was given up when a snapshot was put back.
+
+    Attributes:
+        since, until: the writes of this time are lost, ISO 8601 in UTC.
+        seconds: how long that is.
+        rows: table → rows that differ; None where they could not be counted.
+    """
+
+    since: str
+    until: str
+    seconds: float
+    rows: dict[str, int] | None
+
+
+class NodeFacts(Answer):
+    """What the activator knows of its node. Releases are named by their content's hash.
+
+    Attributes:
+        current: the release that runs, None before the first.
+        version: its version, None before the first.
+        fence: the highest fence number that acted here.
+        pending: the run whose activation is not settled, None where all is.
+        proven: releases that this node has itself proven, oldest first.
+        disk_free_bytes: room for releases and the database.
+        memory_free_bytes: what new processes may take without swapping.
+        releases: the releases that lie on the node.
+        config: the hash of the configuration in force, None where none was ever confirmed.
+        builds: the build number of each proven release.
+        memory_total: bytes of memory.
+        boot_id: names the time since the machine's last start.
+        schema_version: the database's schema, None where there is no database.
+        snapshots: copies of the database, oldest first.
+    """
+
+    current: str | None
+    version: str | None
+    fence: int
+    pending: str | None
+    proven: tuple[str, ...]
+    disk_free_bytes: int
+    memory_free_bytes: int
+    releases: tuple[str, ...]
+    config: str | None = None
+    builds: dict[str, int] = {}
+    memory_total: int = Field(default=0, alias="memory_total_bytes")
+    boot_id: str = ""
+    schema_version: int | None = Field(default=None, alias="schema")
+    snapshots: tuple[Snapshot, ...] = ()
+
+
+class Verification(Answer):
+    """Whether a release may run on the node: its manifest, or the activator's code and sentence."""
+
+    ok: bool
+    code: str = ""
+    why: str = ""
+    manifest: dict[str, Any] = {}
+
+
+class Differing(Answer):
+    """The paths at which a node is not as it should be."""
+
+    differing: tuple[str, ...]
+
+
+class Verdict(Answer):
+    """What happened on the node, by the node's own record.
+
+    Attributes:
+        run: the run that it belongs to.
+        state: staged, armed, activating, activated; at the end confirmed, rolled-back, rollback-failed or refused.
+        old: the release before, None where there was none.
+        new: the release that was to run.
+        reason: why it does not, "" where it does.
+        log: the last lines of a service that failed.
+        health: its last answer to a health check, {} where there was none.
+        at: when the state was reached, ISO 8601 in UTC.
+        restart_s: seconds from the restart until what runs now was healthy, None before that.
+        config_old, config_new: the configuration before and the one that was to come; None where it stays.
+        snapshot: the copy of the database from before.
+        loss: what was lost because a snapshot was put back, None where none was.
+        data: what became of the database, in a sentence; "" where nothing did.
+    """
+
+    run: str
+    state: str
+    old: str | None
+    new: str
+    reason: str
+    log: tuple[str, ...]
+    health: dict[str, Any]
+    at: str
+    restart_s: float | None = None
+    config_old: str | None = None
+    config_new: str | None = None
+    snapshot: Snapshot | None = None
+    loss: Loss | None = None
+    data: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will follow."""
+        return self.state in FINAL

@@ -1,0 +1,45 @@
+"""What a node says of itself before it is changed."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .configuration import in_force
+from .database import as_facts, schema
+from .layout import Layout
+from .order import highest_fence
+from .release import MANIFEST, PAYLOAD, SIGNATURE, identity
+from .state import current, proven, read_pending
+
+
+def node_facts(layout: Layout) -> dict[str, Any]:
+    """What runs, what is proven, what lies ready, which data there is, and how much room."""
+    now, pending = current(layout), read_pending(layout)
+    complete = [
+        path.name
+        for path in layout.release("").glob("*")
+        if all((path / name).is_file() for name in (PAYLOAD, MANIFEST, SIGNATURE))
+    ]
+    memory = _memory()
+    return {
+        "current": now,
+        "config": in_force(layout),
+        "version": identity(layout, now).get("version") if now else None,
+        "fence": highest_fence(layout),
+        "pending": pending.run if pending else None,
+        "proven": [entry["sha"] for entry in proven(layout)],
+        "builds": {entry["sha"]: entry["build"] for entry in proven(layout)},
+        "disk_free_bytes": shutil.disk_usage(layout.root).free,
+        "memory_free_bytes": memory["MemAvailable"],
+        "memory_total_bytes": memory["MemTotal"],
+        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "releases": sorted(complete),
+        "schema": schema(layout),
+        "snapshots": as_facts(layout),
+    }
+
+
+def _memory() -> dict[str, int]:
+    """Sizes in bytes, proc_meminfo(5)."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return {name: int(rest.split()[0]) * 1024 for name, rest in (line.split(":", 1) for line in lines)}
