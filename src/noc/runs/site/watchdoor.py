@@ -62,6 +62,13 @@ class WatchDoor:
             return None
         return watched.last_heartbeat.boot if watched and watched.last_heartbeat else None
 
+    async def last(self, name: str) -> Heartbeat | None:
+        """What was heard of a node last; None for nothing, or where the watch is away. It costs the same in any fleet."""
+        try:
+            return next(iter(await self.heartbeats(name, 1)), None)
+        except WatchAbsent:
+            return None
+
     async def heartbeats(self, name: str, limit: int = 10) -> list[Heartbeat]:
         """A node's last heartbeats, newest first."""
         answer = await self._call("GET", f"/api/v1/nodes/{name}/heartbeats", params={"limit": limit})

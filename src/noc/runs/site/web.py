@@ -54,20 +54,48 @@ class Web:
         self._port = port
 
     async def health(self, hostname: str) -> Health:
-        """Ask one name; a failure is an answer as well, and never an exception."""
-        limits = httpx.Limits(max_keepalive_connections=0)
+        """Ask one name over a connection of its own; a failure is an answer as well, and never an exception."""
+        face = self.face(hostname, keep=False)
+        try:
+            return await face.health()
+        finally:
+            await face.close()
+
+    def face(self, hostname: str, *, keep: bool = True) -> "Face":
+        """One name, to be asked again and again.
+
+        Args:
+            hostname: the name.
+            keep: over one connection while it holds; otherwise over a new one each time.
+        """
+        limits = httpx.Limits(max_keepalive_connections=1 if keep else 0)
         client = httpx.AsyncClient(verify=self._context, timeout=_TIMEOUT_S, trust_env=False, limits=limits)
+        return Face(client, f"https://{hostname}:{self._port}/health")
+
+
+class Face:
+    """The public face of one node. Its certificate and name are verified at each new connection."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+        """Use `Web.face`."""
+        self._client, self._url = client, url
+
+    async def health(self) -> Health:
+        """Ask; a failure is an answer as well, and never an exception."""
         try:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
-                client,
-                client.stream("GET", f"https://{hostname}:{self._port}/health", headers=_PLAIN) as response,
+                self._client.stream("GET", self._url, headers=_PLAIN) as response,
             ):
                 return _health(response, await _body(response))
         except TimeoutError:
             return Health(trouble=f"no answer within {_TIMEOUT_S:g} s")
         except (httpx.HTTPError, OSError) as error:
             return Health(trouble=str(error) or type(error).__name__)
+
+    async def close(self) -> None:
+        """End the connection, where one is kept."""
+        await self._client.aclose()
 
 
 async def _body(response: httpx.Response) -> bytes:
