@@ -98,7 +98,7 @@ class Desk:
             policy = standing.fleet.approval
             given = approval.approve(request, who, policy, basis=standing.basis, now=standing.now)
         if given != request:
-            self._change(f"approve {request.plan.label()}", caller, request, given, by=who.name, key=who.key)
+            self._change(f"approve {request.plan.label()}", caller, request, given, person=who.name, key=who.key)
         return given
 
     def deny(self, wanted: str, caller: Caller, reason: str, standing: Standing) -> Request:
