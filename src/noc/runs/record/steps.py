@@ -45,13 +45,15 @@ async def walk(run: Run, node: str, steps: Sequence[Step]) -> list[str]:
 
     Raises:
         StepTimedOut: a step had not ended by its deadline.
-        RunCut: the runner was asked to stop.
+        RunCut: the run was asked to stop.
+        LeaseLost: it may not act any more.
         NocError: what a step raised.
     """
     changed: list[str] = []
     for step in steps:
         if run.stopping.is_set():
-            raise RunCut(f"{node} stopped before {step.name}", why="the runner was asked to stop")
+            raise RunCut(f"{node} stopped before {step.name}", why="the run was asked to stop")
+        run.check()
         changed += await _take(run, node, step)
     return changed
 
