@@ -5,18 +5,20 @@ from noc.release.manifest import Manifest
 from noc.runs.site.web import Health
 
 ROOM = 64 * 1024 * 1024
-"""Bytes that stay free on a node's disk beside the release: for the database's snapshot and the journal."""
+"""Bytes that stay free on a node's disk beside release and snapshot: the database grows, and the system's journal."""
 
 
-def obstacles(facts: NodeFacts, manifest: Manifest, fence: int) -> tuple[str, ...]:
-    """Why a release cannot be activated on a node now, in words; empty when it can.
+def obstacles(facts: NodeFacts, manifest: Manifest | None, fence: int) -> tuple[str, ...]:
+    """Why a node cannot be changed now, in words; empty when it can.
 
     Args:
         facts: what the activator says of its node.
-        manifest: the release.
+        manifest: the release, None where the one that runs stays, or the new one lies there already.
         fence: the run's fence number.
     """
-    wanted = ROOM + (0 if manifest.sha256 in facts.releases else manifest.size)
+    release = manifest.size if manifest is not None and manifest.sha256 not in facts.releases else 0
+    snapshot = facts.snapshots[-1].bytes if facts.snapshots else 0
+    wanted = ROOM + release + snapshot
     checks = (
         (facts.pending is None, f"the activation of run {facts.pending} is not settled; it turns back by itself soon"),
         (
@@ -28,9 +30,9 @@ def obstacles(facts: NodeFacts, manifest: Manifest, fence: int) -> tuple[str, ..
     return tuple(words for holds, words in checks if not holds)
 
 
-def runs_already(facts: NodeFacts, manifest: Manifest) -> bool:
-    """Whether the node runs the release, and has proven it."""
-    return facts.current == manifest.sha256 and manifest.sha256 in facts.proven and facts.pending is None
+def runs_already(facts: NodeFacts, release: str) -> bool:
+    """Whether the node runs the release of that hash, and has proven it."""
+    return facts.current == release and release in facts.proven and facts.pending is None
 
 
 def shows(public: Health, manifest: Manifest) -> bool:

@@ -66,7 +66,7 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         return NodePlan(node=name, position=position, state=state, target=plan.release, problems=problems)
     target = previous(facts, hq.releases) if plan.action == "rollback" else plan.release
     manifest = hq.releases.get(target or "")
-    problems = answer.problems + hindrances(plan, facts, manifest, hq)
+    problems = answer.problems + hindrances(plan, facts, target, hq)
     stays = target is None or (manifest is not None and runs_already(facts, manifest))
     unchanged = stays and not answer.differences
     return NodePlan(
@@ -97,40 +97,41 @@ def previous(facts: NodeFacts, releases: Mapping[str, Manifest]) -> str | None:
         facts: what the node says.
         releases: those in HQ's store, by hash.
     """
-    running = releases.get(facts.current or "")
-    proven = [manifest for sha in facts.proven if (manifest := releases.get(sha)) is not None]
-    older = [manifest for manifest in proven if running is not None and manifest.build < running.build]
-    return max(older, key=lambda manifest: manifest.build).sha256 if older else None
+    builds = {sha: manifest.build for sha, manifest in releases.items()} | facts.builds
+    running = builds.get(facts.current or "", 0)
+    older = [sha for sha in facts.proven if builds.get(sha, running) < running]
+    at_hand = [sha for sha in older if sha in releases or sha in facts.releases]
+    return max(at_hand, key=lambda sha: builds[sha], default=None)
 
 
-def hindrances(plan: Plan, facts: NodeFacts, manifest: Manifest | None, hq: Headquarters) -> tuple[str, ...]:
+def hindrances(plan: Plan, facts: NodeFacts, target: str | None, hq: Headquarters) -> tuple[str, ...]:
     """All that keeps the plan from being carried out on a node, in words; the node will judge a release itself again.
 
     Args:
         plan: the outline.
         facts: what the node says.
-        manifest: of the release that it is to run; None where that is not known, or the running one stays.
+        target: the release that it is to run; None where there is none, or the running one stays.
         hq: what HQ knows.
     """
+    manifest = hq.releases.get(target or "")
     memory = f"{facts.memory_free_bytes >> 20} MiB memory free, {LEAST_MEMORY >> 20} MiB needed"
+    at_hand = plan.action == "rollback" or plan.release is None or manifest is not None
     checks = (
         (facts.current is not None, "it runs no release yet: noc provision makes it live"),
         (facts.memory_free_bytes >= LEAST_MEMORY, memory),
-        (manifest is not None or plan.action != "rollback", "no earlier release is proven there and in HQ's store"),
-        (manifest is not None or plan.release is None, "the release is not in HQ's store"),
+        (target is not None or plan.action != "rollback", "it has proven no earlier release that is still at hand"),
+        (at_hand, "the release is not in HQ's store"),
     )
     found = tuple(words for holds, words in checks if not holds)
-    if manifest is None:
-        return found
     return found + obstacles(facts, manifest, hq.fence) + _not_acceptable(facts, manifest, hq)
 
 
-def _not_acceptable(facts: NodeFacts, manifest: Manifest, hq: Headquarters) -> tuple[str, ...]:
+def _not_acceptable(facts: NodeFacts, manifest: Manifest | None, hq: Headquarters) -> tuple[str, ...]:
     """Why the node would refuse the release as new; one that it has itself proven may always return."""
-    if manifest.sha256 in facts.proven:
+    if manifest is None or manifest.sha256 in facts.proven:
         return ()
-    builds = [known.build for sha in facts.proven if (known := hq.releases.get(sha)) is not None]
-    newest = max(builds, default=0)
+    builds = {sha: known.build for sha, known in hq.releases.items()} | facts.builds
+    newest = max((builds.get(sha, 0) for sha in facts.proven), default=0)
     checks = (
         (manifest.expires > hq.now, f"the release expired at {manifest.expires:%Y-%m-%d %H:%M} UTC: noc release sign"),
         (manifest.build > newest, f"its build {manifest.build} is not above {newest}, which the node has proven"),

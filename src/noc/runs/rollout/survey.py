@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 
 from noc.errors import NocError
 from noc.fleet.model import Node
+from noc.hosts.activation import NodeFacts
 from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.release.manifest import Manifest
 from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
 from noc.runs.plan.plan import Plan
 from noc.runs.rollout.preflight import runs_already, shows
 from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
+from noc.runs.site.configuration import node_bundle
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
@@ -61,41 +63,56 @@ def _manifests(site: Site) -> dict[str, Manifest]:
 
 async def _ask_all(site: Site, plan: Plan) -> dict[str, Answer]:
     """Every node's answer, in the plan's order, at most so many asked at a time."""
-    at_once, release = asyncio.Semaphore(AT_ONCE), _manifests(site).get(plan.release or "")
+    at_once, questions = asyncio.Semaphore(AT_ONCE), Questions(site, plan)
 
     async def one(name: str) -> Answer:
         async with at_once:
-            return await _ask(site, site.fleet.node(name), release)
+            return await questions.put(site.fleet.node(name))
 
     answers = await asyncio.gather(*map(one, plan.nodes))
     return dict(zip(plan.nodes, answers, strict=True))
 
 
-async def _ask(site: Site, node: Node, release: Manifest | None) -> Answer:
-    """One node's answer, whatever becomes of the question; the link stays open where there was one."""
-    link = site.link(node)
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            answer = await _answer(site, node, link, release)
-    except (Unreachable, Overdue, ConnectionLost) as error:
-        answer = Answer(down=error.why or error.what)
-    except TimeoutError:
-        answer = Answer(down=f"no answer within {ANSWER_S:g} s")
-    except NocError as error:
-        answer = Answer(problems=(str(error),))
-    if answer.facts is None:
-        await link.close()
-    else:
-        await site.keep(node, link)
-    return answer
+class Questions:
+    """What a plan makes HQ ask of a node."""
 
+    def __init__(self, site: Site, plan: Plan) -> None:
+        """Prepare to ask the nodes of one plan."""
+        self._site, self._plan = site, plan
+        self._release = _manifests(site).get(plan.release or "")
 
-async def _answer(site: Site, node: Node, link: Link, release: Manifest | None) -> Answer:
-    facts = await link.ask(lambda activator: activator.facts())
-    if release is None or not runs_already(facts, release):
-        return Answer(facts)
-    public = await site.web.health(site.fleet.hostname(node))
-    if shows(public, release):
-        return Answer(facts)
-    seen = public.trouble or f"HTTPS answers {public.status}, version {public.version} build {public.build}"
-    return Answer(facts, problems=(f"it has the release, and is not healthy: {seen}",))
+    async def put(self, node: Node) -> Answer:
+        """One node's answer, whatever becomes of the questions; the link stays open where there was one."""
+        link = self._site.link(node)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._answer(node, link)
+        except (Unreachable, Overdue, ConnectionLost) as error:
+            answer = Answer(down=error.why or error.what)
+        except TimeoutError:
+            answer = Answer(down=f"no answer within {ANSWER_S:g} s")
+        except NocError as error:
+            answer = Answer(problems=(str(error),))
+        if answer.facts is None:
+            await link.close()
+        else:
+            await self._site.keep(node, link)
+        return answer
+
+    async def _answer(self, node: Node, link: Link) -> Answer:
+        facts = await link.ask(lambda activator: activator.facts())
+        bundle, differences = None, tuple[str, ...]()
+        if self._plan.configuration:
+            bundle = wanted = node_bundle(self._site, node)
+            differences = await link.ask(lambda activator: activator.compare(wanted.hashes()))
+        return Answer(facts, bundle=bundle, differences=differences, problems=await self._sickness(node, facts))
+
+    async def _sickness(self, node: Node, facts: NodeFacts) -> tuple[str, ...]:
+        """Why a node that has the release already does not show it to the public; empty where there is nothing."""
+        if self._release is None or not runs_already(facts, self._release):
+            return ()
+        public = await self._site.web.health(self._site.fleet.hostname(node))
+        if shows(public, self._release):
+            return ()
+        seen = public.trouble or f"HTTPS answers {public.status}, version {public.version} build {public.build}"
+        return (f"it has the release, and is not healthy: {seen}",)
