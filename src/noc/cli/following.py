@@ -32,13 +32,24 @@ def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: 
         if code := show_plan(answer, as_json=as_json):
             raise typer.Exit(code)
         return
-    run, events = client.start(answer["plan"], wait_s=wait_s, heard=_tell)
+    drive(client, *client.start(answer["plan"], wait_s=wait_s, heard=tell), as_json=as_json)
+
+
+def drive(client: Client, run: str, events: Iterable[Event], *, as_json: bool) -> None:
+    """Follow a run that this command has begun; ends the command with the run's exit code, or 130 after a Ctrl-C.
+
+    Args:
+        client: what it was begun through.
+        run: its id.
+        events: its records.
+        as_json: one document on stdout.
+    """
     with Stopping(client, run) as stopping:
         view = follow(run, events)
     finish(view, as_json=as_json, exit_code=Interrupted.exit_code if stopping.asked else None)
 
 
-def _tell(answer: Mapping[str, Any]) -> None:
+def tell(answer: Mapping[str, Any]) -> None:
     """Say what the runner is waiting for before it begins."""
     if "waiting" in answer:
         err.print(f"{mark('pending', '')}{plain(answer['waiting'])}", soft_wrap=True)

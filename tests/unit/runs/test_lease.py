@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from noc.runs.admission.errors import LeaseLost, LeaseUnreadable
+from noc.runs.admission.exclusive import exclusive
 from noc.runs.admission.fence import raise_fence
 from noc.runs.admission.grant import Grant, Standing, describe, explain, read_lease
 from noc.runs.admission.holder import Holder, uptime
@@ -222,6 +223,15 @@ async def test_one_who_waits_is_refused_at_the_deadline(path: Path) -> None:
     await acquire(path)
     with pytest.raises(FleetBusy):
         await asyncio.wait_for(acquire(path, "B", wait_s=0.2), 10)
+
+
+async def test_a_lease_that_comes_when_nobody_wants_it_any_more_is_given_back(path: Path) -> None:
+    with exclusive(path.with_suffix(".lock")):
+        asking = asyncio.create_task(acquire(path))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    await eventually(lambda: path.with_name("fence").exists() and not path.exists())
 
 
 async def test_a_lease_is_written_with_no_trace_of_a_half_one(path: Path) -> None:

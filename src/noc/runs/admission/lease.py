@@ -74,7 +74,7 @@ class Lease:
         deadline = say_at + wait_s
         while True:
             try:
-                return await asyncio.to_thread(take)
+                return await cls._taken(take)
             except FleetBusy as busy:
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -83,6 +83,21 @@ class Lease:
                     say_at = time.monotonic() + _SAY_EVERY_S
                     progress(f"waiting for {lasting(left)} at most: {busy.why}")
             await asyncio.sleep(min(_POLL_S, left))
+
+    @classmethod
+    async def _taken(cls, take: Callable[[], Self]) -> Self:
+        """Take it beside the loop; one that comes when nobody wants it any more is given back."""
+        taking = asyncio.ensure_future(asyncio.to_thread(take))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(cls._give_back)
+            raise
+
+    @classmethod
+    def _give_back(cls, taking: asyncio.Task[Self]) -> None:
+        if not taking.cancelled() and taking.exception() is None:
+            taking.result().release()
 
     @classmethod
     def _take(cls, path: Path, fence: Path, holder: Holder, *, what: str, run: str, ttl_s: float) -> Self:

@@ -114,6 +114,7 @@ class Runner:
             progress=beginning.heard,
         )
         try:
+            self.halt.check()  # once more: it may have been a long wait
             intent = self._intend(plan, name, beginning)
             run = self._open(plan, beginning, lease, journal, intent)
         except BaseException:
