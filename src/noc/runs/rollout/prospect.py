@@ -67,7 +67,7 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
     target = previous(facts, hq.releases) if plan.action == "rollback" else plan.release
     manifest = hq.releases.get(target or "")
     problems = answer.problems + hindrances(plan, facts, target, hq)
-    stays = target is None or (manifest is not None and runs_already(facts, manifest))
+    stays = target is None or runs_already(facts, target)
     unchanged = stays and not answer.differences
     return NodePlan(
         node=name,

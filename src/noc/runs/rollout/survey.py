@@ -109,7 +109,7 @@ class Questions:
 
     async def _sickness(self, node: Node, facts: NodeFacts) -> tuple[str, ...]:
         """Why a node that has the release already does not show it to the public; empty where there is nothing."""
-        if self._release is None or not runs_already(facts, self._release):
+        if self._release is None or not runs_already(facts, self._release.sha256):
             return ()
         public = await self._site.web.health(self._site.fleet.hostname(node))
         if shows(public, self._release):
