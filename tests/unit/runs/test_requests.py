@@ -186,7 +186,7 @@ def test_a_file_under_the_name_of_another_plan_approves_nothing(store: Requests,
 
 
 BOUNDARIES = range(1, 13)
-"""Three changes, each of four calls to the system: the fsync of a file, its renaming, its directory's open and fsync."""
+"""Three changes, each of four calls: a file is synced, renamed, its directory opened and synced."""
 
 
 @pytest.mark.parametrize("calls", BOUNDARIES)
