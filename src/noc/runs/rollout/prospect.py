@@ -68,14 +68,15 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
     manifest = hq.releases.get(target or "")
     problems = answer.problems + hindrances(plan, facts, target, hq)
     stays = target is None or runs_already(facts, target)
-    unchanged = stays and not answer.differences
+    config = answer.bundle.sha256 if answer.bundle else None
+    unchanged = stays and not answer.differences and config in (None, facts.config)
     return NodePlan(
         node=name,
         position=position,
         state="blocked" if problems else "unchanged" if unchanged else "change",
         running=facts.current,
         target=target,
-        config=answer.bundle.sha256 if answer.bundle else None,
+        config=config,
         bytes=0 if problems or unchanged else to_send(facts, manifest, answer),
         disk_free=facts.disk_free_bytes,
         memory_free=facts.memory_free_bytes,
@@ -87,7 +88,7 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
 def to_send(facts: NodeFacts, manifest: Manifest | None, answer: Answer) -> int:
     """Bytes that the node does not have yet, of the release and of the configuration."""
     release = manifest.size if manifest is not None and manifest.sha256 not in facts.releases else 0
-    return release + (len(answer.bundle.content) if answer.bundle and answer.differences else 0)
+    return release + (len(answer.bundle.content) if answer.bundle and answer.bundle.sha256 != facts.config else 0)
 
 
 def previous(facts: NodeFacts, releases: Mapping[str, Manifest]) -> str | None:

@@ -16,7 +16,7 @@ from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
 from noc.runs.plan.plan import Plan
 from noc.runs.rollout.preflight import runs_already, shows
 from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
-from noc.runs.site.configuration import node_bundle
+from noc.runs.site.configuration import differences, node_bundle
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
@@ -101,11 +101,9 @@ class Questions:
 
     async def _answer(self, node: Node, link: Link) -> Answer:
         facts = await link.ask(lambda activator: activator.facts())
-        bundle, differences = None, tuple[str, ...]()
-        if self._plan.configuration:
-            bundle = wanted = node_bundle(self._site, node)
-            differences = await link.ask(lambda activator: activator.compare(wanted.hashes()))
-        return Answer(facts, bundle=bundle, differences=differences, problems=await self._sickness(node, facts))
+        bundle = node_bundle(self._site, node) if self._plan.configuration else None
+        differing = await differences(link, bundle) if bundle else ()
+        return Answer(facts, bundle=bundle, differences=differing, problems=await self._sickness(node, facts))
 
     async def _sickness(self, node: Node, facts: NodeFacts) -> tuple[str, ...]:
         """Why a node that has the release already does not show it to the public; empty where there is nothing."""
