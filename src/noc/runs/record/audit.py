@@ -5,7 +5,7 @@ What cannot be written down is not done.
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from noc.errors import NocError
-from noc.runs.record.anchors import Anchor, Finding, verify
 from noc.runs.record.chain import GENESIS, Chain, Link
 from noc.runs.record.entries import MAX_ENTRY, Entry, Kind, read_entries
 from noc.runs.record.errors import AuditBroken, AuditUnwritable
@@ -179,10 +178,6 @@ class Audit:
             return [entry for entry in self._recent if entry.seq > after][:limit]
         wanted = (entry for _, entry in read_entries(self._path) if entry.seq > after)
         return list(islice(wanted, limit))
-
-    def verify(self, anchors: Sequence[Anchor] = ()) -> Finding:
-        """Hold the file against its own chain and against places noted elsewhere, as `anchors.verify` does."""
-        return verify(self._path, anchors)
 
     def _write(self, kind: Kind, what: str, by: str, **more: Any) -> Entry:  # noqa: ANN401
         self.open()
