@@ -35,14 +35,9 @@ def show_plan(answer: Mapping[str, Any], *, as_json: bool) -> int:
 
 def exit_code(plan: Plan) -> int:
     """What `--plan` returns: 0 nothing is to be done, 3 there is work, 1 a node is blocked."""
-    if any(is_in_the_way(row, plan) for row in plan.rows):
+    if plan.blocked:
         return BLOCKED
     return WORK if plan.has_work else NOTHING_TO_DO
-
-
-def is_in_the_way(row: NodePlan, plan: Plan) -> bool:
-    """Whether a node keeps the plan from being started."""
-    return row.state == "blocked" or (row.state == "down" and plan.rules.down == "refuse")
 
 
 def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
@@ -85,7 +80,7 @@ def _size(count: int | None) -> str:
 
 def _problems(plan: Plan) -> None:
     for row in plan.rows:
-        kind = "fail" if is_in_the_way(row, plan) else "warn"
+        kind = "fail" if row in plan.blocked else "warn"
         for problem in row.problems:
             err.print(f"{mark(kind, row.node)}  {plain(problem)}", soft_wrap=True)
 
@@ -93,7 +88,7 @@ def _problems(plan: Plan) -> None:
 def _summary(plan: Plan, agreement: str) -> None:
     out.print(plain(plan.label() + (f"  {plan.release[:12]}" if plan.release else "")))
     out.print(f"digest {plan.digest}\nphrase {plan.phrase}")
-    out.print(plain(f"risk {plan.risk}" + (f": {agreement}" if agreement else "")))
+    out.print(plain(f"risk {plan.risk}" + (f", has to agree: {agreement}" if agreement else "")))
     if plan.estimate is not None:
         out.print(plain(_estimated(plan.estimate, by_node=not plan.is_rollout)))
     if not plan.has_work:

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from noc.errors import Usage
 from noc.fleet.model import Fleet, Name, OnFailure, Seconds, WhenDown
 from noc.release.manifest import Sha256
-from noc.runs.errors import PlanRefused
+from noc.runs.errors import NodeBlocked, PlanRefused
 from noc.runs.plan.phrase import phrase
 
 Action = Literal["deploy", "rollback", "provision", "keygen"]
@@ -186,6 +186,13 @@ class Plan(BaseModel):
         """Whether there is anything to do: always, unless every node of a rollout is as the plan wants it."""
         return not self.rows or any(row.state != "unchanged" for row in self.rows)
 
+    @property
+    def blocked(self) -> tuple[NodePlan, ...]:
+        """The nodes that keep a rollout from beginning. A way back begins without them, unless no node can take it."""
+        refused = ("blocked", "down") if self.rules.down == "refuse" else ("blocked",)
+        found = tuple(row for row in self.rows if row.state in refused)
+        return () if self.action == "rollback" and len(found) < len(self.rows) else found
+
     def row(self, node: str) -> NodePlan:
         """What is planned for a node. Raises KeyError where nothing is."""
         try:
@@ -210,6 +217,15 @@ class Plan(BaseModel):
             parts = [release, "configuration" if self.configuration else ""]
             return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
         return f"{self.action} {nodes}" + (f" with {release}" if release else "")
+
+
+def check_blocked(plan: Plan) -> None:
+    """Refuse a plan that cannot be carried out. Raises NodeBlocked with every problem of every node."""
+    if found := plan.blocked:
+        names = ", ".join(row.node for row in found)
+        why = "; ".join(f"{row.node}: {problem}" for row in found for problem in row.problems)
+        fix = "mend that, or name the other nodes, then give the command again"
+        raise NodeBlocked(f"the plan cannot be carried out on {names}", why=why, fix=fix)
 
 
 def check(document: Mapping[str, Any], fleet: Fleet) -> Plan:

@@ -45,9 +45,9 @@ class Operations:
             **Controls(self._runner).operations,
         }
 
-    async def _plan(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+    async def _plan(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         plan = await self._starts.plan(request)
-        yield {"plan": plan.model_dump(mode="json")}
+        yield {"plan": plan.model_dump(mode="json"), **self._starts.about(plan, caller)}
 
     async def _start(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         plan, wait_s = self._starts.remembered(request["plan"]), float(request.get("wait_s", 0))

@@ -7,14 +7,15 @@ from typing import Any
 
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_open
+from noc.release.store import ReleaseStore
+from noc.runs.admission.approval import asked, check_open, needs
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import Desk, Standing
 from noc.runs.admission.freeze import check_freeze
 from noc.runs.admission.request import Request
 from noc.runs.admission.requests import Requests
 from noc.runs.errors import PlanRefused
-from noc.runs.plan.plan import Plan, check
+from noc.runs.plan.plan import Plan, check, check_blocked
 from noc.runs.record.run import Run
 from noc.runs.runner.planning import basis, check_basis, make_plan
 from noc.runs.runner.runner import Beginning, Runner
@@ -55,6 +56,7 @@ class Starts:
 
         Raises:
             PlanRefused: it was changed, was not made here, or the fleet has moved since.
+            NodeBlocked: it cannot be carried out, with every problem of every node.
         """
         plan = check(sent, load(self._paths.fleet))
         if plan.digest not in self._made:
@@ -64,7 +66,16 @@ class Starts:
                 fix="give the command again: the runner then makes a new plan",
             )
         check_basis(plan, self._paths.fleet)
+        check_blocked(plan)
         return plan
+
+    def about(self, plan: Plan, caller: Caller) -> dict[str, Any]:
+        """What helps a person to read a plan: what its releases are called (`labels`, by hash), who has to agree."""
+        policy, now = load(self._paths.fleet).approval, datetime.now(UTC)
+        known = {kept.sha256: kept.manifest for kept in ReleaseStore(self._paths.releases).list()}
+        named = {sha: known[sha] for row in plan.rows for sha in (row.running, row.target) if sha and sha in known}
+        labels = {sha: f"{manifest.version} ({manifest.build})" for sha, manifest in named.items()}
+        return {"labels": labels, "agreement": needs(asked(plan, caller.name, policy, now), policy, now)}
 
     def ask(self, plan: Plan, caller: Caller) -> Request | None:
         """Ask for the agreement that a plan needs; None where it needs none.
