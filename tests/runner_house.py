@@ -26,7 +26,7 @@ class House:
     def __init__(self, paths: Paths, permit: Callable[[Caller], None]) -> None:
         self.paths, self.client = paths, Client(paths.runner_socket)
         self._loop = asyncio.new_event_loop()
-        self.go = asyncio.Event()
+        self.go, self.stubborn = asyncio.Event(), False
         works = Works(executors={"keygen": self.work}, resume=self.work, survey=as_it_is, looks={"health": self.health})
         self.runner = Runner(paths, works)
         self.door = Door(Operations(self.runner).by_name, permit)
@@ -36,7 +36,8 @@ class House:
 
     async def work(self, run: Run) -> list[Verdict]:
         run.record("switch", State.STARTED, run.plan.nodes[0])
-        await asyncio.wait({asyncio.ensure_future(waiting.wait()) for waiting in (self.go, run.stopping)},
+        ends = (self.go,) if self.stubborn else (self.go, run.stopping)
+        await asyncio.wait({asyncio.ensure_future(waiting.wait()) for waiting in ends},
                            return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
         run.record("switch", State.OK, run.plan.nodes[0])
         good = not run.stopping.is_set()
