@@ -115,6 +115,8 @@ class Machine:
     pending: str | None = None
     fence: int = 0
     armed: Order | None = None
+    proven: list[str] = field(default_factory=lambda: [OLD])
+    releases: set[str] = field(default_factory=lambda: {OLD})
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
     environment: str = ""
@@ -159,7 +161,9 @@ class FakeShell:
     async def script(self, text: str, *, timeout_s: float = 60, check: bool = True) -> Result:
         raise AssertionError(text)
 
-    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
+    async def put(
+        self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600, resume: bool = False
+    ) -> int:
         raise AssertionError(path)
 
     async def session(self, *argv: str) -> Session:
@@ -178,20 +182,20 @@ class FakeActivator:
     async def facts(self) -> NodeFacts:
         if self.machine.flaw == "lost":
             raise ConnectionLost(f"the connection to {self.machine.name} broke")
-        proven = (self.machine.current,) if self.machine.current else ()
         return NodeFacts(
             current=self.machine.current,
             version=None,
             fence=self.machine.fence,
             pending=self.machine.pending,
-            proven=proven,
+            proven=tuple(self.machine.proven),
             disk_free_bytes=1 if self.machine.flaw == "full" else 1 << 40,
             memory_free_bytes=1 << 30,
-            releases=(),
+            releases=tuple(sorted(self.machine.releases)),
         )
 
     async def stage(self, release_dir: Path) -> int:
         self.world.did(self.machine.name, "stage")
+        self.machine.releases.add(release_dir.name)
         return 1000
 
     async def verify(self, release: str | None, config: str | None = None) -> Verification:
@@ -201,8 +205,16 @@ class FakeActivator:
         self.world.did(self.machine.name, "fence")
         if number < self.machine.fence:
             raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
+        if number > self.machine.fence and self.machine.armed is not None:
+            self._disarm("fence: a younger run has acted here since")
         self.machine.fence = number
         return await self.facts()
+
+    def _disarm(self, reason: str) -> Verdict:
+        order, self.machine.armed = self.machine.armed, None
+        assert order is not None
+        known = self.machine.verdicts[order.run]
+        return self._tell(order.run, "refused", known.old, known.new, reason)
 
     async def arm(self, order: Order) -> None:
         self.world.did(self.machine.name, "arm")
@@ -223,9 +235,11 @@ class FakeActivator:
             raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
         old, self.machine.fence = self.machine.current, order.fence
         new = order.release or old or ""
+        self.machine.pending = order.run
         self.machine.restart(new)
         self._tell(order.run, "activated", old, new)
         if self.machine.flaw == "dies":
+            self.machine.pending = None
             self.machine.restart(old)
             self._tell(order.run, "rolled-back", old, new, "the process died: killed-KILL")
 
@@ -245,6 +259,8 @@ class FakeActivator:
         known = self.machine.verdicts[run]
         if self.machine.flaw == "turned":
             return known
+        self.machine.pending = None
+        self.machine.proven = [*(sha for sha in self.machine.proven if sha != known.new), known.new]
         told = self._tell(run, "confirmed", known.old, known.new)
         if self.machine.flaw == "mute":
             raise Overdue("the answer was lost")
@@ -252,11 +268,12 @@ class FakeActivator:
 
     async def revert(self, run: str, reason: str, *, restore_data: bool = False) -> Verdict:
         self.world.did(self.machine.name, "revert")
-        if run == self.machine.pending:
-            self.machine.pending = None
-            self.machine.restart(OLD)
-            return self._tell(run, "rolled-back", OLD, NEW, reason)
-        known = self.machine.verdicts[run]
+        if self.machine.armed is not None and self.machine.armed.run == run:
+            return self._disarm("reverted: HQ took it back before it began")
+        known = self.machine.verdicts.get(run) or self._tell(run, "activated", OLD, NEW)
+        if known.final:
+            return known
+        self.machine.pending = None
         if self.machine.flaw == "stuck":
             return self._tell(run, "rollback-failed", known.old, known.new, reason)
         self.machine.restart(known.old)
@@ -375,6 +392,15 @@ class FakeWeb:
             return Health(200, shown.version, shown.build, f"boot-{machine.life}", NOW, NOW + timedelta(days=90))
         return Health(200, shown.version, shown.build, machine.boot, NOW, NOW + timedelta(days=90))
 
+    def face(self, hostname: str, *, keep: bool = True) -> Any:
+        async def health() -> Health:
+            return await self.health(hostname)
+
+        async def close() -> None:
+            pass
+
+        return SimpleNamespace(health=health, close=close)
+
 
 class _UnixServer(HTTPServer):
     address_family = socket.AF_UNIX
@@ -396,7 +422,12 @@ def watch_server(path: Path, world: World) -> Iterator[None]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            self._answer({"now": NOW.isoformat(), "nodes": [heard(machine) for machine in world.machines.values()]})
+            if "/heartbeats" in self.path:
+                last = heard(world.machines[self.path.split("/")[4]])["last_heartbeat"]
+                return self._answer({"heartbeats": [last] if last else []})
+            return self._answer(
+                {"now": NOW.isoformat(), "nodes": [heard(machine) for machine in world.machines.values()]}
+            )
 
         def do_PUT(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -1,6 +1,6 @@
 """The activator on a node, as HQ sees it: typed questions and answers over a shell."""
 
-import hashlib
+import base64
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from noc.hosts.answers import FINAL, Answer, Differing, Loss, NodeFacts, Snapshot, Verdict, Verification
+from noc.hosts.answers import FINAL, Answer, Differing, Loss, NodeFacts, Offered, Snapshot, Verdict, Verification
 from noc.hosts.bundle import Bundle
 from noc.hosts.bundle import stage as stage_bundle
 from noc.hosts.errors import ActivationRefused, CommandFailed, Unclear
@@ -83,7 +83,9 @@ class Activator:
         return await stage_bundle(self._shell, bundle)
 
     async def stage(self, release_dir: Path) -> int:
-        """Send a release to the node: only the files that are not there already, whole and unchanged.
+        """Send a release to the node: only what is not there already, whole and unchanged.
+
+        A transfer that was cut goes on where it was. Should the whole then not be what it has to be, it is sent anew.
 
         Args:
             release_dir: a directory `<sha256>/` with the three files of a release.
@@ -94,12 +96,20 @@ class Activator:
         Raises:
             DiskFull: the node has no room.
         """
-        there = f"{RELEASES}/{release_dir.name}"
-        have = await self._hashes(there)
-        missing = [name for name in RELEASE_FILES if have.get(name) != _sha256(release_dir / name)]
-        for name in missing:
-            await self._shell.put(release_dir / name, f"{there}/{name}")
-        return sum((release_dir / name).stat().st_size for name in missing)
+        payload, *small = (release_dir / name for name in RELEASE_FILES)
+        offered = await self._offer(release_dir.name, *small)
+        sent = offered.written
+        for _ in range(2):
+            if offered.whole:
+                break
+            sent += await self._shell.put(payload, offered.payload, resume=True)
+            offered = await self._offer(release_dir.name, *small)
+        return sent
+
+    async def _offer(self, sha: str, manifest: Path, signature: Path) -> Offered:
+        files = [base64.b64encode(path.read_bytes()).decode() for path in (manifest, signature)]
+        said = await self._ask("offer", sha, "--manifest", files[0], "--signature", files[1], refusable=True)
+        return self._read(Offered, said)
 
     async def verify(self, release: str | None, config: str | None = None) -> Verification:
         """Whether the node would take what is staged, and if not, why.
@@ -216,14 +226,3 @@ class Activator:
 
     def _renew(self) -> str:
         return f"noc provision {self._shell.name} puts this version's activator there"
-
-    async def _hashes(self, directory: str) -> dict[str, str]:
-        """SHA-256 of the release files that lie in a directory of the node, which is made where it is missing."""
-        script = 'mkdir -p "$1" && cd "$1" && shift && sha256sum -- "$@" 2>/dev/null || true'
-        result = await self._shell.run("sh", "-c", script, "hashes", directory, *RELEASE_FILES)
-        return {line[66:]: line[:64] for line in result.stdout.splitlines()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

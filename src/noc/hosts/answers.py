@@ -93,6 +93,20 @@ class Verification(Answer):
     manifest: dict[str, Any] = {}
 
 
+class Offered(Answer):
+    """What a node has of a release.
+
+    Attributes:
+        payload: where its payload belongs on the node.
+        written: bytes of its small files that were new there.
+        whole: whether its payload is there, unchanged.
+    """
+
+    payload: str
+    written: int
+    whole: bool
+
+
 class Differing(Answer):
     """The paths at which a node is not as it should be."""
 

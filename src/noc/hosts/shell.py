@@ -80,7 +80,9 @@ class Shell(Protocol):
         """
         ...
 
-    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
+    async def put(
+        self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600, resume: bool = False
+    ) -> int:
         """Write a file: to a temporary name with its mode set first, fsynced, renamed; chunked with back-pressure.
 
         Args:
@@ -88,6 +90,11 @@ class Shell(Protocol):
             path: absolute path on the machine; its directory exists.
             mode: permission bits.
             timeout_s: seconds for the whole transfer.
+            resume: keep what a transfer that is cut has brought as `<path>.part`, and go on from there. Only the size
+                is checked: whoever resumes checks the content, and puts it again where it is wrong.
+
+        Returns:
+            Bytes sent.
 
         Raises:
             CommandFailed: the machine refused, for example because its disk is full.

@@ -25,6 +25,11 @@ _CERTIFICATES_FIRST = (
     "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"
     + _PLAIN_ORDERS[0]
 )
+# The same strength as the others, and half of their cost where the processor has AES, which all of the last decade do.
+_CIPHERS = (
+    *("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"),
+    *("aes256-ctr", "aes192-ctr", "aes128-ctr"),
+)
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,7 @@ async def _open(
             known_hosts=([], authorities, []),
             host_key_alias=authority.node_name if authority else None,
             server_host_key_algs=algorithms,
+            encryption_algs=_CIPHERS,
             connect_timeout=timeout_s,
             login_timeout=timeout_s,
             keepalive_interval=5,

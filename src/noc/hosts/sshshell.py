@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,21 +18,33 @@ MAX_OUTPUT = 8 * 1024 * 1024
 NO_SPACE = 28
 START_WITHIN_S = 30
 
-# Given a path, a mode and a size. Room is measured before the first byte and after a failed write, so that a full disk
-# is known by its numbers and not by a message; the size is checked because a broken connection looks like the end of
-# the file.
+# Given a path, a mode, a size, and whether to go on with what an earlier transfer left, whose length is said first.
+# Room is measured before the first byte and after a failed write, so that a full disk is known by its numbers and not
+# by a message; the size is checked because a broken connection looks like the end of the file.
 _RECEIVE = """
 umask 077
 directory=${1%/*}/
-temporary=$1.new.$$
+have=0
+if [ "$4" = resume ]; then
+  temporary=$1.part
+  [ ! -f "$temporary" ] || have=$(stat -c %s "$temporary")
+  [ "$have" -le "$3" ] || { rm -f "$temporary"; have=0; }
+  echo "$have"
+else
+  temporary=$1.new.$$
+  trap 'rm -f "$temporary"' EXIT
+fi
 room() { echo $(($(stat -f -c '%a * %S' "$directory"))); }
-full() { room; exit 28; }
-trap 'rm -f "$temporary"' EXIT
-[ "$(room)" -ge "$3" ] || full
-if ! cat >"$temporary"; then [ "$(room)" -ge 65536 ] || full; exit 1; fi
+full() { room; rm -f "$temporary"; exit 28; }
+[ "$(room)" -ge $(($3 - have)) ] || full
+if ! cat >>"$temporary"; then [ "$(room)" -ge 65536 ] || full; exit 1; fi
 [ "$(stat -c %s "$temporary")" -eq "$3" ] || { echo "the transfer broke off" >&2; exit 1; }
 chmod "$2" "$temporary" && sync "$temporary" && mv -fT "$temporary" "$1" && sync "$directory"
 """
+
+
+Feed = Callable[["asyncssh.SSHReader[bytes]"], Awaitable[Iterable[bytes]]]
+"""Given what a command says, the bytes to feed it."""
 
 
 class SSHShell:
@@ -52,7 +64,7 @@ class SSHShell:
 
     async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
         """Run a command; see Shell.run."""
-        result = await self._execute(argv, [stdin] if stdin else [], timeout_s)
+        result = await self._execute(argv, _given([stdin] if stdin else []), timeout_s)
         if check and result.status:
             raise CommandFailed(f"{argv[0]} failed on {self.name}", result=result)
         return result
@@ -82,18 +94,29 @@ class SSHShell:
             raise self._lost(argv, str(error)) from None
         return SSHSession(self.name, argv, process)
 
-    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600) -> None:
+    async def put(
+        self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600, resume: bool = False
+    ) -> int:
         """Write a file; see Shell.put. Raises DiskFull where there is no room."""
         size = len(content) if isinstance(content, bytes) else content.stat().st_size  # noqa: ASYNC240 - a local file
-        argv = ("sh", "-c", _RECEIVE, "put", path, f"{mode:o}", str(size))
-        result = await self._execute(argv, _chunks(content), timeout_s)
+        argv = ("sh", "-c", _RECEIVE, "put", path, f"{mode:o}", str(size), "resume" if resume else "anew")
+        offset = 0
+
+        async def rest(stdout: "asyncssh.SSHReader[bytes]") -> Iterable[bytes]:
+            nonlocal offset
+            offset = _offset(await stdout.readline(), size) if resume else 0
+            return _chunks(content, offset)
+
+        result = await self._execute(argv, rest, timeout_s)
         if result.status == NO_SPACE:
-            what = f"{self.name} has no room for {path}: {size} bytes, and {result.stdout.strip()} are free"
+            free = result.stdout.strip().rpartition("\n")[2]
+            what = f"{self.name} has no room for {path}: {size} bytes, and {free} are free"
             raise DiskFull(
                 what, result=result, why="its disk is full", fix=f"free space on {self.name}, then try again"
             )
         if result.status:
             raise CommandFailed(f"{path} could not be written on {self.name}", result=result)
+        return size - offset
 
     async def close(self) -> None:
         """End the connection; see Shell.close."""
@@ -104,13 +127,14 @@ class SSHShell:
         # The transport closes its socket one turn of the loop after the connection calls itself closed.
         await asyncio.sleep(0)
 
-    async def _execute(self, argv: tuple[str, ...], chunks: Iterable[bytes], timeout_s: float) -> Result:
+    async def _execute(self, argv: tuple[str, ...], feed: Feed, timeout_s: float) -> Result:
         try:
             async with asyncio.timeout(timeout_s):
                 # The machine ends it as well: nothing is left running there when we stop waiting, or are cut off.
                 command = shlex.join(("timeout", "-k", "5", f"{timeout_s + 2:g}", *argv))
                 process = await self._connection.create_process(command, encoding=None)
                 try:
+                    chunks = await feed(process.stdout)
                     _, stdout, stderr = await asyncio.gather(
                         _feed(process.stdin, chunks), _collect(process.stdout), _collect(process.stderr)
                     )
@@ -132,11 +156,24 @@ class SSHShell:
         return ConnectionLost(f"the connection to {self.name} broke during {argv[0]}", why=why, fix=fix)
 
 
-def _chunks(content: bytes | Path) -> Iterator[bytes]:
+def _given(chunks: Iterable[bytes]) -> Feed:
+    async def feed(_: "asyncssh.SSHReader[bytes]") -> Iterable[bytes]:
+        return chunks
+
+    return feed
+
+
+def _offset(line: bytes, size: int) -> int:
+    """Where a machine wants a transfer to go on. What it says cannot lead beyond the file."""
+    return min(int(line), size) if line.strip().isdigit() else 0
+
+
+def _chunks(content: bytes | Path, offset: int) -> Iterator[bytes]:
     if isinstance(content, bytes):
-        yield from (content[start : start + CHUNK] for start in range(0, len(content), CHUNK))
+        yield from (content[start : start + CHUNK] for start in range(offset, len(content), CHUNK))
         return
     with content.open("rb") as file:
+        file.seek(offset)
         while chunk := file.read(CHUNK):
             yield chunk
 

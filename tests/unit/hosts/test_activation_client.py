@@ -15,7 +15,7 @@ from noc.hosts.files import File, install
 from noc.hosts.node import activator as program
 from noc.hosts.ssh import Pinned, connect
 from noc.hosts.sshshell import SSHShell
-from node_tree import Tree
+from node_tree import Tree, make_release, sign_release
 
 
 @pytest.fixture
@@ -117,6 +117,51 @@ async def test_an_answer_of_another_version_is_told_as_such(shell: SSHShell) -> 
     older = f"read line; echo '{json.dumps({'id': 1, 'status': 0, 'answer': said})}'; read end"
     with pytest.raises(Unclear, match="disk_free_bytes"):
         await Activator(shell, "sh", "-c", older).facts()
+
+
+@pytest.fixture
+def release(tree: Tree, tmp_path: Path) -> Path:
+    """A release of some size at HQ, which the node has not."""
+    (tmp_path / "hq").mkdir()
+    return make_release(tmp_path / "hq", 1, signer=tree.key, size=2_000_000)
+
+
+def size_of(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.iterdir())
+
+
+async def test_a_release_is_sent_once(activator: Activator, release: Path) -> None:
+    assert await activator.stage(release) == size_of(release)
+    assert await activator.stage(release) == 0
+    assert (await activator.verify(release.name)).ok
+
+
+async def test_a_release_that_was_cut_goes_on_where_it_was(activator: Activator, tree: Tree, release: Path) -> None:
+    (tree.root / "opt/clavitor/releases" / release.name).mkdir()
+    part = tree.root / "opt/clavitor/releases" / release.name / "clavitor.pyz.part"
+    part.write_bytes((release / "clavitor.pyz").read_bytes()[:1_500_000])
+    assert await activator.stage(release) < 510_000
+    assert (await activator.verify(release.name)).ok
+
+
+async def test_a_part_of_something_else_is_sent_anew_once(activator: Activator, tree: Tree, release: Path) -> None:
+    (tree.root / "opt/clavitor/releases" / release.name).mkdir()
+    part = tree.root / "opt/clavitor/releases" / release.name / "clavitor.pyz.part"
+    part.write_bytes(bytes(1_500_000))
+    assert 2_500_000 < await activator.stage(release) < 2_510_000
+    assert (await activator.verify(release.name)).ok
+
+
+async def test_a_release_that_is_broken_at_hq_is_sent_twice_and_no_more(activator: Activator, release: Path) -> None:
+    (release / "clavitor.pyz").write_bytes(bytes(2_000_000))
+    assert 4_000_000 <= await activator.stage(release) < 4_010_000
+    assert (await activator.verify(release.name)).code == "content"
+
+
+async def test_a_signature_that_was_made_anew_is_sent_alone(activator: Activator, tree: Tree, release: Path) -> None:
+    await activator.stage(release)
+    sign_release(release, tree.stranger)
+    assert await activator.stage(release) == (release / "manifest.json.sig").stat().st_size
 
 
 async def test_files_are_written_once(shell: SSHShell, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reaching a machine: OpenSSH's own server on loopback, the right one and the wrong ones."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -242,6 +243,37 @@ async def test_nothing_is_left_where_a_file_cannot_be_written(shell: SSHShell, t
         await shell.put(b"content", str(tmp_path / "there"))
     assert (await shell.run("ls", str(tmp_path / "there"))).stdout == "full\n"
     assert "there.new" not in (await shell.run("ls", str(tmp_path))).stdout
+
+
+async def test_a_cut_transfer_goes_on_where_it_was(shell: SSHShell, tmp_path: Path) -> None:
+    content, there = os.urandom(1_000_000), tmp_path / "there"
+    there.with_name("there.part").write_bytes(content[:700_001])
+    assert await shell.put(content, str(there), resume=True) == 299_999
+    assert there.read_bytes() == content
+    assert not there.with_name("there.part").exists()
+
+
+async def test_what_is_longer_than_the_file_is_not_gone_on_with(shell: SSHShell, tmp_path: Path) -> None:
+    (tmp_path / "there.part").write_bytes(bytes(20))
+    assert await shell.put(b"content", str(tmp_path / "there"), resume=True) == 7
+    assert (tmp_path / "there").read_bytes() == b"content"
+
+
+async def test_a_transfer_that_is_cut_keeps_what_came(server: LoopbackSshd, shell: SSHShell, tmp_path: Path) -> None:
+    source, there = tmp_path / "source", tmp_path / "there"
+    source.write_bytes(os.urandom(64_000_000))
+    part = tmp_path / "there.part"
+    sending = asyncio.create_task(shell.put(source, str(there), resume=True))
+    async with asyncio.timeout(20):
+        while not (part.exists() and part.stat().st_size > 1_000_000):  # noqa: ASYNC110 - a file of another process
+            await asyncio.sleep(0.002)
+    server.drop_everybody()
+    with pytest.raises(ConnectionLost):
+        await sending
+    again = await connect(server.target(Pinned(server.fingerprint)))
+    assert 0 < await again.put(source, str(there), resume=True) < 64_000_000
+    assert there.read_bytes() == source.read_bytes()
+    await again.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of a known size needs root to mount")

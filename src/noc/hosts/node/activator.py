@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from . import staging
 from .arguments import parse
 from .database import check_room
 from .facts import node_facts
@@ -47,6 +48,11 @@ def verify(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     if args.config:
         read_wanted(layout, args.config)
     return {"ok": True, "manifest": check_release(layout, args.sha) if args.sha else {}}
+
+
+def offer(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Take a release's manifest and signature, and say whether its payload is here."""
+    return staging.offer(layout, args.sha, args.manifest, args.signature)
 
 
 def compare(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
@@ -181,7 +187,9 @@ def settle(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
     return recovery.settle_at_boot(layout)
 
 
-VERBS = {verb.__name__: verb for verb in (facts, verify, compare, fence, arm, start, go, act, status, confirm, revert)}
+VERBS = {
+    verb.__name__: verb for verb in (facts, offer, verify, compare, fence, arm, start, go, act, status, confirm, revert)
+}
 VERBS |= {verb.__name__: verb for verb in (recover, settle)}
 UNDER_A_FENCE = frozenset({"go", "confirm", "revert"})
 

@@ -30,6 +30,9 @@ def _parser(verbs: Sequence[tuple[str, Callable[..., Any]]]) -> argparse.Argumen
     commands = parser.add_subparsers(dest="verb", required=True)
     made = {name: commands.add_parser(name, help=(verb.__doc__ or "").splitlines()[0]) for name, verb in verbs}
     commands.add_parser("serve", help="Answer verbs given as JSON lines, until the input ends.")
+    made["offer"].add_argument("sha", type=_sha)
+    made["offer"].add_argument("--manifest", required=True, metavar="BASE64")
+    made["offer"].add_argument("--signature", required=True, metavar="BASE64")
     made["compare"].add_argument("hashes", help='a JSON object: path → "MODE SHA256", or "link TARGET"')
     made["fence"].add_argument("number", type=int)
     for name in ("verify", "arm", "start"):

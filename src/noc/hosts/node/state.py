@@ -63,16 +63,21 @@ def sync_directory(path: Path) -> None:
 def write_json(layout: Layout, name: str, document: Any) -> None:  # noqa: ANN401 - any JSON document
     """Write one of our files whole and durably. On a full disk the ballast is given up for it."""
     path = layout.state(name)
-    temporary = path.with_name(path.name + ".new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = json.dumps(document).encode()
     try:
-        _write(temporary, content)
+        write_whole(path, content)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         layout.state("ballast").unlink(missing_ok=True)
-        _write(temporary, content)
+        write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in its place in one step, durably."""
+    temporary = path.with_name(path.name + ".new")
+    _write(temporary, content)
     temporary.replace(path)
     sync_directory(path.parent)
 
