@@ -87,7 +87,7 @@ class Audit:
             self._take(entry)
         return Chain.reopen(self._path, last, limit=MAX_ENTRY)
 
-    def intend(self, what: str, by: str, **detail: Any) -> int:  # noqa: ANN401 - any JSON value
+    def intend(self, what: str, by: str, /, **detail: Any) -> int:  # noqa: ANN401 - any JSON value
         """Write down what is about to be done; on the disk when it returns.
 
         Args:
@@ -103,7 +103,7 @@ class Audit:
         """
         return self._write(Kind.INTENT, what, by, detail=detail).seq
 
-    def outcome(self, intent: int, result: str, **detail: Any) -> None:  # noqa: ANN401
+    def outcome(self, intent: int, result: str, /, **detail: Any) -> None:  # noqa: ANN401
         """Write down what came of an act.
 
         Args:
@@ -119,7 +119,7 @@ class Audit:
         self._write(Kind.OUTCOME, begun.what, begun.by, of=intent, result=result[:_LONGEST], detail=detail)
 
     @contextmanager
-    def refusals(self, what: str, by: str, **detail: Any) -> Iterator[None]:  # noqa: ANN401
+    def refusals(self, what: str, by: str, /, **detail: Any) -> Iterator[None]:  # noqa: ANN401
         """Write down that an act was refused, when what is done inside raises a NocError, and let that go on.
 
         A refusal that cannot be written is still one: that goes to the log, and the person hears the cause.
@@ -139,7 +139,7 @@ class Audit:
             raise
 
     @contextmanager
-    def acting(self, what: str, by: str, **detail: Any) -> Iterator[None]:  # noqa: ANN401
+    def acting(self, what: str, by: str, /, **detail: Any) -> Iterator[None]:  # noqa: ANN401
         """Write the intent, let what is inside be done, and write its outcome: `ok`, or the error that it raised.
 
         Args and raises as `intend`.

@@ -63,7 +63,27 @@ class Client:
         Raises:
             as `ask` does.
         """
-        lines = self._stream("start", {"plan": plan, "wait_s": wait_s})
+        return self._begin("start", {"plan": plan, "wait_s": wait_s}, heard)
+
+    def approve(
+        self, request: str, signature: str | None, *, wait_s: float = 0, heard: Callable[[dict[str, Any]], None]
+    ) -> tuple[str, Generator[Event]]:
+        """Agree to a plan that waits, and follow the run that this begins.
+
+        Args:
+            request: digits of its digest, its phrase, or `last`.
+            signature: an SSH signature of its statement, None without one.
+            wait_s: seconds to wait where another run is under way; 0 to be refused at once.
+            heard: gets the runner's answers before the run begins: `{"approved": request}`, `{"waiting": why}`.
+
+        Returns and raises as `start`.
+        """
+        return self._begin("approve", {"request": request, "signature": signature, "wait_s": wait_s}, heard)
+
+    def _begin(
+        self, op: str, fields: dict[str, Any], heard: Callable[[dict[str, Any]], None]
+    ) -> tuple[str, Generator[Event]]:
+        lines = self._stream(op, fields)
         while "run" not in (answer := next(lines)):
             heard(answer)
         return str(answer["run"]), _events(lines)
