@@ -51,6 +51,8 @@ def main() -> None:
     )
     try:
         documents = {name: PARTS[name](setting) for name in arguments.parts or PARTS}
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if arguments.json:

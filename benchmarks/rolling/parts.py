@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from noc.cli.lab import first_nodes
+from noc.lab.errors import LabBusy
 from noc.lab.fleet import SOURCE
 from noc.lab.lab import Lab
 from noc.lab.places import Places
@@ -66,9 +67,10 @@ class Setting:
     def bare_house(
         self, name: str, nodes: Sequence[str], *, bare: Sequence[str] = (), source: Path = SOURCE
     ) -> Iterator[House]:
-        """A lab of its own with HQ installed, taken down at any end."""
+        """A lab of its own with HQ installed, taken down at any end. Raises LabBusy where one is up already."""
         lab = Lab(self.places, source=source, tell=self.tell)
-        lab.down()
+        if lab.is_up():
+            raise LabBusy("a lab is up already", why=str(self.places.state), fix="noc lab down, or another NOC_LAB_DIR")
         try:
             house = House(lab, nodes, self.work / name, self.tell)
             house.found(self.dist, bare=bare)
@@ -159,10 +161,14 @@ def again(setting: Setting) -> Document:
     """The same deployment once more, after it succeeded: nothing is to be sent and nothing restarted."""
     with setting.house("again") as house:
         one(house, Noc())
-        before = house.sent_bytes()
+        deployed, before = house.last_run()[0]["run"], house.sent_bytes()
         samples = [house.noc("deploy", "all", house.base.version) for _ in range(setting.rounds)]
         on_the_wire = (house.sent_bytes() - before) // setting.rounds
-        staged = sum(int(event["detail"].get("bytes", 0)) for event in house.last_run() if event["step"] == "stage")
+        staged = sum(
+            int(event["detail"].get("bytes", 0))
+            for event in house.last_run()
+            if event["step"] == "stage" and event["run"] != deployed
+        )
     seconds = statistics.median(sample.seconds for sample in samples)
     targets = [
         Target(f"a re-run under {AGAIN_S:g} s", f"{seconds:.2f} s", seconds < AGAIN_S),
