@@ -40,6 +40,11 @@ def test_a_number_is_higher_than_all_that_were_given_or_seen(
             highest = max(highest, seen)
 
 
+def test_an_absurd_number_that_a_node_claims_is_not_believed(path: Path) -> None:
+    raise_fence(path, 10**60)
+    assert next_fence(path) == 1
+
+
 @pytest.mark.parametrize("text", ["", "seven", "-3", "1e9"])
 def test_a_damaged_file_gives_no_number(path: Path, text: str) -> None:
     path.write_text(text)

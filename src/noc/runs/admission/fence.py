@@ -7,6 +7,8 @@ from noc.runs.admission.errors import FenceUnreadable
 from noc.runs.admission.exclusive import exclusive
 
 _LONGEST = 40
+_BELIEVED = 2**53
+"""No HQ lives long enough to give a higher number: a node that says so does not speak the truth."""
 
 
 def next_fence(path: Path) -> int:
@@ -29,13 +31,14 @@ def raise_fence(path: Path, seen: int) -> None:
 
     Args:
         path: as for `next_fence`.
-        seen: the highest number that nodes know of; a lower one than the last given changes nothing.
+        seen: the highest number that nodes know of; a lower one than the last given changes nothing, nor does an
+            absurd one.
 
     Raises:
         FenceUnreadable: the file holds something else.
     """
     with exclusive(path.with_suffix(".lock")):
-        if seen > last_fence(path):
+        if last_fence(path) < seen <= _BELIEVED:
             replace(path, str(seen))
 
 
