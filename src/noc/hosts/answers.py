@@ -60,6 +60,7 @@ class NodeFacts(Answer):
         disk_free_bytes: room for releases and the database.
         memory_free_bytes: what new processes may take without swapping.
         releases: the releases that lie on the node.
+        partial: bytes that lie there of releases whose transfer was cut, by release.
         config: the hash of the configuration in force, None where none was ever confirmed.
         builds: the build number of each proven release.
         memory_total: bytes of memory.
@@ -76,6 +77,7 @@ class NodeFacts(Answer):
     disk_free_bytes: int
     memory_free_bytes: int
     releases: tuple[str, ...]
+    partial: dict[str, int] = {}
     config: str | None = None
     builds: dict[str, int] = {}
     memory_total: int = Field(default=0, alias="memory_total_bytes")

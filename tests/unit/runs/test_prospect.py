@@ -52,6 +52,10 @@ def test_a_release_that_lies_there_already_is_not_sent_again() -> None:
     assert row(Answer(facts(releases=(OLD, NEW)))).bytes == 0
 
 
+def test_of_a_release_whose_transfer_was_cut_only_the_rest_is_sent() -> None:
+    assert row(Answer(facts(partial={NEW: 400}))).bytes == 600
+
+
 def test_a_node_that_runs_and_has_proven_the_release_stays_as_it_is() -> None:
     found = row(Answer(facts(current=NEW, proven=(OLD, NEW))))
     assert (found.state, found.bytes, found.problems) == ("unchanged", 0, ())

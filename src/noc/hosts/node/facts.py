@@ -34,6 +34,7 @@ def node_facts(layout: Layout) -> dict[str, Any]:
         "memory_total_bytes": memory["MemTotal"],
         "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         "releases": sorted(complete),
+        "partial": {path.parent.name: path.stat().st_size for path in layout.release("").glob(f"*/{PAYLOAD}.part")},
         "schema": schema(layout),
         "snapshots": as_facts(layout),
     }

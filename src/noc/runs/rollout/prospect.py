@@ -87,7 +87,8 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
 
 def to_send(facts: NodeFacts, manifest: Manifest | None, answer: Answer) -> int:
     """Bytes that the node does not have yet, of the release and of the configuration."""
-    release = manifest.size if manifest is not None and manifest.sha256 not in facts.releases else 0
+    lacking = manifest is not None and manifest.sha256 not in facts.releases
+    release = max(manifest.size - facts.partial.get(manifest.sha256, 0), 0) if manifest and lacking else 0
     return release + (len(answer.bundle.content) if answer.bundle and answer.bundle.sha256 != facts.config else 0)
 
 
