@@ -81,6 +81,6 @@ def write_html(report: Report, path: Path) -> None:
     """Write the report as one HTML file without any outside asset."""
     from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - heavy, and only reviews need it
 
-    environment = Environment(loader=PackageLoader("noc.runs"), autoescape=True)
+    environment = Environment(loader=PackageLoader("noc.runs.health"), autoescape=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(environment.get_template("review.html").render(report=report, written=datetime.now(UTC)))
