@@ -225,3 +225,12 @@ def test_each_plan_that_is_shown_can_begin_for_as_long_as_it_is_remembered(house
     assert "not made by this runner" in refusal(house, plans[0]).what
     _run, events = house.client.start(plans[-1])
     assert list(events)[-1].state == "ok"
+
+
+def test_a_restored_hq_gives_fence_numbers_above_what_the_nodes_have_seen(house: House) -> None:
+    house.let_go()
+    assert house.client.ask("lease", above=41)["next_fence"] == 42
+    run, events = house.client.start(a_plan(house))
+    list(events)
+    assert read(house.paths.runs, run)[0].detail["fence"] == 42
+    assert ("outcome", "give fence numbers above 41") in entries(house)

@@ -23,7 +23,7 @@ def obstacles(facts: NodeFacts, manifest: Manifest | None, fence: int) -> tuple[
         (facts.pending is None, f"the activation of run {facts.pending} is not settled; it turns back by itself soon"),
         (
             facts.fence <= fence,
-            f"it has seen fence {facts.fence}, this run has {fence}: was HQ restored from a backup?",
+            f"it has seen fence {facts.fence}, this run has {fence}: was HQ restored? noc lease --help",
         ),
         (facts.disk_free_bytes >= wanted, f"{facts.disk_free_bytes >> 20} MiB free, {wanted >> 20} MiB needed"),
     )

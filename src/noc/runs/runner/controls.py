@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from noc.errors import NocError
 from noc.fleet.load import load
 from noc.runs.admission.caller import Caller
+from noc.runs.admission.fence import last_fence, raise_fence
 from noc.runs.admission.grant import describe, read_lease
 from noc.runs.admission.halt import Halt
 from noc.runs.errors import RunNotFound
@@ -28,8 +29,12 @@ class Controls:
         """By the name that requests give."""
         return {"lease": self._lease, "halt": self._halt, "lift": self._lift, "stop": self._stop}
 
-    async def _lease(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
-        yield state(self._runner.paths)
+    async def _lease(self, request: Mapping[str, Any], caller: Caller) -> Answers:
+        paths = self._runner.paths
+        if (above := request.get("above")) is not None:
+            with self._runner.audit.acting(f"give fence numbers above {int(above)}", caller.name):
+                raise_fence(paths.fence, int(above))
+        yield {**state(paths), "next_fence": last_fence(paths.fence) + 1}
 
     async def _halt(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         reason, run = str(request.get("reason", "")), self._runner.current
