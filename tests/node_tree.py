@@ -157,20 +157,31 @@ class Tree:
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    def start(
-        self, sha: str, run: str, *more: str, fence: int = 1, confirm: float = 20, health: float = 10
+    def order(
+        self,
+        verb: str,
+        sha: str | None,
+        run: str,
+        *more: str,
+        fence: int = 1,
+        confirm: float = 20,
+        health: float = 10,
     ) -> dict[str, Any]:
-        options = [
-            "--run",
-            run,
-            "--fence",
-            str(fence),
-            "--confirm-within",
-            str(confirm),
-            "--health-within",
-            str(health),
-        ]
-        return self.call("start", sha, *options, *more)[1]
+        """`arm` or `start`; what the activator says to it."""
+        options = ["--run", run, "--fence", str(fence)]
+        options += ["--confirm-within", str(confirm), "--health-within", str(health)]
+        return self.call(verb, *([sha] if sha else []), *options, *more)[1]
+
+    def start(self, sha: str | None, run: str, *more: str, **options: Any) -> dict[str, Any]:
+        return self.order("start", sha, run, *more, **options)
+
+    def arm(self, sha: str | None, run: str, *more: str, **options: Any) -> dict[str, Any]:
+        return self.order("arm", sha, run, *more, **options)
+
+    def kill_acting(self) -> None:
+        """End the process that carries out an order, as an out-of-memory killer would."""
+        os.kill(self.acting() or 0, 9)
+        wait_until(lambda: self.acting() is None)
 
     def reach(self, run: str, *states: str) -> dict[str, Any]:
         """The verdict, once it is in one of the states; fails with it where another end comes first."""
@@ -183,9 +194,9 @@ class Tree:
             assert known in {"staged", "armed", "activating", "activated"}, verdict
         raise AssertionError(f"{run} is still {known}")
 
-    def prove(self, sha: str, run: str, **options: Any) -> dict[str, Any]:
+    def prove(self, sha: str | None, run: str, *more: str, **options: Any) -> dict[str, Any]:
         """Activate and confirm."""
-        assert self.start(sha, run, **options)["ok"]
+        assert self.start(sha, run, *more, **options)["ok"]
         self.reach(run, "activated")
         return self.ask("confirm", run)[1]
 

@@ -29,23 +29,30 @@ class Activation(Record):
     """One change, from the first check to its verdict."""
 
     def act(self, order: Order) -> None:
-        """Do all of it. Raises Refused as long as nothing was changed."""
+        """Do all of it, and write the verdict."""
         with Bell(self.layout) as bell:
             try:
-                self.check(order)
-                self.await_go(order, bell)
-                self.tell("activating")
-                before = self.prepare(order)
-            except (OSError, subprocess.SubprocessError) as error:
-                raise Refused("system", f"{type(error).__name__}: {error}") from None
+                before = self.begin(order, bell)
+            except Refused as no:
+                return self.tell("refused", f"{no.code}: {no}")
             try:
                 self.change()
                 process = self.prove(self.order.new, before, bell)
                 self.tell("activated")
                 self.await_confirmation(process, bell)
-            except (Unproven, OSError, sqlite3.Error, subprocess.SubprocessError) as failure:
+            except (Unproven, Refused, OSError, sqlite3.Error, subprocess.SubprocessError) as failure:
                 return self.roll_back(str(failure))
             return self.accept()
+
+    def begin(self, order: Order, bell: Bell) -> str | None:
+        """Everything up to the first change; returns the boot id of the process that runs. Raises Refused."""
+        try:
+            self.check(order)
+            self.await_go(order, bell)
+            self.tell("activating")
+            return self.prepare(order)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Refused("system", f"{type(error).__name__}: {error}") from None
 
     def check(self, order: Order) -> None:
         """All that can be known before its go. Raises Refused."""

@@ -24,13 +24,13 @@ from .database import check_room
 from .facts import node_facts
 from .launch import launch
 from .layout import Layout, load_layout
-from .order import Order, check_fence, raise_fence, read_order, say, say_go, write_order
+from .order import Order, check_connection, check_fence, raise_fence, read_order, say, say_go, write_order
 from .release import check_release
 from .session import Session
 from .state import Refused, locked
 from .verdict import FINAL, await_verdict, read_verdict
 from .wanted import compare as compare_files
-from .wanted import read_wanted
+from .wanted import parse_hashes, read_wanted
 
 ANSWER_WITHIN_S = 150
 ARMED_WITHIN_S = 60
@@ -57,7 +57,7 @@ def offer(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
 
 def compare(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     """At which paths the node is not as it should be."""
-    return {"ok": True, "differing": compare_files(layout, json.loads(args.hashes))}
+    return {"ok": True, "differing": compare_files(layout, parse_hashes(args.hashes))}
 
 
 def fence(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
@@ -142,11 +142,11 @@ def act(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     activation = Activation(layout, plan(layout, order))
     try:
         with locked(layout, within=10):
-            activation.act(order)
+            # Who took it back in the meantime has written the verdict.
+            if read_verdict(layout, args.run)["state"] not in FINAL:
+                activation.act(order)
     except Refused as no:
-        # Who took it back in the meantime has written the verdict.
-        if read_verdict(layout, args.run)["state"] not in FINAL:
-            activation.tell("refused", f"{no.code}: {no}")
+        activation.tell("refused", f"{no.code}: {no}")
     return read_verdict(layout, args.run)
 
 
@@ -161,6 +161,7 @@ def confirm(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     if state in {"staged", "armed", "activating"}:
         raise Refused("early", f"run {args.run} is still {state}: there is nothing to confirm yet")
     if state == "activated":
+        check_connection(layout, args.run)
         say(layout, args.run, "confirm")
     return await_verdict(layout, args.run, {"activated"}, ANSWER_WITHIN_S)
 
