@@ -17,7 +17,7 @@ from noc.lab.hq import Headquarters
 from noc.lab.lab import Lab
 from noc.lab.operator import Operator
 from rolling import limit, meter
-from rolling.payload import SIZE, Payload, Payloads
+from rolling.payload import Payload, Payloads
 
 _T = TypeVar("_T")
 SOAK_S = 0.001
@@ -61,26 +61,23 @@ class House:
         nodes: names of the nodes; they are kept in the fleet's order.
         work: directory for identities and payloads.
         tell: where a line of progress goes.
-        size: bytes of a payload.
     """
 
-    def __init__(
-        self, lab: Lab, nodes: Sequence[str], work: Path, tell: Callable[[str], None], *, size: int = SIZE
-    ) -> None:
+    def __init__(self, lab: Lab, nodes: Sequence[str], work: Path, tell: Callable[[str], None]) -> None:
         self.lab, self.nodes, self.tell = lab, tuple(nodes), tell
         self.hq = Headquarters(lab)
         self.work = work
         self.operator = Operator(work / "operator")
-        self.payloads = Payloads(self.operator, size)
+        self.payloads = Payloads(self.operator)
         self.tunnels: dict[str, IPv4Address] = {}
         self.hostnames: dict[str, str] = {}
         self.base: Payload
 
-    def found(self, dist: Path, *, policy: dict[str, float] | None = None, bare: Sequence[str] = ()) -> None:
+    def found(self, dist: Path, *, bare: Sequence[str] = ()) -> None:
         """Boot everything and install HQ; no node is provisioned yet."""
         self.lab.up(self.nodes, bare=bare)
         self.operator.init()
-        fleet = self.lab.fleet_directory(self.work / "fleet", self.nodes, {**POLICY, **(policy or {})})
+        fleet = self.lab.fleet_directory(self.work / "fleet", self.nodes, POLICY)
         rehearsed = load(fleet)
         self.nodes = tuple(node.name for node in rehearsed.nodes)
         self.tunnels = {node.name: node.tunnel for node in rehearsed.nodes}

@@ -1,4 +1,4 @@
-"""Releases as large as wanted and never alike: the real service, padded with random bytes, built and signed."""
+"""Releases of 15 MiB that are never alike: the real service, padded with random bytes, built and signed."""
 
 import os
 import shutil
@@ -44,11 +44,10 @@ class Payloads:
 
     Args:
         operator: whose key signs.
-        size: bytes of each at least.
     """
 
-    def __init__(self, operator: Operator, size: int = SIZE) -> None:
-        self._operator, self._size = operator, size
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
         self._service = Path(str(clavitor.__file__)).parent
         self._built = 0
 
@@ -62,7 +61,7 @@ class Payloads:
         version, directory = f"1.0.{self._built}", self._operator.directory / f"payload-{self._built}"
         package = self._service if not dies_on else self._broken(dies_on)
         file = build(package, directory, version=version, build_number=self._built)
-        pad(file, self._size)
+        pad(file, SIZE)
         manifest = sign(directory, self._operator.directory / "identity" / "release_key")
         return Payload(version, manifest.sha256, directory)
 
