@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-CALLS = "openat,close,write,fsync,rename,unlink,mkdir,rmdir,fchmod,chmod"
+CALLS = "openat,close,write,pwrite64,ftruncate,fsync,fdatasync,rename,unlink,symlink,mkdir,rmdir,fchmod,chmod"
 STRACE = ("strace", "-xx", "-s", "70000", "--seccomp-bpf", "-f", "-e", f"trace={CALLS}", "-o")
 
 _CALL = re.compile(r"\d+ +(\w+)\((.*)\) += (-?\d+)")
@@ -33,14 +33,19 @@ class Arrived(Enum):
 
 @dataclass
 class Inode:
-    """A file or a directory: as it is for certain, and as the running system sees it."""
+    """A file, a directory or a link: as it is for certain, and as the running system sees it."""
 
+    link: str | None = None
     names: dict[str, "Inode"] | None = None
     certain_names: dict[str, "Inode"] = field(default_factory=dict)
     content: bytes = b""
     certain: bytes = b""
     mode: int = 0o644
     certain_mode: int = 0o600
+
+    def write(self, offset: int, data: bytes) -> None:
+        before = self.content[:offset].ljust(offset, b"\0")
+        self.content = before + data + self.content[offset + len(data) :]
 
     def sync(self) -> None:
         self.certain, self.certain_mode = self.content, self.mode
@@ -58,9 +63,11 @@ class Tree:
 
     def take(self, call: str, arguments: str, result: str) -> bool:
         """Let one system call happen; whether it concerned this tree."""
-        paths = [bytes.fromhex(text.replace("\\x", "")).decode() for text in _TEXT.findall(arguments)]
-        if call in {"fsync", "close", "write", "fchmod"}:
+        if call in {"fsync", "fdatasync", "close", "write", "pwrite64", "ftruncate", "fchmod"}:
             return self._file(call, arguments, result)
+        paths = [bytes.fromhex(text.replace("\\x", "")).decode() for text in _TEXT.findall(arguments)]
+        if call == "symlink":
+            paths.reverse()
         if call == "openat" and not paths[0].startswith(self._root):
             self._open.pop(result, None)
             return False
@@ -78,15 +85,19 @@ class Tree:
         if call == "close":
             del self._open[arguments]
             return False
-        if call == "fsync":
+        if call in {"fsync", "fdatasync"}:
             inode.sync()
         elif call == "fchmod":
             inode.mode = int(arguments.partition(",")[2], 8)
+        elif call == "ftruncate":
+            size = int(arguments.partition(",")[2])
+            inode.content = inode.content[:size].ljust(size, b"\0")
         else:
             text = _TEXT.search(arguments)
             assert text
             assert int(result) * 4 == len(text[1])
-            inode.content += bytes.fromhex(text[1].replace("\\x", ""))
+            offset = int(arguments.rpartition(",")[2]) if call == "pwrite64" else len(inode.content)
+            inode.write(offset, bytes.fromhex(text[1].replace("\\x", "")))
         return True
 
     def _openat(self, path: str, arguments: str, result: str) -> bool:
@@ -115,6 +126,11 @@ class Tree:
 
     _rmdir = _unlink
 
+    def _symlink(self, path: str, target: str, _: str) -> None:
+        directory, name = self._find(path)
+        assert directory.names is not None
+        directory.names[name] = Inode(link=target)
+
     def _mkdir(self, path: str, _: str) -> None:
         directory, name = self._find(path)
         assert directory.names is not None
@@ -140,7 +156,9 @@ class Tree:
 
 
 def _read(path: Path) -> Inode:
-    if path.is_dir():
+    if path.is_symlink():
+        inode = Inode(link=str(path.readlink()))
+    elif path.is_dir():
         inode = Inode(names={entry.name: _read(entry) for entry in path.iterdir()}, mode=path.stat().st_mode & 0o777)
     else:
         inode = Inode(content=path.read_bytes(), mode=path.stat().st_mode & 0o777)
@@ -149,6 +167,9 @@ def _read(path: Path) -> Inode:
 
 
 def _write(inode: Inode, where: Path, arrived: Arrived) -> None:
+    if inode.link is not None:
+        where.symlink_to(inode.link)
+        return
     if inode.names is None:
         where.write_bytes(inode.content if arrived is Arrived.EVERYTHING else inode.certain)
         where.chmod(inode.mode if arrived is Arrived.EVERYTHING else inode.certain_mode)

@@ -94,11 +94,12 @@ def _put_in_place(layout: Layout, snapshot: Snapshot) -> None:
     like = database.stat() if database.exists() else None
     owner = like or database.parent.stat()
     fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    shutil.copyfile(snapshot.file(layout), fresh)
-    os.chown(fresh, owner.st_uid, owner.st_gid)
-    fresh.chmod(like.st_mode & 0o777 if like else 0o600)
-    with fresh.open("rb") as file:
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
+        with snapshot.file(layout).open("rb") as copy:
+            shutil.copyfileobj(copy, file)
+        os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        os.fchmod(file.fileno(), like.st_mode & 0o777 if like else 0o600)
+        file.flush()
         os.fsync(file.fileno())
     for suffix in ("-wal", "-shm", "-journal"):
         database.with_name(database.name + suffix).unlink(missing_ok=True)
