@@ -2,15 +2,16 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab_road import Road
-from noc.hosts.activation import RELEASES, Activator, Verdict
+from noc.hosts.activation import RELEASES, Activator, Order, Verdict
 from noc.hosts.debian import Debian
 from noc.hosts.errors import ActivationRefused, DiskFull
 from noc.hosts.platform import NodeConfig
@@ -19,7 +20,7 @@ from noc.hosts.ssh import Pinned
 from noc.hosts.trust import generate_key
 from noc.lab.lab import Lab
 from noc.lab.places import Places
-from node_tree import make_key, make_release
+from node_tree import make_key, make_release, sign_release
 
 NAME = "virginia"
 CONFIG = NodeConfig(
@@ -62,14 +63,26 @@ class Node:
         self.activator = Activator(self.shell)
 
     def build(self, behaviour: str = "ok", **changes: Any) -> Path:
-        return make_release(self.releases, next(_builds), behaviour, signer=self.signer, **changes)
+        number = changes.pop("build", None) or next(_builds)
+        return make_release(self.releases, number, behaviour, signer=self.signer, **changes)
 
-    async def begin(self, release: Path, *, confirm: float = 30, health: float = 5) -> str:
+    def order(self, release: Path, *, confirm: float = 30, health: float = 5, **more: Any) -> Order:
+        order = Order(f"run-{release.name[:12]}", 1, release.name, None, confirm, health)
+        return replace(order, **more)
+
+    async def begin(self, release: Path, **more: Any) -> str:
         """Stage and start; the run's id."""
-        run = f"run-{release.name[:12]}"
+        order = self.order(release, **more)
         await self.activator.stage(release)
-        await self.activator.start(release.name, run, 1, confirm, health)
-        return run
+        await self.activator.start(order)
+        return order.run
+
+    async def arm(self, release: Path, **more: Any) -> str:
+        """Stage and arm; the run's id."""
+        order = self.order(release, **more)
+        await self.activator.stage(release)
+        await self.activator.arm(order)
+        return order.run
 
     async def reach(self, run: str, *states: str) -> Verdict:
         known = "staged"
@@ -81,8 +94,8 @@ class Node:
                     assert known in states, verdict
                     return verdict
 
-    async def prove(self, release: Path) -> Verdict:
-        run = await self.begin(release)
+    async def prove(self, release: Path, **more: Any) -> Verdict:
+        run = await self.begin(release, **more)
         await self.reach(run, "activated")
         return await self.activator.confirm(run)
 
@@ -91,6 +104,15 @@ class Node:
             "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/health', timeout=5).read().decode())"
         )
         return (await self.shell.run("python3", "-c", script)).stdout
+
+    async def power_cut(self) -> None:
+        """Take its power, start it again, and reach it."""
+        await asyncio.to_thread(self.lab.kill, NAME)
+        await asyncio.to_thread(self.lab.boot, NAME)
+        await self.reconnect()
+
+    async def python(self, program: str) -> str:
+        return (await self.shell.run("python3", "-c", program)).stdout.strip()
 
     async def reconnect(self) -> None:
         await self.shell.close()
@@ -173,14 +195,14 @@ async def test_a_release_that_is_there_is_not_sent_again(node: Node) -> None:
     ("behaviour", "why"),
     [
         ("crash", "ended with status 3"),
-        ("sick", "not healthy within 2 s: it answers 500"),
+        ("sick", "sick since its first answer: it answers 500"),
         ("old-version", "it answers as version 1.0.0 build 1"),
         ("crash-after-3", "killed by SIGKILL"),
     ],
 )
 async def test_a_bad_release_is_taken_back(node: Node, behaviour: str, why: str) -> None:
     before = await node.activator.facts()
-    verdict = await node.reach(await node.begin(node.build(behaviour), health=2), "rolled-back", "activated")
+    verdict = await node.reach(await node.begin(node.build(behaviour), health=5), "rolled-back", "activated")
     if verdict.state == "activated":
         verdict = await node.reach(verdict.run, "rolled-back")
     assert why in verdict.reason
@@ -213,9 +235,7 @@ async def test_a_power_cut_between_flip_and_confirmation_turns_back(node: Node) 
     before = await node.activator.facts()
     run = await node.begin(node.build())
     await node.reach(run, "activated")
-    await asyncio.to_thread(node.lab.kill, NAME)
-    await asyncio.to_thread(node.lab.boot, NAME)
-    await node.reconnect()
+    await node.power_cut()
     assert "restarted before HQ had confirmed" in (await node.reach(run, "rolled-back")).reason
     assert f'"version": "{before.version}"' in await node.version()
 
@@ -233,16 +253,17 @@ async def test_an_unsigned_release_is_refused(node: Node) -> None:
     release, before = node.build(), (await node.activator.facts()).current
     await node.activator.stage(release)
     await node.shell.run("rm", f"{RELEASES}/{release.name}/manifest.json.sig")
-    await node.activator.start(release.name, "unsigned", 1, 5, 5)
-    verdict = await node.reach("unsigned", "refused")
-    assert verdict.reason.startswith("unsigned: ")
+    with pytest.raises(ActivationRefused, match="unsigned"):
+        await node.activator.arm(node.order(release))
+    verdict = await node.activator.status(node.order(release).run)
+    assert (verdict.state, verdict.reason.partition(": ")[0]) == ("refused", "unsigned")
     assert (await node.activator.facts()).current == before
 
 
 async def test_a_disk_without_room_for_the_release_is_told_with_numbers(node: Node) -> None:
     release = node.build(size=3_000_000)
     await _small_disk(node.shell, f"{RELEASES}/{release.name}")
-    with pytest.raises(DiskFull, match=r"virginia has no room for .*: 3000000 bytes, and 1048576 are free"):
+    with pytest.raises(DiskFull, match=r"virginia has no room for .*: 3000000 bytes, and 1040384 are free"):
         await node.activator.stage(release)
     await node.shell.run("umount", f"{RELEASES}/{release.name}")
 
@@ -252,7 +273,7 @@ async def test_a_disk_without_room_for_the_snapshot_refuses_before_anything_chan
     await node.activator.stage(release)
     await _small_disk(node.shell, "/var/lib/noc-node/snapshots")
     with pytest.raises(ActivationRefused, match="disk"):
-        await node.activator.start(release.name, "full", 1, 5, 5)
+        await node.activator.start(node.order(release))
     await node.shell.run("umount", "/var/lib/noc-node/snapshots")
     assert (await node.activator.facts()).current == before
 
@@ -263,13 +284,157 @@ async def _small_disk(shell: Shell, path: str) -> None:
 
 
 async def test_a_lower_fence_is_refused(node: Node) -> None:
-    release = node.build()
-    await node.activator.stage(release)
-    await node.activator.start(release.name, "higher", 1, 5, 5)
-    await node.reach("higher", "activated")
-    await node.activator.confirm("higher")
+    await node.activator.fence(5)
     with pytest.raises(ActivationRefused, match="fence"):
-        await node.activator.start(release.name, "lower", 0, 5, 5)
+        await node.begin(node.build(), fence=4)
+    assert (await node.prove(node.build(), fence=5)).state == "confirmed"
+    await node.shell.run("rm", "/var/lib/noc-node/fence")
+
+
+async def test_a_younger_fence_ends_what_is_armed(node: Node) -> None:
+    before = (await node.activator.facts()).current
+    run = await node.arm(node.build())
+    await node.activator.fence(6)
+    assert (await node.reach(run, "refused")).reason.startswith("fence: ")
+    assert (await node.activator.facts()).current == before
+    await node.shell.run("rm", "/var/lib/noc-node/fence")
+
+
+async def test_what_is_armed_outlives_the_connection_and_begins_at_its_go(node: Node) -> None:
+    release = node.build()
+    run = await node.arm(release)
+    await node.shell.close()
+    await node.reconnect()
+    assert (await node.activator.status(run)).state == "armed"
+    await node.activator.go(run)
+    verdict = await node.reach(run, "activated")
+    assert verdict.restart_s is not None
+    assert (await node.activator.confirm(run)).state == "confirmed"
+
+
+async def test_without_its_go_what_is_armed_ends_as_refused(node: Node) -> None:
+    before = (await node.activator.facts()).current
+    run = await node.arm(node.build(), go_within_s=1)
+    assert (await node.reach(run, "refused")).reason.startswith("expired: ")
+    assert (await node.activator.facts()).current == before
+
+
+async def test_an_armed_activator_that_is_killed_is_refused_by_systemd(node: Node) -> None:
+    before = (await node.activator.facts()).current
+    run = await node.arm(node.build())
+    await node.shell.run("systemctl", "kill", "--signal=KILL", f"noc-activate-{run}.service")
+    assert "before it had changed anything" in (await node.reach(run, "refused")).reason
+    assert (await node.activator.facts()).current == before
+
+
+async def test_an_activator_that_is_stopped_is_finished_by_systemd(node: Node) -> None:
+    run = await node.begin(node.build())
+    await node.reach(run, "activated")
+    await node.shell.run("systemctl", "stop", f"noc-activate-{run}.service")
+    assert "ended before HQ had confirmed" in (await node.reach(run, "rolled-back")).reason
+
+
+async def test_a_power_cut_while_armed_changes_nothing(node: Node) -> None:
+    before = await node.activator.facts()
+    run = await node.arm(node.build())
+    await node.power_cut()
+    with pytest.raises(ActivationRefused, match="ended"):
+        await node.activator.go(run)
+    after = await node.activator.facts()
+    assert (after.current, after.pending) == (before.current, None)
+    assert f'"version": "{before.version}"' in await node.version()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"expires": "2020-01-01T00:00:00Z"}, "expired"), ({"build": 1, "size": 9000}, "old")],
+    ids=["expired", "build"],
+)
+async def test_a_release_whose_time_is_over_is_refused_before_it_is_armed(
+    node: Node, changes: dict[str, Any], code: str
+) -> None:
+    before = (await node.activator.facts()).current
+    with pytest.raises(ActivationRefused, match=code):
+        await node.arm(node.build(**changes))
+    assert (await node.activator.facts()).current == before
+
+
+async def test_an_expired_release_may_return_where_it_was_proven_and_nowhere_else(node: Node) -> None:
+    proven, other = node.build(), node.build()
+    await node.prove(proven)
+    await node.prove(other)
+    document = json.loads((proven / "manifest.json").read_text())
+    (proven / "manifest.json").write_text(json.dumps(document | {"expires": "2020-01-01T00:00:00Z"}))
+    sign_release(proven, node.signer)
+    await node.shell.run("cp", "/var/lib/noc-node/proven.json", "/root/proven.json")
+    await node.shell.run("sh", "-c", "echo '[]' >/var/lib/noc-node/proven.json")
+    with pytest.raises(ActivationRefused, match="expired"):
+        await node.arm(proven)
+    await node.shell.run("mv", "/root/proven.json", "/var/lib/noc-node/proven.json")
+    assert (await node.prove(proven)).state == "confirmed"
+
+
+_MAKE = """
+import sqlite3
+database = sqlite3.connect("/var/lib/clavitor/clavitor.db")
+database.execute("PRAGMA journal_mode=WAL")
+database.execute("CREATE TABLE IF NOT EXISTS entries (value TEXT)")
+database.execute("DELETE FROM entries")
+database.execute("INSERT INTO entries VALUES ('kept')")
+database.commit()
+"""
+_WRITE = """
+import sqlite3
+database = sqlite3.connect("/var/lib/clavitor/clavitor.db")
+database.execute("INSERT INTO entries VALUES ('since')")
+database.commit()
+"""
+_COUNT = """
+import sqlite3
+print(*(row[0] for row in sqlite3.connect("/var/lib/clavitor/clavitor.db").execute("SELECT value FROM entries")))
+"""
+
+
+async def test_data_go_back_when_that_is_asked_for_and_the_loss_is_named(node: Node) -> None:
+    await node.python(_MAKE)
+    await node.shell.run("chown", "-R", "clavitor:", "/var/lib/clavitor")
+    run = await node.begin(node.build())
+    await node.reach(run, "activated")
+    await node.python(_WRITE)
+    verdict = await node.activator.revert(run, "the data are wrong", restore_data=True)
+    assert (verdict.state, await node.python(_COUNT)) == ("rolled-back", "kept")
+    assert verdict.loss is not None
+    assert verdict.loss.rows == {"entries": 1}
+    owner = await node.shell.run("stat", "-c", "%U %a", "/var/lib/clavitor/clavitor.db")
+    assert owner.stdout.split()[0] == "clavitor"
+
+
+async def test_a_power_cut_in_a_rollback_with_data_comes_to_the_same(node: Node) -> None:
+    before = await node.activator.facts()
+    await node.python(_MAKE)
+    run = await node.begin(node.build(), restore_data=True)
+    await node.reach(run, "activated")
+    await node.python(_WRITE)
+    await node.power_cut()
+    verdict = await node.reach(run, "rolled-back")
+    assert (await node.python(_COUNT), verdict.loss is not None) == ("kept", True)
+    assert f'"version": "{before.version}"' in await node.version()
+
+
+async def test_a_transfer_that_was_cut_goes_on_where_it_was(node: Node) -> None:
+    release = node.build(size=30_000_000)
+    sending = asyncio.create_task(node.activator.stage(release))
+    part = f"{RELEASES}/{release.name}/clavitor.pyz.part"
+    watcher = await node.road.connect(NAME, node.lab.address(NAME), Pinned(node.lab.host_key(NAME)))
+    arrived = f'until [ "$(stat -c %s {part} 2>/dev/null || echo 0)" -gt 1000000 ]; do :; done'
+    await watcher.run("sh", "-c", arrived)
+    await watcher.close()
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    await node.shell.close()
+    await node.reconnect()
+    assert await node.activator.stage(release) < 29_000_000
+    assert (await node.activator.verify(release.name)).ok
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
