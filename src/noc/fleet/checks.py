@@ -54,6 +54,12 @@ def unique_public_names(document: Document) -> Iterator[Problem]:
     yield from _repeated(document, "public name", chain(names, document.texts("nodes", "aliases")))
 
 
+def unique_signing_keys(document: Document) -> Iterator[Problem]:
+    """No two people sign with one key: a signature has to tell who agreed."""
+    keys = ((path, text.split()[1]) for path, text in document.texts("people", "ssh_key") if " " in text.strip())
+    yield from _repeated(document, "ssh_key", keys)
+
+
 def tunnel_addresses(document: Document) -> Iterator[Problem]:
     """Each tunnel address is its machine's own, inside the network, and not one that is set aside."""
     addresses = list(_addresses(document, "hub", "tunnel")) + list(_addresses(document, "nodes", "tunnel"))
@@ -169,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
     unique_names,
     unique_numbers,
     unique_public_names,
+    unique_signing_keys,
     tunnel_room,
     tunnel_addresses,
     ports,

@@ -211,3 +211,12 @@ def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match=r"fleet\.toml cannot be read"):
         load(tmp_path)
+
+
+def test_two_people_may_not_sign_with_one_key(fleet_file: Callable[..., Path]) -> None:
+    person = '[[people]]\nname = "{}"\nrole = "approver"\nssh_key = "ssh-ed25519 AAAAC3 {} on a laptop"\n'
+    directory = fleet_file()
+    path = directory / "fleet.toml"
+    path.write_text(path.read_text() + person.format("anna", "anna") + person.format("james", "james"))
+    (problem,) = problems_of(directory)
+    assert "ssh_key AAAAC3 is taken already" in problem.what
