@@ -57,6 +57,8 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look more often than on real nodes, so that deadlines can be short."""
     monkeypatch.setattr("noc.runs.rollout.gate._INTERVAL_S", 0.01)
     monkeypatch.setattr("noc.runs.rollout.node._POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.rollout.change._POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.rollout.eyes._POLL_S", 0.01)
     monkeypatch.setattr("noc.runs.provision.node._POLL_S", 0.01)
 
 

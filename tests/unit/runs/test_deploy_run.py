@@ -12,7 +12,7 @@ from noc.runs.plan.planners import plan_deploy
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.deployment import deploy
-from noc.runs.runner.runner import exit_code
+from noc.runs.rollout.verdicts import exit_code
 from noc.runs.site.site import Site
 from runs_kit import NAMES, NEW, NOW, OLD, World, begin_run, make_site, manifest, steps_of
 
@@ -55,10 +55,11 @@ async def test_the_watch_knows_of_a_deployment_while_it_lasts(run: Run, site: Si
 
 
 async def test_a_node_that_runs_the_release_is_left_alone(run: Run, site: Site, world: World) -> None:
-    world.machines["virginia"].current = NEW
+    machine = world.machines["virginia"]
+    machine.current, machine.proven = NEW, [OLD, NEW]
     verdicts = await deploy(run, site)
     assert [verdict.verdict for verdict in verdicts] == ["unchanged", "confirmed", "confirmed"]
-    assert not [what for name, what in world.log if name == "virginia" and what != "dial tunnel"]
+    assert not [what for name, what in world.log if name == "virginia" and what not in ("dial tunnel", "fence")]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ async def test_a_node_that_cannot_be_turned_back_is_called_so(run: Run, site: Si
 async def test_a_node_that_heard_the_yes_is_confirmed_though_its_answer_was_lost(
     run: Run, site: Site, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.rollout.node._RECONNECT_S", 0)
+    monkeypatch.setattr("noc.runs.rollout.change._RECONNECT_S", 0)
     world.machines["frankfurt"].flaw = "mute"
     verdicts = await deploy(run, site)
     assert table(verdicts) == [(name, "1.0.0 (1)", "1.1.0 (2)", "confirmed") for name in NAMES]
@@ -134,7 +135,7 @@ async def test_a_history_that_cannot_be_written_costs_no_verdict(run: Run, site:
     assert [event.detail["error"]["code"] for event in run.events if event.step == "commit"]
 
 
-@pytest.mark.parametrize(("flaw", "word"), [("full", "blocked"), ("lost", "blocked"), ("unsigned", "refused")])
+@pytest.mark.parametrize(("flaw", "word"), [("full", "blocked"), ("unsigned", "refused")])
 async def test_what_is_found_before_the_first_activation_touches_nobody(
     run: Run, site: Site, world: World, flaw: str, word: str
 ) -> None:
@@ -160,18 +161,38 @@ async def test_a_fence_that_is_behind_the_nodes_is_seen_before_anything_is_sent(
     assert not world.order("stage")
 
 
-async def test_a_stop_brings_the_node_in_hand_to_its_end(run: Run, site: Site, world: World) -> None:
-    machine, confirm = world.machines["virginia"], run.record
+def stop_at(run: Run, last: str) -> None:
+    """Ask the run to stop when it has written that record of its first node."""
+    record = run.record
 
-    def record(*args: object, **detail: object) -> object:
-        if args[:2] == ("activate", "started") or args[0] == "activate":
+    def recording(*args: object, **detail: object) -> object:
+        event = record(*args, **detail)  # type: ignore[arg-type]
+        if (f"{event.step} {event.state}", event.node) == (last, NAMES[0]):
             run.stopping.set()
-        return confirm(*args, **detail)  # type: ignore[arg-type]
+        return event
 
-    run.record = record  # type: ignore[method-assign, assignment]
+    run.record = recording  # type: ignore[method-assign, assignment]
+
+
+@pytest.mark.parametrize(
+    ("record", "word"),
+    [
+        ("stage ok", "untouched"),
+        ("activate started", "untouched"),
+        ("activate ok", "halted"),
+        ("prove ok", "halted"),
+        ("soak ok", "confirmed"),
+        ("confirm ok", "confirmed"),
+    ],
+)
+async def test_a_stop_turns_back_what_is_not_proven_and_confirms_what_is(
+    run: Run, site: Site, world: World, record: str, word: str
+) -> None:
+    stop_at(run, record)
     verdicts = await deploy(run, site)
-    assert [verdict.verdict for verdict in verdicts] == ["confirmed", "untouched", "untouched"]
-    assert machine.current == NEW
+    assert [verdict.verdict for verdict in verdicts] == [word, "untouched", "untouched"]
+    assert world.machines["virginia"].current == (NEW if word == "confirmed" else OLD)
+    assert world.machines["virginia"].pending is None
 
 
 async def test_without_the_watch_nothing_is_begun(paths: Paths, fleet: Fleet) -> None:
@@ -194,13 +215,18 @@ async def test_what_a_cut_run_left_open_on_a_node_is_turned_back_first(run: Run,
     [
         (["confirmed", "unchanged"], 0),
         (["confirmed", "untouched"], 3),
-        (["untouched", "untouched"], 3),
+        (["confirmed", "skipped"], 3),
+        (["halted", "untouched"], 3),
         (["confirmed", "rolled-back", "untouched"], 1),
-        (["untouched", "blocked"], 1),
+        (["turned-back", "rolled-back"], 1),
+        (["untouched", "refused"], 1),
+        (["untouched", "blocked"], 7),
+        (["unchanged", "blocked"], 7),
+        (["confirmed", "blocked"], 3),
     ],
 )
-def test_the_exit_code_says_whether_a_node_failed_or_only_some_are_left(run: Run, words: list[str], code: int) -> None:
+def test_the_exit_code_says_whether_a_node_failed_or_only_some_are_left(words: list[str], code: int) -> None:
     verdicts = [
         Verdict(node="x", before="", now="", verdict=word, good=word in {"confirmed", "unchanged"}) for word in words
     ]
-    assert exit_code(run.plan, verdicts) == code
+    assert exit_code(verdicts) == code

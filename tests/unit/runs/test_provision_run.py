@@ -201,7 +201,7 @@ async def test_the_first_release_is_activated_inside_a_window_at_the_watch(
 async def test_a_release_whose_confirmation_was_heard_and_not_answered_is_installed(
     paths: Paths, fleet: Fleet, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.rollout.node._RECONNECT_S", 0)
+    monkeypatch.setattr("noc.runs.rollout.change._RECONNECT_S", 0)
     world.machines["frankfurt"].flaw = "mute"
     verdicts, _ = await provisioned(paths, fleet, world, "frankfurt")
     assert verdicts[0].verdict == "live"

@@ -1,113 +1,305 @@
 """The rules of a rollout, over every pattern of what its steps may come to."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.runs.record.events import Event, State
-from noc.runs.rollout.rollout import FAILED, IN_HAND, Act, Phase, Rollout, Step, advance, decide
+from noc.runs.plan.plan import Rules
+from noc.runs.record.events import RESUMED, Event, State
+from noc.runs.rollout.phases import DOWN, FAILED, HALTED, NOT_BEGUN, SWITCHING, Phase, Step
+from noc.runs.rollout.rollout import Act, Rollout, advance, decide, fold, order_name, upcoming
 
-NODES = ("a", "b", "c", "d")
-ENDINGS = {
-    Step.PREFLIGHT: (State.OK, State.OK, State.OK, State.SKIPPED, State.FAILED),
-    Step.STAGE: (State.OK, State.SKIPPED, State.FAILED),
-    Step.ACTIVATE: (State.OK, State.OK, State.SKIPPED, State.FAILED),
-    Step.PROVE: (State.OK, State.OK, State.FAILED),
-    Step.CONFIRM: (State.OK, State.OK, State.FAILED),
-    Step.REVERT: (State.OK, State.OK, State.FAILED),
-    Step.PROVE_OLD: (State.OK, State.OK, State.FAILED),
+NODES = ("a", "b", "c", "d", "e")
+ENDINGS: Mapping[Step, tuple[str, ...]] = {
+    Step.PREFLIGHT: ("ok", "ok", "ok", "ok", "ok", "skipped", "failed", DOWN),
+    Step.STAGE: ("ok", "ok", "skipped", "failed", DOWN),
+    Step.ACTIVATE: ("ok", "ok", "ok", "skipped", "failed", DOWN),
+    Step.PROVE: ("ok", "ok", "ok", "failed"),
+    Step.SOAK: ("ok", "ok", "ok", "failed"),
+    Step.CONFIRM: ("ok", "ok", "ok", "failed"),
+    Step.REVERT: ("ok", "ok", "failed"),
+    Step.PROVE_OLD: ("ok", "ok", "failed"),
+    Step.ADOPT: ("ok", "skipped", "failed"),
+    Step.WAIT: ("ok", "skipped"),
 }
-Pattern = Mapping[tuple[str, Step], State]
+Pattern = Mapping[tuple[str, Step], str]
 
-patterns = st.fixed_dictionaries({(node, step): st.sampled_from(ENDINGS[step]) for node in NODES for step in Step})
+patterns = st.fixed_dictionaries({(node, step): st.sampled_from(ENDINGS[step]) for node in NODES for step in ENDINGS})
+rules = st.builds(
+    Rules,
+    batch=st.integers(1, 4),
+    max_failures=st.integers(0, 2),
+    on_failure=st.sampled_from(("stop", "rollback-fleet")),
+    down=st.sampled_from(("skip", "wait", "refuse")),
+)
 good_rollbacks = patterns.map(
     lambda pattern: {
-        place: State.OK if place[1] in (Step.REVERT, Step.PROVE_OLD) else state for place, state in pattern.items()
+        place: "ok" if place[1] in (Step.REVERT, Step.PROVE_OLD, Step.ADOPT) else ending
+        for place, ending in pattern.items()
     }
 )
 
 
-def event(node: str, step: Step, state: State) -> Event:
-    return Event(seq=1, at=datetime.now(UTC), run="r", node=node, step=step.value, state=state)
+def event(node: str | None, step: str, outcome: str, **detail: Any) -> Event:
+    state = State(outcome) if outcome in set(State) else State.SKIPPED
+    detail = detail if state == outcome else {**detail, "outcome": outcome}
+    return Event(seq=1, at=datetime.now(UTC), run="r", node=node, step=step, state=state, detail=detail)
 
 
-def play(pattern: Pattern, stop_after: int = 1000) -> tuple[Rollout, list[Act]]:
-    """Carry a rollout out, each step ending as the pattern says; asked to stop after a number of acts."""
-    rollout, acts = Rollout.begin(NODES), list[Act]()
-    while True:
-        rollout = Rollout(rollout.phases, stopping=len(acts) >= stop_after)
-        act = decide(rollout)
-        if act is None:
-            return rollout, acts
-        acts.append(act)
-        assert len(acts) < 100, "a rollout has an end"
-        for node in act.nodes:
-            rollout = advance(rollout, event(node, act.step, State.STARTED))
-            assert len(rollout.at(*IN_HAND)) <= 1, "activations overlap"
-            rollout = advance(rollout, event(node, act.step, pattern[node, act.step]))
+class Play:
+    """A rollout carried out: every step that may be taken is, one record at a time, in an order that is drawn."""
+
+    def __init__(self, pattern: Pattern, rules: Rules, choices: list[int], stop_after: int = 1000) -> None:
+        self.pattern, self.choices, self.stop_after = pattern, choices, stop_after
+        self.rollout = Rollout.begin(NODES, rules)
+        self.records: list[Event] = []
+        self.busy: dict[str, Act] = {}
+        self.acts: list[Act] = []
+        self.states: list[Rollout] = []
+
+    def take(self, record: Event) -> None:
+        self.records.append(record)
+        self.rollout = advance(self.rollout, record)
+        self.states.append(self.rollout)
+
+    def begin(self, act: Act) -> None:
+        self.acts.append(act)
+        if act.node is None:
+            self.take(event(None, act.step, "progress", number=self.rollout.number + 1, nodes=list(act.nodes)))
+        else:
+            self.busy[act.node] = act
+            standing = self.rollout.nodes[act.node]
+            self.take(event(act.node, act.step, "started", order=order_name("r", standing.orders)))
+
+    def end(self, node: str) -> None:
+        step = self.busy.pop(node).step
+        outcome = self.pattern[node, step]
+        if step in (Step.PROVE, Step.SOAK) and self.rollout.called_off(node):
+            outcome = HALTED
+        if step is Step.ACTIVATE and self.rollout.stopping and outcome == DOWN:
+            outcome = NOT_BEGUN
+        self.take(event(node, step, outcome))
+
+    def step(self) -> bool:
+        """One record more; False at the end."""
+        self.rollout = replace(self.rollout, stopping=len(self.acts) >= self.stop_after)
+        for act in decide(self.rollout, frozenset(self.busy)):
+            self.begin(act)
+            if act.node is None:
+                return True
+        if not self.busy:
+            return False
+        choice = self.choices[len(self.records) % len(self.choices)] if self.choices else 0
+        self.end(sorted(self.busy)[choice % len(self.busy)])
+        assert len(self.records) < 500, "a rollout has an end"
+        return True
+
+    def play(self, records: int = 1000) -> "Play":
+        while len(self.records) < records and self.step():
+            pass
+        return self
+
+    @property
+    def switched(self) -> list[str]:
+        return [act.nodes[0] for act in self.acts if act.step is Step.ACTIVATE]
 
 
-def touched(acts: list[Act]) -> list[str]:
-    return [act.nodes[0] for act in acts if act.step is Step.ACTIVATE]
+plays = st.builds(Play, patterns, rules, st.lists(st.integers(0, 5), max_size=10))
+stopped = st.builds(Play, patterns, rules, st.lists(st.integers(0, 5), max_size=10), st.integers(0, 40))
+ENDS = {phase.value for phase in FAILED} | {
+    "confirmed", "unchanged", "turned-back", "skipped", "halted", "untouched"
+}  # fmt: skip
 
 
-@given(good_rollbacks)
-def test_every_node_ends_confirmed_unchanged_turned_back_or_untouched(pattern: Pattern) -> None:
-    rollout, _ = play(pattern)
-    ends = {"confirmed", "unchanged", "rolled-back", "untouched", "refused", "blocked"}
-    assert {rollout.verdict(node) for node in NODES} <= ends
+@given(stopped)
+def test_every_node_ends_with_a_verdict_and_none_is_left_in_hand(play: Play) -> None:
+    rollout = play.play().rollout
+    assert {rollout.verdict(node) for node in NODES} <= ENDS
+    assert not rollout.in_hand
 
 
-@given(patterns)
-def test_after_the_first_failure_no_further_node_is_touched(pattern: Pattern) -> None:
-    rollout, acts = play(pattern)
-    for failed in rollout.at(*FAILED):
-        assert failed not in touched(acts)[:-1]
+@given(st.builds(Play, good_rollbacks, rules, st.just([]), st.integers(0, 40)))
+def test_where_rollbacks_work_a_node_is_on_one_release_or_the_other(play: Play) -> None:
+    rollout = play.play().rollout
+    assert not rollout.at(Phase.ROLLBACK_FAILED)
 
 
-@given(patterns)
-def test_nodes_are_activated_in_the_order_of_the_plan(pattern: Pattern) -> None:
-    _, acts = play(pattern)
-    assert touched(acts) == sorted(touched(acts))
+@given(stopped)
+def test_activations_never_overlap(play: Play) -> None:
+    play.play()
+    for state in play.states:
+        fresh = [name for name in state.at(*SWITCHING) if state.nodes[name].phase not in (Phase.SICK, Phase.REVERTED)]
+        assert len(fresh) <= 1
 
 
-@given(patterns)
-def test_no_node_is_touched_before_every_node_is_staged(pattern: Pattern) -> None:
-    _, acts = play(pattern)
-    steps = [act.step for act in acts]
+@given(stopped)
+def test_with_a_batch_of_one_only_one_node_is_in_hand(play: Play) -> None:
+    play.rollout = replace(play.rollout, rules=play.rollout.rules.model_copy(update={"batch": 1}))
+    play.play()
+    assert all(len(state.in_hand) <= 1 for state in play.states)
+
+
+@given(stopped)
+def test_no_node_is_activated_again_once_it_is_confirmed_but_to_return_it(play: Play) -> None:
+    play.play()
+    returned = play.rollout.at(Phase.TURNED_BACK, Phase.KEPT)
+    for node in NODES:
+        begun = play.switched.count(node)
+        assert begun <= 1 + (node in returned or play.rollout.returning) + play.rollout.nodes[node].waited
+
+
+@given(plays)
+def test_nothing_is_begun_once_too_many_have_failed(play: Play) -> None:
+    while play.rollout.failures <= play.rollout.rules.max_failures and play.step():
+        pass
+    begun = len(play.switched)
+    play.play()
+    forward = play.switched[begun:]
+    assert forward == [] or play.rollout.returning
+
+
+@given(plays)
+def test_failures_never_exceed_what_may_fail_by_more_than_a_batch(play: Play) -> None:
+    rollout = play.play().rollout
+    touched = [name for name in rollout.nodes if rollout.nodes[name].failing and name in play.switched]
+    assert len(touched) <= rollout.rules.max_failures + rollout.rules.batch
+
+
+@given(stopped)
+def test_the_order_of_the_plan_holds(play: Play) -> None:
+    play.play()
+    late = {name for name in NODES if play.rollout.nodes[name].waited}
+    forward = [name for name in dict.fromkeys(play.switched) if name not in late]
+    assert forward == sorted(forward)
+
+
+@given(stopped)
+def test_no_second_node_is_touched_before_one_is_confirmed_or_has_ended(play: Play) -> None:
+    play.play()
+    for state in play.states:
+        assert len(state.in_hand) <= 1 or not state.has_canary
+
+
+@given(plays)
+def test_no_node_is_touched_before_every_node_was_asked_and_staged(play: Play) -> None:
+    play.play()
+    steps = [act.step for act in play.acts if not (act.node and play.rollout.nodes[act.node].waited)]
     if Step.ACTIVATE in steps:
-        assert steps.index(Step.ACTIVATE) > steps.index(Step.STAGE) > steps.index(Step.PREFLIGHT)
+        begun = steps.index(Step.ACTIVATE)
+        assert not {Step.PREFLIGHT, Step.STAGE} & set(steps[begun:])
 
 
-@given(patterns)
-def test_a_node_is_confirmed_only_after_it_was_proven(pattern: Pattern) -> None:
-    rollout, _ = play(pattern)
-    for node in rollout.at(Phase.CONFIRMED):
-        assert pattern[node, Step.PROVE] is State.OK
+@given(plays)
+def test_a_node_that_cannot_take_the_change_keeps_all_from_it(play: Play) -> None:
+    play.play()
+    first = [act for act in play.acts if act.step is Step.PREFLIGHT][: len(NODES)]
+    if any(play.pattern[act.nodes[0], Step.PREFLIGHT] == "failed" for act in first):
+        assert not play.switched
+        assert Step.STAGE not in {act.step for act in play.acts}
 
 
-@given(patterns, st.integers(min_value=0, max_value=25))
-def test_a_rollout_that_is_stopped_leaves_no_node_in_hand(pattern: Pattern, stop_after: int) -> None:
-    rollout, acts = play(pattern, stop_after)
-    assert not rollout.at(*IN_HAND)
-    assert not [act for act in acts[stop_after:] if act.step in (Step.ACTIVATE, Step.STAGE, Step.PREFLIGHT)]
+@given(stopped)
+def test_what_is_confirmed_was_proven_and_soaked_or_says_so_itself(play: Play) -> None:
+    play.play()
+    for node in play.rollout.at(Phase.CONFIRMED):
+        ends = {(record.step, record.state) for record in play.records if record.node == node}
+        assert {("prove", "ok"), ("soak", "ok"), ("confirm", "ok")} <= ends or ("revert", "skipped") in ends
 
 
-@given(patterns, st.integers(min_value=0, max_value=60))
-def test_a_rollout_that_is_cut_at_any_record_goes_on_without_a_second_activation(pattern: Pattern, cut: int) -> None:
-    rollout, records = Rollout.begin(NODES), list[Event]()
-    while (act := decide(rollout)) is not None and len(records) < cut:
-        for node in act.nodes:
-            records += [event(node, act.step, State.STARTED), event(node, act.step, pattern[node, act.step])]
-            for record in records[-2:]:
-                rollout = advance(rollout, record)
-    resumed = Rollout.begin(NODES)
-    for record in records[:cut]:
-        resumed = advance(resumed, record)
-    act = decide(resumed)
-    if resumed.at(*IN_HAND):
-        assert act is not None
-        assert act.nodes == resumed.at(*IN_HAND)
-        assert act.step is not Step.ACTIVATE
+@given(stopped)
+def test_after_a_stop_nothing_is_begun_and_what_goes_back_was_not_proven(play: Play) -> None:
+    play.play()
+    late = play.acts[play.stop_after + len(NODES) :]
+    assert not {Step.ACTIVATE, Step.STAGE, Step.PREFLIGHT, Step.WAVE, Step.ROLLBACK_FLEET} & {act.step for act in late}
+
+
+@given(plays)
+def test_a_fleet_that_is_returned_goes_back_the_newest_first(play: Play) -> None:
+    rollout = play.play().rollout
+    if rollout.returning:
+        back = next(act.nodes for act in play.acts if act.step is Step.ROLLBACK_FLEET)
+        assert back == tuple(reversed(rollout.confirmed))
+        assert play.switched[-len(back) :] == list(back)
+        assert (
+            not rollout.at(Phase.CONFIRMED)
+            or rollout.stopping
+            or "skipped" in {record.state for record in play.records if record.step == "revert"}
+        )
+
+
+@given(plays, st.integers(0, 120), plays)
+def test_a_rollout_that_is_cut_at_any_record_goes_on_to_an_end(play: Play, cut: int, rest: Play) -> None:
+    play.play(cut)
+    before = {name for name in NODES if play.rollout.nodes[name].phase is Phase.CONFIRMED}
+    orders = {str(record.detail["order"]) + str(record.node) for record in play.records if "order" in record.detail}
+    rest.rollout = fold(Rollout.begin(NODES, play.rollout.rules), play.records)
+    assert rest.rollout.nodes == play.rollout.nodes
+    rest.rollout = advance(rest.rollout, event(None, RESUMED, "started"))
+    rest.pattern = {place: "skipped" if place[1] is Step.PREFLIGHT and place[0] in before else ending
+                    for place, ending in rest.pattern.items()}  # fmt: skip
+    rest.play()
+    assert not rest.rollout.in_hand
+    again = {str(record.detail["order"]) + str(record.node) for record in rest.records if "order" in record.detail}
+    assert not orders & again, "a name of an activation is given once"
+    forward = [act.nodes[0] for act in rest.acts if act.step is Step.ACTIVATE]
+    assert rest.rollout.returning or not before & set(forward)
+
+
+def test_what_is_activated_next_can_be_made_ready_ahead() -> None:
+    play = Play(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), Rules(batch=2), [])
+    seen = []
+    while play.step():
+        if play.rollout.in_hand and (ahead := upcoming(play.rollout)):
+            seen.append(ahead)
+    assert list(dict.fromkeys(seen)) == ["b", "c", "d", "e"]
+
+
+def test_waves_are_the_canary_and_then_batches() -> None:
+    play = Play(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), Rules(batch=3), []).play()
+    assert [act.nodes for act in play.acts if act.step is Step.WAVE] == [("a",), ("b", "c", "d"), ("e",)]
+
+
+def test_a_canary_that_failed_within_what_may_fail_is_followed_by_another() -> None:
+    pattern = {(node, step): "ok" for node in NODES for step in ENDINGS} | {("a", Step.PROVE): "failed"}
+    play = Play(pattern, Rules(batch=3, max_failures=1), []).play()
+    assert [act.nodes for act in play.acts if act.step is Step.WAVE] == [("a",), ("b",), ("c", "d", "e")]
+
+
+@pytest.mark.parametrize(
+    ("down", "word", "others"), [("skip", "skipped", "confirmed"), ("refuse", "blocked", "untouched")]
+)
+def test_a_node_that_is_down_is_skipped_or_keeps_the_run_from_beginning(down: Any, word: str, others: str) -> None:
+    pattern = {(node, step): "ok" for node in NODES for step in ENDINGS} | {("b", Step.PREFLIGHT): DOWN}
+    rollout = Play(pattern, Rules(down=down), []).play().rollout
+    assert [rollout.verdict(name) for name in NODES] == [others, word, others, others, others]
+
+
+@pytest.mark.parametrize(("wait", "word"), [("ok", "skipped"), ("skipped", "skipped")])
+def test_a_node_that_is_waited_for_comes_last_and_is_waited_for_once(wait: str, word: str) -> None:
+    pattern = {(node, step): "ok" for node in NODES for step in ENDINGS}
+    play = Play(pattern | {("b", Step.PREFLIGHT): DOWN, ("b", Step.WAIT): wait}, Rules(down="wait"), []).play()
+    assert play.rollout.verdict("b") == word
+    assert [act.step for act in play.acts].count(Step.WAIT) == 1
+    waited = [act.step for act in play.acts].index(Step.WAIT)
+    assert Step.ACTIVATE not in [act.step for act in play.acts[waited:]]
+
+
+def test_in_a_rollback_a_node_that_cannot_go_back_keeps_no_other_from_it() -> None:
+    pattern = {(node, step): "ok" for node in NODES for step in ENDINGS} | {("a", Step.PREFLIGHT): "failed"}
+    play = Play(pattern, Rules(), [])
+    play.rollout = replace(play.rollout, lenient=True)
+    assert [play.play().rollout.verdict(name) for name in NODES] == ["blocked", *["confirmed"] * 4]
+
+
+def test_a_rollback_in_hand_is_finished_when_the_run_is_stopped() -> None:
+    pattern = {(node, step): "ok" for node in NODES for step in ENDINGS}
+    play = Play(pattern, Rules(), [], stop_after=12)
+    play.rollout = replace(play.rollout, lenient=True)
+    rollout = play.play().rollout
+    assert rollout.verdict("a") == "confirmed"
+    assert not rollout.at(Phase.HALTED)

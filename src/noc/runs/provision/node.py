@@ -22,7 +22,8 @@ from noc.runs.plan.plan import Options
 from noc.runs.provision.fitness import unfit
 from noc.runs.record.events import State
 from noc.runs.record.steps import Step
-from noc.runs.rollout.node import SERVICE, NodeRollout
+from noc.runs.rollout.eyes import SERVICE
+from noc.runs.rollout.node import NodeRollout
 from noc.runs.rollout.preflight import shows
 from noc.runs.site import pushtoken
 from noc.runs.site.configuration import node_config
@@ -48,7 +49,7 @@ class NodeProvision:
         node: Node,
         options: Options,
         *,
-        activation: NodeRollout,
+        rollout: NodeRollout,
         release: Release,
         staging: asyncio.Semaphore,
     ) -> None:
@@ -58,12 +59,12 @@ class NodeProvision:
             site: the fleet.
             node: the node.
             options: address and host key given by hand.
-            activation: installs the release where the node has none.
+            rollout: installs the release where the node has none.
             release: what it installs.
             staging: bounds how many releases are sent at a time.
         """
         self._site, self._node, self._options = site, node, options
-        self._activation, self._release, self._staging = activation, release, staging
+        self._rollout, self._release, self._staging = rollout, release, staging
         self._platform = site.ways.platform(node)
         self._route: Route | None = None
         self._open: Shell | None = None
@@ -92,7 +93,7 @@ class NodeProvision:
 
     async def close(self) -> None:
         """End the connections."""
-        await self._activation.link.close()
+        await self._rollout.link.close()
         if self._open is not None:
             await self._open.close()
 
@@ -238,24 +239,25 @@ class NodeProvision:
 
     async def release(self) -> Sequence[str]:
         """Install the release on a node that has proven none yet; which one it runs later is for rollouts to say."""
-        facts = await self._activation.settled()
+        facts = await self._rollout.settled()
         self.running = facts.current
         if facts.current is not None and facts.current in facts.proven:
             return []
-        await self._activation.preflight()
+        await self._rollout.preflight()
         async with self._staging:
             await self._site.ways.activator(self._shell).stage(self._release.directory)
+        change = self._rollout.change()
         try:
-            await self._activation.activate(replace=True)
-            await self._activation.confirm()
+            await change.begin()
+            await change.confirm()
         except (ActivationRefused, WatchAbsent):
             raise
         except NocError as error:
             # Skipped where the node has heard our yes, and only its answer was lost.
-            if (await self._activation.revert(str(error))).state is not State.SKIPPED:
+            if (await change.revert(str(error))).state is not State.SKIPPED:
                 raise
         finally:
-            await self._activation.close_window()
+            await asyncio.gather(change.close(), change.window.close())
         self.running = self._release.sha256
         return [f"release {self._site.label(self.running)}"]
 

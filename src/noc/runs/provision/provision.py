@@ -8,7 +8,9 @@ from noc.runs.provision.node import NodeProvision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import walk
+from noc.runs.rollout.change import Terms
 from noc.runs.rollout.node import NodeRollout
+from noc.runs.rollout.target import Target
 from noc.runs.site.site import Site
 
 AT_ONCE = 8
@@ -44,8 +46,18 @@ async def provision(run: Run, site: Site) -> list[Verdict]:
 async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> Verdict:
     node, release = site.fleet.node(name), site.releases.get(run.plan.release or "")
     before = _standing(site, name)
-    activation = NodeRollout(site, node, release, run=run.id, fence=run.fence, soak_s=site.fleet.policy.soak)
-    work = NodeProvision(site, node, run.plan.options, activation=activation, release=release, staging=staging)
+    policy = site.fleet.policy
+    terms = Terms(
+        run=run.id,
+        fence=run.fence,
+        health_within_s=policy.health_deadline,
+        longest_soak_s=policy.soak,
+        confirm_within_s=policy.confirm_deadline,
+        replace=True,
+        check=run.check,
+    )
+    rollout = NodeRollout(site, node, lambda _: Target(release.sha256, held=release), terms)
+    work = NodeProvision(site, node, run.plan.options, rollout=rollout, release=release, staging=staging)
     try:
         changed = await walk(run, name, work.steps)
     except NocError as error:

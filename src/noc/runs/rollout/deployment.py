@@ -4,27 +4,45 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from noc.errors import NocError
+from noc.fleet.model import Node
+from noc.hosts.activation import NodeFacts
 from noc.hosts.errors import ActivationRefused
+from noc.runs.admission.errors import Halted, LeaseLost
 from noc.runs.errors import WatchAbsent
+from noc.runs.plan.estimate import STAGED_AT_ONCE
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import ticking
-from noc.runs.rollout.node import NodeRollout, Outcome
-from noc.runs.rollout.rollout import IN_HAND, Act, Phase, Rollout, Step, advance, decide
+from noc.runs.rollout.change import Change, Terms
+from noc.runs.rollout.node import AWAY, Known, NodeRollout
+from noc.runs.rollout.outcome import Outcome
+from noc.runs.rollout.phases import GOOD, HALTED, NOT_BEGUN, Phase, Step
+from noc.runs.rollout.recollection import recollect
+from noc.runs.rollout.rollout import Act, Rollout, advance, decide, fold, order_name, upcoming
+from noc.runs.rollout.target import Target, target_of
+from noc.runs.rollout.verdicts import Reasons, verdict
 from noc.runs.site.site import Site
 
-AT_ONCE = 4
+ASKED_AT_ONCE = 20
+
+_Work = Callable[[], Awaitable[Outcome]]
 
 log = logging.getLogger(__name__)
 
 
 async def deploy(run: Run, site: Site) -> list[Verdict]:
-    """Carry out a rollout.
+    """Carry out a rollout, or a rollback: from its begin, or from where its journal ends.
+
+    A run that was cut goes on under a new fence. Whatever nodes had in hand is read from the nodes: what waits for its
+    confirmation is proven and confirmed, what has turned back is changed anew under another name; and what was
+    confirmed before is looked at again.
 
     Args:
-        run: its plan names the nodes in order and the release.
+        run: its plan names the nodes in order and what they are to have; `run.check` is asked before every act.
         site: the fleet.
 
     Returns:
@@ -35,124 +53,293 @@ async def deploy(run: Run, site: Site) -> list[Verdict]:
         UnknownRelease: the release is no longer in the store.
     """
     await site.watch.nodes()
-    release = site.releases.get(run.plan.release or "")
-    policy = site.fleet.policy
-    nodes = {
-        name: NodeRollout(
-            site,
-            site.fleet.node(name),
-            release,
-            run=run.id,
-            fence=run.fence,
-            soak_s=policy.soak if position else policy.canary_soak,
-        )
-        for position, name in enumerate(run.plan.nodes)
-    }
+    if run.plan.release:
+        site.releases.get(run.plan.release)
+    known = recollect(run.events)
+    nodes = {name: _node(run, site, name, known.nodes.get(name)) for name in run.plan.nodes}
     try:
-        return await Deployment(run, site, nodes).carry_out()
+        return await Deployment(run, site, nodes, known.reasons).carry_out()
     finally:
-        await asyncio.gather(*(node.link.close() for node in nodes.values()))
+        await asyncio.gather(*(node.leave() for node in nodes.values()))
+
+
+resume = deploy
+"""A journal tells where its run stands: to go on is to carry out the rest."""
+
+
+def _node(run: Run, site: Site, name: str, known: Known | None) -> NodeRollout:
+    node, policy, rules = site.fleet.node(name), site.fleet.policy, run.plan.rules
+    terms = Terms(
+        run=run.id,
+        fence=run.fence,
+        health_within_s=policy.health_deadline,
+        longest_soak_s=max(rules.soak, rules.canary_soak),
+        confirm_within_s=policy.confirm_deadline,
+        restore_data=run.plan.options.restore_data,
+        check=run.check,
+    )
+    return NodeRollout(site, node, partial(_choose, run, site, node, known), terms, known)
+
+
+def _choose(run: Run, site: Site, node: Node, known: Known | None, facts: NodeFacts | None) -> Target:
+    return target_of(site, run.plan, node, facts, known.release if known else None)
 
 
 class Deployment:
     """Drives the state machine with real steps."""
 
-    def __init__(self, run: Run, site: Site, nodes: dict[str, NodeRollout]) -> None:
-        """Prepare a rollout over nodes, in their order."""
-        self._run, self._site, self._nodes = run, site, nodes
-        self._rollout = Rollout.begin(nodes)
-        self._why: dict[str, str] = {}
-        self._reason: dict[str, str] = {}
+    def __init__(self, run: Run, site: Site, nodes: dict[str, NodeRollout], reasons: Reasons) -> None:
+        """Prepare a rollout over nodes, in their order.
+
+        Args:
+            run: what is carried out; its journal says how far it is.
+            site: the fleet.
+            nodes: by name.
+            reasons: why nodes failed, as far as it is known.
+        """
+        self._run, self._site, self._nodes, self._reasons = run, site, nodes, reasons
+        self._rollout = fold(Rollout.of(run.plan), run.events)
+        self._changes: dict[str, Change] = {}
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._aside: set[asyncio.Task[None]] = set()
+        self._learnt: set[str] = set()
+        self._over, self._failed = asyncio.Event(), asyncio.Event()
+        self._asking, self._staging = asyncio.Semaphore(ASKED_AT_ONCE), asyncio.Semaphore(STAGED_AT_ONCE)
 
     async def carry_out(self) -> list[Verdict]:
         """Do what is decided until nothing is left; returns the table, with one commit of what was learnt."""
-        while act := self._decide():
-            before = self._rollout.phases
-            await self._perform(act)
-            # A step without an outcome would be decided on for ever.
-            assert self._rollout.phases != before, act
+        stop = asyncio.create_task(self._run.stopping.wait())
+        try:
+            while self._begin_all():
+                waiting = {*self._busy.values(), *({stop} - {task for task in (stop,) if task.done()})}
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                self._collect()
+            await asyncio.gather(*(change.close() for change in self._changes.values()), *self._aside)
+        finally:
+            await _end(stop, *self._busy.values(), *self._aside)
         verdicts = [self._verdict(name) for name in self._nodes]
-        if any(verdict.verdict == Phase.CONFIRMED for verdict in verdicts):
-            confirmed = ", ".join(verdict.node for verdict in verdicts if verdict.verdict == Phase.CONFIRMED)
-            self._site.book.commit(self._run, f"{self._run.plan.label()}: {confirmed}")
+        self._owe(verdicts)
+        if learnt := [name for name in self._nodes if name in self._learnt]:
+            self._site.book.commit(self._run, f"{self._run.plan.label()}: {', '.join(learnt)}")
         return verdicts
 
-    def _decide(self) -> Act | None:
+    def _begin_all(self) -> bool:
+        """Begin whatever may be done now; returns whether anything is under way."""
+        while acts := self._decide():
+            for act in acts:
+                if act.node is None:
+                    self._announce(act)
+                else:
+                    self._busy[act.node] = asyncio.create_task(self._step(act.step, act.node))
+        self._make_ready()
+        return bool(self._busy)
+
+    def _decide(self) -> tuple[Act, ...]:
         self._rollout = replace(self._rollout, stopping=self._run.stopping.is_set())
-        return decide(self._rollout)
+        # A node that seemed to have failed may say that it heard our yes: then the rollout is not over.
+        for signal, is_so in ((self._over, self._rollout.over), (self._failed, self._rollout.failed)):
+            signal.set() if is_so else signal.clear()
+        return decide(self._rollout, frozenset(self._busy))
 
-    async def _perform(self, act: Act) -> None:
-        at_once = asyncio.Semaphore(AT_ONCE)
+    def _collect(self) -> None:
+        for name, task in list(self._busy.items()):
+            if task.done():
+                del self._busy[name]
+                task.result()
 
-        async def one(name: str) -> None:
-            async with at_once:
-                await self._step(act.step, self._nodes[name])
+    def _announce(self, act: Act) -> None:
+        """A record of the run as a whole."""
+        if act.step is Step.WAVE:
+            self._record(act.step, State.PROGRESS, number=self._rollout.number + 1, nodes=list(act.nodes))
+        else:
+            why = self._reasons.first or "too many nodes have failed"
+            self._record(act.step, State.STARTED, why=why, nodes=list(act.nodes))
 
-        await asyncio.gather(*map(one, act.nodes))
-        name = act.nodes[0]
-        if act.step not in (Step.PREFLIGHT, Step.STAGE) and self._rollout.phases[name] not in IN_HAND:
-            await self._leave(name)
+    def _make_ready(self) -> None:
+        """Arm the node that comes next while another is in hand, so that its own start costs nobody time."""
+        name = upcoming(self._rollout)
+        if name is not None and self._rollout.in_hand and name not in self._changes and not self._run.stopping.is_set():
+            self._changes[name] = self._nodes[name].change(self._order(name))
+            self._set_aside(self._arm(self._changes[name]))
 
-    async def _step(self, step: Step, node: NodeRollout) -> None:
-        """One step on one node. It always ends with a record that moves the node on, whatever went wrong."""
-        self._record(step, State.STARTED, node.name)
-        node.say = lambda words: self._record(step, State.PROGRESS, node.name, say=words)
+    async def _arm(self, change: Change) -> None:
         try:
-            async with ticking(node.say):
-                outcome = await self._work(step, node)()
+            await change.ready()
+        except NocError as error:
+            # Nothing is said of it yet: it is tried again, and judged, when its turn has come.
+            log.info("could not be made ready ahead: %s", error)
+
+    def _set_aside(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    def _order(self, name: str) -> str:
+        return order_name(self._run.id, self._rollout.nodes[name].orders)
+
+    async def _step(self, step: Step, name: str) -> None:
+        """One step on one node. It always ends with a record that moves the node on, whatever went wrong."""
+        if step in (Step.PREFLIGHT, Step.STAGE):
+            async with self._asking if step is Step.PREFLIGHT else self._staging:
+                return await self._take(step, name)
+        return await self._take(step, name)
+
+    async def _take(self, step: Step, name: str) -> None:
+        work, standing = self._work(step, name), self._rollout.nodes[name]
+        self._record(
+            step, State.STARTED, name, **({"order": self._changes[name].order} if step is Step.ACTIVATE else {})
+        )
+        try:
+            async with ticking(partial(self._say, step, name)):
+                outcome = await self._unless_over(step, name, work)
+        except (Halted, LeaseLost) as error:
+            self._may_not_act(step, name, error)
         except (ActivationRefused, WatchAbsent) as error:
             # Before an activation that means: nothing was changed, and there is nothing to turn back.
-            self._fail(step, State.SKIPPED if step is Step.ACTIVATE else State.FAILED, node.name, error)
+            self._fail(step, State.SKIPPED if step is Step.ACTIVATE else State.FAILED, name, error)
         except NocError as error:
-            self._fail(step, State.FAILED, node.name, error)
+            self._fail(step, State.FAILED, name, error)
         except Exception as error:
             # A mistake of ours on a node in hand must still end in its rollback.
-            log.exception("%s of %s", step, node.name)
-            self._fail(step, State.FAILED, node.name, NocError(f"{step} of {node.name} failed", why=repr(error)[:500]))
+            log.exception("%s of %s", step, name)
+            self._fail(step, State.FAILED, name, NocError(f"{step} of {name} failed", why=repr(error)[:500]))
         else:
-            self._record(step, outcome.state, node.name, **outcome.detail)
-            self._hear(node.name, str(outcome.detail.get("reason", "")))
+            self._record(step, outcome.state, name, **outcome.detail)
+            self._reasons.hear(name, str(outcome.detail.get("reason", "")))
+        # A step without an outcome would be decided on for ever.
+        assert self._rollout.over or self._rollout.nodes[name] != standing, (step, name)
+        self._leave(name)
 
-    def _work(self, step: Step, node: NodeRollout) -> Callable[[], Awaitable[Outcome]]:
-        return {
-            Step.PREFLIGHT: node.preflight,
-            Step.STAGE: node.stage,
-            Step.ACTIVATE: node.activate,
-            Step.PROVE: node.prove,
-            Step.CONFIRM: node.confirm,
-            Step.REVERT: lambda: node.revert(self._reason.get(node.name, "the run was cut")),
-            Step.PROVE_OLD: node.prove_old,
-        }[step]
+    def _work(self, step: Step, name: str) -> _Work:
+        node, standing, rules = self._nodes[name], self._rollout.nodes[name], self._run.plan.rules
+        node.say = partial(self._say, step, name)
+        if step is Step.PREFLIGHT:
+            return self._checked(partial(node.preflight, confirmed=standing.confirmed))
+        if step is Step.STAGE:
+            return self._checked(node.stage)
+        if step is Step.WAIT:
+            return partial(node.wait, rules.down_wait)
+        change = self._change(step, name)
+        change.say = node.say
+        steps: dict[Step, _Work] = {
+            Step.ADOPT: self._checked(change.adopt),
+            Step.ACTIVATE: partial(_begin, change),
+            Step.PROVE: change.prove,
+            Step.SOAK: partial(change.soak, rules.canary_soak if self._rollout.has_canary else rules.soak),
+            Step.CONFIRM: self._checked(change.confirm, heeding_halt=False),
+            Step.REVERT: partial(change.revert, self._reasons.of(name) or "the run ended"),
+            Step.PROVE_OLD: change.prove_old,
+        }
+        return steps[step]
+
+    def _change(self, step: Step, name: str) -> Change:
+        """The change that a node is at: the one in hand, the one that was made ready, or a new one."""
+        node, standing = self._nodes[name], self._rollout.nodes[name]
+        if step is Step.ACTIVATE and standing.phase is Phase.CONFIRMED:
+            self._changes[name] = node.way_back(self._order(name))
+        elif name not in self._changes:
+            # In hand without a change of ours: begun by the controller before us.
+            order = self._order(name) if step is Step.ACTIVATE else standing.order or self._order(name)
+            self._changes[name] = node.way_back(order) if standing.returning else node.change(order)
+        return self._changes[name]
+
+    def _checked(self, work: _Work, *, heeding_halt: bool = True) -> _Work:
+        async def checked() -> Outcome:
+            try:
+                self._run.check()
+            except Halted:
+                # A node that is proven is confirmed: that ends what was begun.
+                if heeding_halt:
+                    raise
+            return await work()
+
+        return checked
+
+    async def _unless_over(self, step: Step, name: str, work: _Work) -> Outcome:
+        """A step's outcome, cut short when the run ends and the step is none that has to be finished."""
+        if (signal := self._ends(step, name)) is None:
+            return await work()
+        doing, ending = asyncio.ensure_future(work()), asyncio.create_task(signal.wait())
+        try:
+            await asyncio.wait({doing, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+        finally:
+            await _end(doing, ending)
+        begun = step is not Step.ACTIVATE or self._changes[name].begun
+        return Outcome.skipped("the run ends", outcome=HALTED if begun else NOT_BEGUN)
+
+    def _ends(self, step: Step, name: str) -> asyncio.Event | None:
+        """What cuts a step short; None for what is finished whatever happens: a confirmation, and every way back."""
+        if step is Step.PREFLIGHT:
+            return self._run.stopping
+        if step in (Step.STAGE, Step.WAIT):
+            return self._over
+        if step not in (Step.ACTIVATE, Step.PROVE, Step.SOAK) or self._rollout.nodes[name].returning:
+            return None
+        return self._failed if self._rollout.lenient else self._over
+
+    def _may_not_act(self, step: Step, name: str, error: NocError) -> None:
+        """The run has lost the right to act: it ends here."""
+        self._reasons.add(name, error)
+        self._run.stopping.set()
+        outcome = NOT_BEGUN if step is Step.ACTIVATE else HALTED
+        self._record(step, State.SKIPPED, name, outcome=outcome, error=error.as_dict())
+
+    def _say(self, step: Step, name: str, words: str) -> None:
+        self._record(step, State.PROGRESS, name, say=words)
 
     def _fail(self, step: Step, state: State, name: str, error: NocError) -> None:
-        self._why.setdefault(name, str(error))
-        self._reason.setdefault(name, f"{error.what}: {error.why}" if error.why else error.what)
+        self._reasons.add(name, error)
         self._record(step, state, name, error=error.as_dict())
 
-    def _hear(self, name: str, reason: str) -> None:
-        """Add the node's own account of its failure to ours, where it is another one."""
-        why = self._why.get(name)
-        if why and reason and reason not in why and self._reason[name] not in reason:
-            self._why[name] = f"{why} The node says: {reason}."
-
-    def _record(self, step: Step, state: State, name: str, **detail: object) -> None:
-        event = self._run.record(step.value, state, name, **detail)
+    def _record(self, step: Step, state: State, node: str | None = None, **detail: object) -> None:
+        event = self._run.record(step.value, state, node, **detail)
         self._rollout = advance(self._rollout, event)
 
-    async def _leave(self, name: str) -> None:
-        if self._rollout.phases[name] is Phase.CONFIRMED:
-            self._site.book.learn(name, release=self._run.plan.release)
-        await self._nodes[name].close_window()
+    def _leave(self, name: str) -> None:
+        """Write down what a node runs now, and let go of a change that has come to its end, while the next goes on."""
+        if (release := self._runs(name)) is not None:
+            self._learnt |= {name} if self._site.book.learn(name, release=release, owed=None) else set()
+        if self._rollout.nodes[name].in_hand or name not in self._changes:
+            return
+        if self._rollout.nodes[name].phase is not Phase.STAGED:
+            change = self._changes.pop(name)
+            self._set_aside(_let_go(change))
 
     def _verdict(self, name: str) -> Verdict:
-        node, phase = self._nodes[name], self._rollout.phases[name]
-        before = self._site.label(node.before)
-        now = {Phase.CONFIRMED: self._site.label(self._run.plan.release), Phase.ROLLBACK_FAILED: "unknown"}
-        return Verdict(
-            node=name,
-            before=before,
-            now=now.get(phase, before),
-            verdict=self._rollout.verdict(name),
-            good=self._rollout.is_good(name),
-            why=self._why.get(name, "" if not self._run.stopping.is_set() else "the runner was asked to stop"),
-        )
+        return verdict(self._rollout, name, self._nodes[name], self._site, self._reasons)
+
+    def _runs(self, name: str) -> str | None:
+        """The release that a node is known to run since this run has seen it so; None where that is not known."""
+        node, phase = self._nodes[name], self._rollout.nodes[name].phase
+        if phase is Phase.TURNED_BACK:
+            return node.before
+        return node.target.release if node.target and phase in GOOD else None
+
+    def _owe(self, verdicts: list[Verdict]) -> None:
+        """Nodes that were down are owed what all others took well."""
+        release = self._run.plan.release
+        if release and all(row.good or row.verdict == Phase.SKIPPED for row in verdicts):
+            for row in verdicts:
+                if not row.good and self._site.book.learn(row.node, owed=release):
+                    self._learnt.add(row.node)
+
+
+async def _begin(change: Change) -> Outcome:
+    try:
+        return await change.begin()
+    except AWAY as error:
+        if change.begun:
+            raise
+        return Outcome.down(str(error))
+
+
+async def _let_go(change: Change) -> None:
+    await asyncio.gather(change.window.close(), change.close())
+
+
+async def _end(*tasks: "asyncio.Future[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

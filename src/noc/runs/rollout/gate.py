@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from noc.hosts.activation import FINAL
 from noc.runs.errors import NotProven
+from noc.runs.site.watchdoor import Heartbeat
 from noc.runs.site.web import Health
 
-_INTERVAL_S = 0.25
+_INTERVAL_S = 0.05
+_LOOKS_A_SOAK = 20
+LEAST_ERRORS = 5
+RISE = 0.05
 
 
 @dataclass(frozen=True)
@@ -16,17 +20,19 @@ class Expected:
     """What the node has to show.
 
     Attributes:
-        version, build: of the release.
+        version, build: of the release; None where only the node itself knows it.
         deadline_s: seconds within which all of it has to be seen at once.
-        soak_s: seconds for which it then has to stay so.
         fix: what a person does where the node does not pass.
+        not_boot: the process from before; None where the process may stay.
+        errors_before: share of requests that failed before the change, 0 to 1.
     """
 
-    version: str
-    build: int
+    version: str | None
+    build: int | None
     deadline_s: float
-    soak_s: float
     fix: str = ""
+    not_boot: str | None = None
+    errors_before: float = 0
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,9 @@ class Sight:
     Attributes:
         state, reason: of the activation, by the node's own verdict file.
         boot_id: the process, as the node sees it; None where the activator does not know it yet.
-        restarts: how often systemd has restarted the service; None where it could not be read.
+        restarts: how often systemd has restarted the service; None where it was not asked, or could not be read.
         public: what its public name answers.
-        heartbeat: the process that the watch last heard; None for none.
+        heartbeat: what the watch last heard of it; None for nothing.
     """
 
     state: str
@@ -46,13 +52,13 @@ class Sight:
     boot_id: str | None
     restarts: int | None
     public: Health
-    heartbeat: str | None
+    heartbeat: Heartbeat | None
 
 
 def missing(expected: Expected, sight: Sight) -> tuple[str, ...]:
     """What is not yet as it should be, in words; empty when all is."""
-    public = sight.public
-    version = (public.version, public.build) == (expected.version, expected.build)
+    public, heard = sight.public, sight.heartbeat.boot if sight.heartbeat else None
+    version = expected.version is None or (public.version, public.build) == (expected.version, expected.build)
     checks = (
         (sight.state == "activated", f"the activation is {sight.state}"),
         (public.status is not None, f"no answer over HTTPS ({public.trouble})"),
@@ -60,24 +66,41 @@ def missing(expected: Expected, sight: Sight) -> tuple[str, ...]:
         (public.status != 200 or version, f"HTTPS shows {public.version} build {public.build}"),
         (public.status != 200 or sight.boot_id in (None, public.boot_id), "HTTPS shows another process"),
         (sight.boot_id is not None, "the node does not name its process"),
-        (sight.boot_id is None or sight.heartbeat == sight.boot_id, "no heartbeat of the new process"),
+        (sight.boot_id is None or sight.boot_id != expected.not_boot, "it is the process from before"),
+        (sight.boot_id is None or heard == sight.boot_id, "no heartbeat of the new process"),
     )
     return tuple(words for holds, words in checks if not holds)
 
 
-def unsteady(first: Sight, now: Sight) -> str:
-    """Why a node that had passed is not steady, "" if it is."""
+def error_share(heartbeat: Heartbeat | None) -> tuple[float, int]:
+    """The share of its last hour's requests that a process failed to serve, 0 to 1, and how many those were."""
+    telemetry = heartbeat.telemetry if heartbeat and heartbeat.telemetry else {}
+    requests, errors = telemetry.get("req_1h"), telemetry.get("err_1h")
+    if not isinstance(requests, int) or not isinstance(errors, int) or requests <= 0:
+        return 0.0, 0
+    return min(errors / requests, 1.0), errors
+
+
+def unsteady(expected: Expected, first: Sight, now: Sight) -> str:
+    """Why a node that had passed is not steady, "" if it is.
+
+    A new process counts from zero, so a share of its errors means something only once there are a few: it has risen
+    when at least LEAST_ERRORS requests failed, and their share is RISE above that of the process before.
+    """
     if now.public.status == 200 and now.public.boot_id != first.public.boot_id:
         return "the process changed during the soak"
     if None not in (first.restarts, now.restarts) and first.restarts != now.restarts:
         return f"systemd restarted it during the soak ({first.restarts} → {now.restarts})"
+    share, errors = error_share(now.heartbeat)
+    if errors >= LEAST_ERRORS and share > expected.errors_before + RISE:
+        return f"{share:.0%} of its requests failed, {expected.errors_before:.0%} before"
     return ""
 
 
 async def prove(
     name: str, expected: Expected, look: Callable[[], Awaitable[Sight]], say: Callable[[str], None]
 ) -> Sight:
-    """Look until the node has passed and stayed so.
+    """Look until the node has passed.
 
     Args:
         name: the node's.
@@ -86,10 +109,10 @@ async def prove(
         say: told what is still missing, whenever that changes.
 
     Returns:
-        The look with which the soak began.
+        The look at which it passed.
 
     Raises:
-        NotProven: the deadline passed, the node turned back by itself, or it was not steady.
+        NotProven: the deadline passed, or the node turned back by itself.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + expected.deadline_s
@@ -104,16 +127,48 @@ async def prove(
             told = lacking
             say(", ".join(lacking))
         await asyncio.sleep(_INTERVAL_S)
-    say(f"soaking for {expected.soak_s:g} s")
-    await _soak(name, expected, sight, look)
     return sight
 
 
-async def _soak(name: str, expected: Expected, first: Sight, look: Callable[[], Awaitable[Sight]]) -> None:
+async def soak(
+    name: str,
+    expected: Expected,
+    first: Sight,
+    look: Callable[[], Awaitable[Sight]],
+    *,
+    soak_s: float,
+    changed: Awaitable[object],
+) -> Sight:
+    """See that a node that has passed stays so.
+
+    Args:
+        name: the node's.
+        expected: what it has to show.
+        first: the look with which it passed, its restarts counted.
+        look: takes one look, restarts counted.
+        soak_s: seconds for which it has to stay so.
+        changed: ends when the node says that something happened there, so that a death is not left to the next look.
+
+    Returns:
+        The last look.
+
+    Raises:
+        NotProven: it was not steady.
+    """
     clock = asyncio.get_running_loop().time
-    end = clock() + expected.soak_s
-    while clock() < end:
-        await asyncio.sleep(min(_INTERVAL_S, max(end - clock(), 0)))
-        sight = await look()
-        if why := unsteady(first, sight) or ", ".join(missing(expected, sight)):
-            raise NotProven(f"{name} was not steady", why=why, fix=expected.fix)
+    end, interval = clock() + soak_s, max(_INTERVAL_S, soak_s / _LOOKS_A_SOAK)
+    alarm = asyncio.ensure_future(changed)
+    try:
+        while True:
+            pause = max(min(interval, end - clock()), 0)
+            # An alarm that has ended would end every wait at once.
+            await (asyncio.sleep(pause) if alarm.done() else asyncio.wait({alarm}, timeout=pause))
+            over = clock() >= end
+            sight = await look()
+            if why := unsteady(expected, first, sight) or ", ".join(missing(expected, sight)):
+                raise NotProven(f"{name} was not steady", why=sight.reason or why, fix=expected.fix)
+            if over:
+                return sight
+    finally:
+        alarm.cancel()
+        await asyncio.gather(alarm, return_exceptions=True)

@@ -1,90 +1,56 @@
 """How a rollout decides: a state machine without I/O, driven by the records that the journal keeps.
 
-`decide` says what to do next, `advance` takes what came of it. Folding a journal's records through `advance` gives the
-state at any of its lines, so that what is shown, what is tested and what is resumed are the same thing.
+`decide` says what may be done now, `advance` takes what came of it. Folding a journal's records through `advance` gives
+the state at any of its lines, so that what is shown, what is tested and what is resumed are the same thing.
+
+The order. Every node is asked first; a node that cannot take the change keeps the whole rollout from beginning. Then
+all are staged, and only then the first is activated. It goes alone, as the canary, with the longer soak; until one node
+is confirmed, each further one is a canary again. After that come waves of `batch` nodes. Within a wave nodes are
+switched one after the other too, from the order to activate until both sides have seen the new process: activations
+never overlap. What a wave of several shares is the time after that: while one node soaks, the next is switched. With
+a batch of 1 a node is confirmed before the next is touched. Nodes that were down and are waited for come last.
+
+The end. More than `max_failures` failures end the rollout, and so does the wish to stop: nodes in hand that are not
+proven go back (`halted`: nothing was wrong with them), proven ones are confirmed, rollbacks are finished, nothing is
+begun. With `rollback-fleet` a rollout that failed (not one that was stopped) then returns the nodes that it had
+confirmed, the newest first, each through the same steps, to what it ran before. A rollback is never turned forward
+again, neither for a failure nor for a stop.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from noc.runs.record.events import Event, State
+from noc.runs.plan.plan import Plan, Rules
+from noc.runs.record.events import RESUMED, Event, State
+from noc.runs.rollout.phases import (
+    AFTER,
+    FAILED,
+    GOOD,
+    HALTED,
+    LEFT,
+    NEXT,
+    RETURNED,
+    SWITCHING,
+    UNTOUCHED,
+    Phase,
+    Standing,
+    Step,
+)
 
-
-class Step(StrEnum):
-    """The steps of a rollout, in the order in which one node takes them."""
-
-    PREFLIGHT = "preflight"
-    STAGE = "stage"
-    ACTIVATE = "activate"
-    PROVE = "prove"
-    CONFIRM = "confirm"
-    REVERT = "revert"
-    PROVE_OLD = "prove-old"
-
-
-class Phase(StrEnum):
-    """Where one node stands. The value of a final phase is the node's verdict."""
-
-    PLANNED = "planned"
-    READY = "ready"
-    STAGED = "staged"
-    ACTIVATING = "activating"
-    ACTIVATED = "activated"
-    PROVEN = "proven"
-    SICK = "sick"
-    REVERTED = "reverted"
-    BLOCKED = "blocked"
-    UNCHANGED = "unchanged"
-    REFUSED = "refused"
-    CONFIRMED = "confirmed"
-    ROLLED_BACK = "rolled-back"
-    ROLLBACK_FAILED = "rollback-failed"
-
-
-UNTOUCHED = "untouched"
-"""The verdict of a node whose service was never touched."""
-GOOD = frozenset({Phase.CONFIRMED, Phase.UNCHANGED})
-FAILED = frozenset({Phase.BLOCKED, Phase.REFUSED, Phase.ROLLED_BACK, Phase.ROLLBACK_FAILED})
-IN_HAND = frozenset({Phase.ACTIVATING, Phase.ACTIVATED, Phase.PROVEN, Phase.SICK, Phase.REVERTED})
-
-_AFTER: Mapping[tuple[Phase, Step, State], Phase] = {
-    (Phase.PLANNED, Step.PREFLIGHT, State.OK): Phase.READY,
-    (Phase.PLANNED, Step.PREFLIGHT, State.SKIPPED): Phase.UNCHANGED,
-    (Phase.PLANNED, Step.PREFLIGHT, State.FAILED): Phase.BLOCKED,
-    (Phase.READY, Step.STAGE, State.OK): Phase.STAGED,
-    (Phase.READY, Step.STAGE, State.SKIPPED): Phase.STAGED,
-    (Phase.READY, Step.STAGE, State.FAILED): Phase.REFUSED,
-    (Phase.STAGED, Step.ACTIVATE, State.STARTED): Phase.ACTIVATING,
-    (Phase.ACTIVATING, Step.ACTIVATE, State.OK): Phase.ACTIVATED,
-    (Phase.ACTIVATING, Step.ACTIVATE, State.SKIPPED): Phase.REFUSED,
-    (Phase.ACTIVATING, Step.ACTIVATE, State.FAILED): Phase.SICK,
-    (Phase.ACTIVATED, Step.PROVE, State.OK): Phase.PROVEN,
-    (Phase.ACTIVATED, Step.PROVE, State.FAILED): Phase.SICK,
-    (Phase.PROVEN, Step.CONFIRM, State.OK): Phase.CONFIRMED,
-    (Phase.PROVEN, Step.CONFIRM, State.FAILED): Phase.SICK,
-    (Phase.SICK, Step.REVERT, State.OK): Phase.REVERTED,
-    (Phase.SICK, Step.REVERT, State.SKIPPED): Phase.CONFIRMED,
-    (Phase.SICK, Step.REVERT, State.FAILED): Phase.ROLLBACK_FAILED,
-    (Phase.REVERTED, Step.PROVE_OLD, State.OK): Phase.ROLLED_BACK,
-    (Phase.REVERTED, Step.PROVE_OLD, State.FAILED): Phase.ROLLBACK_FAILED,
-}
-
-_NEXT: Mapping[Phase, Step] = {
-    Phase.ACTIVATING: Step.REVERT,
-    Phase.ACTIVATED: Step.PROVE,
-    Phase.PROVEN: Step.CONFIRM,
-    Phase.SICK: Step.REVERT,
-    Phase.REVERTED: Step.PROVE_OLD,
-}
+_STEPS = frozenset(Step)
 
 
 @dataclass(frozen=True)
 class Act:
-    """What to do next: one step on one node, or a step on several at once where it touches no running service."""
+    """What may be done next: a step on one node, or one of the run as a whole, which names the nodes it concerns."""
 
     step: Step
     nodes: tuple[str, ...]
+
+    @property
+    def node(self) -> str | None:
+        """The node that takes the step; None where it is the run's own."""
+        return None if self.step in (Step.WAVE, Step.ROLLBACK_FLEET) else self.nodes[0]
 
 
 @dataclass(frozen=True)
@@ -92,55 +58,237 @@ class Rollout:
     """A rollout at one moment.
 
     Attributes:
-        phases: each node's phase, in the order of the plan.
-        stopping: somebody asked to stop: the node in hand is brought to its end, no other is begun.
+        nodes: how each stands, in the order of the plan.
+        rules: how it proceeds.
+        lenient: a node that cannot take the change does not keep the others from it: so in a rollback, where
+            each node that can go back is better off, whatever the others can.
+        stopping: somebody asked to stop.
+        wave, number: the nodes of the present wave, and which it is; the canary's is 0.
+        confirmed: the nodes that were confirmed, the newest last.
+        returning: the fleet is being returned to what it ran before.
     """
 
-    phases: Mapping[str, Phase]
+    nodes: Mapping[str, Standing]
+    rules: Rules
+    lenient: bool = False
     stopping: bool = False
+    wave: tuple[str, ...] = ()
+    number: int = -1
+    confirmed: tuple[str, ...] = ()
+    returning: bool = False
 
     @classmethod
-    def begin(cls, nodes: Iterable[str]) -> "Rollout":
+    def begin(cls, nodes: Iterable[str], rules: Rules, *, lenient: bool = False) -> "Rollout":
         """A rollout over nodes in this order, nothing done yet."""
-        return cls(dict.fromkeys(nodes, Phase.PLANNED))
+        return cls(dict.fromkeys(nodes, Standing()), rules, lenient)
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Rollout":
+        """The rollout that a plan asks for, nothing done yet."""
+        return cls.begin(plan.nodes, plan.rules, lenient=plan.action == "rollback")
 
     def at(self, *phases: Phase) -> tuple[str, ...]:
         """The nodes that stand at one of these phases, in order."""
-        return tuple(name for name, phase in self.phases.items() if phase in phases)
+        return tuple(name for name, standing in self.nodes.items() if standing.phase in phases)
+
+    @property
+    def in_hand(self) -> tuple[str, ...]:
+        """The nodes that were begun, and have not come to their end."""
+        return tuple(name for name, standing in self.nodes.items() if standing.in_hand)
+
+    @property
+    def failures(self) -> int:
+        """How many nodes have failed for their own sake."""
+        failing = sum(standing.failing for standing in self.nodes.values())
+        return failing - len(self.at(Phase.BLOCKED)) if self.lenient else failing
+
+    @property
+    def failed(self) -> bool:
+        """Whether no further node is begun since too many have failed, or one cannot take the change."""
+        touched = any(standing.order for standing in self.nodes.values())
+        blocked = bool(self.at(Phase.BLOCKED)) and not self.lenient and not touched
+        return blocked or self.failures > self.rules.max_failures
+
+    @property
+    def over(self) -> bool:
+        """Whether no further node is begun."""
+        return self.stopping or self.failed
+
+    @property
+    def has_canary(self) -> bool:
+        """Whether the node in hand, or the next, is a canary: none was confirmed yet."""
+        return not any(standing.confirmed for standing in self.nodes.values())
+
+    def called_off(self, node: str) -> bool:
+        """Whether an unproven node in hand is to go back though nothing is wrong with it. A way back is not."""
+        return self.over and not self.nodes[node].returning and not (self.lenient and not self.failed)
 
     def is_good(self, node: str) -> bool:
         """Whether a node ended as the plan wants it."""
-        return self.phases[node] in GOOD
+        return self.nodes[node].phase in GOOD
 
     def verdict(self, node: str) -> str:
         """A node's verdict: its final phase, or `untouched` where its service was never touched."""
-        phase = self.phases[node]
-        return phase.value if phase in GOOD | FAILED else UNTOUCHED
+        phase = self.nodes[node].phase
+        return phase.value if phase in GOOD | FAILED | LEFT else UNTOUCHED
+
+
+def fold(rollout: Rollout, events: Iterable[Event]) -> Rollout:
+    """The rollout after records, in their order."""
+    for event in events:
+        rollout = advance(rollout, event)
+    return rollout
 
 
 def advance(rollout: Rollout, event: Event) -> Rollout:
-    """The rollout after one record. Records that change no phase (progress, steps of the run) leave it as it is."""
-    if event.node is None or event.node not in rollout.phases or event.step not in set(Step):
+    """The rollout after one record. Records that change nothing (progress, other steps) leave it as it is."""
+    if event.step == RESUMED:
+        return _resumed(rollout)
+    if event.step not in _STEPS:
         return rollout
-    phase = _AFTER.get((rollout.phases[event.node], Step(event.step), event.state))
-    return replace(rollout, phases={**rollout.phases, event.node: phase}) if phase else rollout
+    step = Step(event.step)
+    if step is Step.WAVE:
+        return replace(rollout, wave=tuple(event.detail["nodes"]), number=int(event.detail["number"]))
+    if step is Step.ROLLBACK_FLEET:
+        return replace(rollout, returning=True)
+    if event.node is None or event.node not in rollout.nodes:
+        return rollout
+    return _moved(rollout, event.node, step, event)
 
 
-def decide(rollout: Rollout) -> Act | None:
-    """What to do next, None when the rollout has ended.
+def _moved(rollout: Rollout, node: str, step: Step, event: Event) -> Rollout:
+    known = rollout.nodes[node]
+    outcome = str(event.detail.get("outcome", event.state))
+    phase = AFTER.get((known.phase, step, outcome))
+    if phase is None:
+        return rollout
+    standing = replace(
+        known, phase=phase, spared=known.spared or outcome == HALTED, waited=known.waited or step is Step.WAIT
+    )
+    if (step, event.state) == (Step.ACTIVATE, State.STARTED):
+        order, returning = str(event.detail["order"]), known.phase is Phase.CONFIRMED
+        standing = replace(standing, order=order, orders=known.orders + 1, returning=returning)
+    standing = _settled(standing, rollout.rules)
+    confirmed = rollout.confirmed
+    if standing.phase is Phase.CONFIRMED and not standing.confirmed:
+        standing, confirmed = replace(standing, confirmed=True), (*confirmed, node)
+    return replace(rollout, nodes={**rollout.nodes, node: standing}, confirmed=confirmed)
 
-    A node in hand is always brought to its end first, so that activations cannot overlap; the first failure ends the
-    rollout before another node is touched. An activation found begun without an outcome (the runner was cut there)
-    is turned back. One that has kept the release, since only its answer to HQ's yes was lost, is
-    confirmed.
+
+def _settled(standing: Standing, rules: Rules) -> Standing:
+    """A standing whose phase means something else by what came before it, or by the rules."""
+    if standing.returning and standing.phase in RETURNED:
+        phase = RETURNED[standing.phase]
+        return replace(standing, phase=phase, returning=phase is not Phase.CONFIRMED)
+    if standing.phase is Phase.UNCHANGED and standing.order:
+        return replace(standing, phase=Phase.CONFIRMED)
+    if standing.phase is Phase.ROLLED_BACK and standing.spared:
+        return replace(standing, phase=Phase.HALTED)
+    if standing.phase is Phase.DOWN and rules.down == "refuse":
+        return replace(standing, phase=Phase.BLOCKED)
+    if standing.phase is Phase.DOWN and (rules.down == "skip" or standing.waited):
+        return replace(standing, phase=Phase.SKIPPED)
+    return standing
+
+
+def _resumed(rollout: Rollout) -> Rollout:
+    """A run that was cut goes on: what had failed stands, all else is asked anew."""
+    nodes = {name: _doubted(standing, rollout) for name, standing in rollout.nodes.items()}
+    return replace(rollout, nodes=nodes, stopping=False, wave=())
+
+
+_STANDS = frozenset(
+    {Phase.ROLLED_BACK, Phase.ROLLBACK_FAILED, Phase.KEPT, Phase.TURNED_BACK, Phase.SICK, Phase.REVERTED}
+)
+
+
+def _doubted(known: Standing, rollout: Rollout) -> Standing:
+    # A name that an activation was prepared under, and no record tells of, is not used again.
+    standing = replace(known, orders=known.orders + 1, waited=False)
+    if known.phase in _STANDS or (rollout.returning and not known.in_hand):
+        return standing
+    return replace(standing, phase=Phase.IN_DOUBT if known.in_hand else Phase.PLANNED, spared=False)
+
+
+def order_name(run: str, orders: int) -> str:
+    """The name of an activation on its node: the run's own for the first, numbered from 2 after that.
+
+    Args:
+        run: the run's id.
+        orders: names that were given to the node's activations before.
     """
-    if in_hand := rollout.at(*IN_HAND):
-        return Act(_NEXT[rollout.phases[in_hand[0]]], in_hand[:1])
-    if rollout.stopping or rollout.at(*FAILED):
-        return None
-    if planned := rollout.at(Phase.PLANNED):
-        return Act(Step.PREFLIGHT, planned)
-    if ready := rollout.at(Phase.READY):
-        return Act(Step.STAGE, ready)
+    return run if orders == 0 else f"{run}-{orders + 1}"
+
+
+def decide(rollout: Rollout, busy: frozenset[str] = frozenset()) -> tuple[Act, ...]:
+    """What may be done now, all of it at once; nothing, with nobody busy, when the rollout has ended.
+
+    Args:
+        rollout: how it stands.
+        busy: nodes on which a step is under way.
+    """
+    acts = tuple(
+        Act(NEXT[standing.phase], (name,))
+        for name, standing in rollout.nodes.items()
+        if standing.in_hand and name not in busy and standing.phase in NEXT
+    )
+    return acts + next(filter(None, (source(rollout, busy) for source in _sources(rollout))), ())
+
+
+_Source = Callable[[Rollout, frozenset[str]], tuple[Act, ...]]
+
+
+def _sources(rollout: Rollout) -> tuple[_Source, ...]:
+    """Where acts on nodes that are not in hand come from, the first that has any."""
+    if rollout.stopping:
+        return ()
+    return (_return,) if rollout.failed else (_ask, _stage, _switch, _wait)
+
+
+def _each(step: Step, names: Iterable[str], busy: frozenset[str]) -> tuple[Act, ...]:
+    return tuple(Act(step, (name,)) for name in names if name not in busy)
+
+
+def _ask(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
+    return _each(Step.PREFLIGHT, rollout.at(Phase.PLANNED), busy)
+
+
+def _stage(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
+    return () if rollout.at(Phase.PLANNED) else _each(Step.STAGE, rollout.at(Phase.READY), busy)
+
+
+def _switch(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
+    """The next node of the wave, or the next wave once the present one has ended."""
     staged = rollout.at(Phase.STAGED)
-    return Act(Step.ACTIVATE, staged[:1]) if staged else None
+    if not staged or busy & set(staged) or rollout.at(Phase.PLANNED, Phase.READY, *SWITCHING):
+        return ()
+    if waiting := [name for name in rollout.wave if name in staged]:
+        return (Act(Step.ACTIVATE, (waiting[0],)),)
+    if rollout.in_hand:
+        return ()
+    return (Act(Step.WAVE, staged[: 1 if rollout.has_canary else rollout.rules.batch]),)
+
+
+def _wait(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
+    """Nodes that are down are waited for when nothing else is left to do."""
+    others = rollout.in_hand or rollout.at(Phase.PLANNED, Phase.READY, Phase.STAGED)
+    return () if others else _each(Step.WAIT, rollout.at(Phase.DOWN), busy)
+
+
+def _return(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
+    """The way back of the fleet: one node after the other, the one that was confirmed last first."""
+    left = [name for name in reversed(rollout.confirmed) if rollout.nodes[name].phase is Phase.CONFIRMED]
+    wanted = rollout.rules.on_failure == "rollback-fleet" and not rollout.lenient
+    if not wanted or not left or rollout.in_hand or busy:
+        return ()
+    if not rollout.returning:
+        return (Act(Step.ROLLBACK_FLEET, tuple(left)),)
+    return (Act(Step.ACTIVATE, (left[0],)),)
+
+
+def upcoming(rollout: Rollout) -> str | None:
+    """The node that is activated next if all goes well, so that it can be made ready while another is in hand."""
+    if rollout.over or rollout.at(Phase.PLANNED, Phase.READY):
+        return None
+    staged = rollout.at(Phase.STAGED)
+    return next((name for name in rollout.wave if name in staged), staged[0] if staged else None)

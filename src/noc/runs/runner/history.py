@@ -8,7 +8,7 @@ from noc.runs.errors import JournalBroken, RunCut
 from noc.runs.plan.plan import Plan
 from noc.runs.record.events import RUN, Event, State, Verdict
 from noc.runs.record.journal import Journal, read, run_ids
-from noc.runs.rollout.rollout import IN_HAND, Rollout, advance
+from noc.runs.rollout.rollout import Rollout, fold
 
 _RECENT = 20
 
@@ -100,16 +100,14 @@ def _again(plan: Plan) -> str:
 
 def _verdicts(plan: Plan, events: Sequence[Event]) -> list[Verdict]:
     """What can be said of each node from the journal alone; the node's own verdict file knows more."""
-    if plan.action != "deploy":
+    if not plan.is_rollout:
         return [Verdict(node=node, before="", now="", verdict="interrupted") for node in plan.nodes]
-    rollout = Rollout.begin(plan.nodes)
-    for event in events:
-        rollout = advance(rollout, event)
+    rollout = fold(Rollout.of(plan), events)
     return [_verdict_of(rollout, node) for node in plan.nodes]
 
 
 def _verdict_of(rollout: Rollout, node: str) -> Verdict:
-    if rollout.phases[node] in IN_HAND:
+    if rollout.nodes[node].in_hand:
         why = "it turns back by itself unless it was confirmed"
         return Verdict(node=node, before="", now="", verdict="interrupted", why=why)
     return Verdict(node=node, before="", now="", verdict=rollout.verdict(node), good=rollout.is_good(node))
