@@ -28,6 +28,13 @@ if BEHAVIOUR == "crash":
 if BEHAVIOUR.startswith("crash-after-"):
     threading.Timer(float(BEHAVIOUR[12:]), lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
 boot, began = str(uuid.uuid4()), time.monotonic()
+if BEHAVIOUR == "silent":
+    time.sleep(600)
+if BEHAVIOUR == "slow-again":
+    started = sys.argv[0] + ".started"
+    if os.path.exists(started):
+        time.sleep(2)
+    open(started, "w").close()
 if BEHAVIOUR == "dies-nameless":
     threading.Timer(0.5, lambda: os.kill(os.getpid(), 40)).start()
 listener = socket.socket(fileno=int(sys.argv[2]) if sys.argv[2:] else 3)

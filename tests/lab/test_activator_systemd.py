@@ -315,7 +315,7 @@ async def test_what_is_armed_outlives_the_connection_and_begins_at_its_go(node: 
 async def test_without_its_go_what_is_armed_ends_as_refused(node: Node) -> None:
     before = (await node.activator.facts()).current
     run = await node.arm(node.build(), go_within_s=1)
-    assert (await node.reach(run, "refused")).reason.startswith("expired: ")
+    assert (await node.reach(run, "refused")).reason.startswith("late: ")
     assert (await node.activator.facts()).current == before
 
 

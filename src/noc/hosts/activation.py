@@ -27,10 +27,13 @@ _QUICK_S, _ARMED_WITHIN_S = 60, 90
 _FIXES = {
     "fence": "another run holds this node: noc run list",
     "busy": "wait for the activation that is under way: noc run list",
+    "connection": "confirm over a new connection",
     "disk": "free space on the node, then deploy again",
     "old": "build a release with a higher build number",
     "unknown": "noc run list names the runs",
+    "ended": "start the run again: nothing was changed",
     "expired": "noc release sign, on the operator's machine",
+    "late": "start the run again: nothing was changed",
     "no-snapshot": "roll back without restoring the data",
 }
 

@@ -121,7 +121,12 @@ class ActivationRefused(HostError):
 
     `fence`: a younger run has acted on this node since. `busy`: another activation is under way. `unsigned`,
     `untrusted`, `signature`, `content`, `manifest`: the release is not what a trusted signer signed. `expired`, `old`:
-    it was, but not for a node that does not know it. `disk`: no room for the snapshot of the database.
+    it was, but not for a node that does not know it. `disk`: no room for the snapshot of the database. `snapshot`: it
+    could not be taken, or is damaged. `no-snapshot`: the data are to be those of an older release, and no snapshot is
+    left from when it ran. `late`: the order waited too long for its go. `ended`: the process that waited is gone.
+    `reverted`: it was taken back before it began. `missing`: there is no release that could run. `config`,
+    `path`: the configuration is not what was staged, or has a file where none of ours lies. `connection`: a new
+    configuration is confirmed over a connection that was made under it, since one from before proves nothing.
     """
 
     code = "E313"

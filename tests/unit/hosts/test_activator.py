@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,64 @@ def test_an_activator_that_is_killed_is_recovered(tree: Tree) -> None:
     os.kill(tree.acting() or 0, 9)
     verdict = tree.call("recover", "r2")[1]
     assert (verdict["state"], tree.current) == ("rolled-back", good)
+
+
+def test_an_activator_that_is_killed_while_it_waits_for_health_is_recovered(tree: Tree) -> None:
+    good = tree.release(1)
+    tree.prove(good, "r1")
+    tree.start(tree.release(2, "silent"), "r2")
+    wait_until(lambda: tree.current != good)
+    tree.kill_acting()
+    assert (tree.call("recover", "r2")[1]["state"], tree.current) == ("rolled-back", good)
+
+
+def test_an_activator_that_is_killed_in_the_rollback_is_recovered_with_the_first_reason(tree: Tree) -> None:
+    good = tree.release(1, "slow-again")
+    tree.prove(good, "r1")
+    tree.start(tree.release(2, "crash"), "r2")
+    wait_until(lambda: tree.current != good)
+    wait_until(lambda: tree.current == good)
+    tree.kill_acting()
+    verdict = tree.call("recover", "r2")[1]
+    assert (verdict["state"], verdict["reason"]) == ("rolled-back", "the process ended with status 3")
+
+
+def test_a_service_that_never_answers_has_the_whole_deadline(tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    tree.start(tree.release(2, "silent"), "r2", health=2.5)
+    assert "not healthy within 2.5 s" in tree.reach("r2", "rolled-back")["reason"]
+
+
+@pytest.mark.parametrize("behaviour", ["sick", "old-version"])
+def test_a_service_that_answers_wrongly_has_not(tree: Tree, behaviour: str) -> None:
+    tree.prove(tree.release(1), "r1")
+    tree.start(tree.release(2, behaviour), "r2", health=600)
+    assert tree.reach("r2", "rolled-back")["reason"].startswith("sick since its first answer: it answers")
+
+
+_CLOCK = """
+import datetime, sys
+class Shifted(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return super().now(tz) + datetime.timedelta(hours={hours})
+datetime.datetime = Shifted
+"""
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_an_hour_off_and_set_right_in_between_changes_nothing(tree: Tree, hours: int) -> None:
+    launcher = tree.base / "programs/activator.py"
+    right = launcher.read_text()
+    launcher.write_text(_CLOCK.format(hours=hours) + right)
+    good = tree.release(1)
+    assert tree.prove(good, "r1")["state"] == "confirmed"
+    tree.start(tree.release(2), "r2", confirm=60)
+    at = tree.reach("r2", "activated")["at"]
+    assert abs(datetime.fromisoformat(at) - datetime.now(UTC)) > timedelta(minutes=50)
+    launcher.write_text(right)
+    assert tree.ask("revert", "r2")[1]["state"] == "rolled-back"
+    assert tree.prove(tree.release(3), "r3")["state"] == "confirmed"
 
 
 def test_a_killed_activator_does_not_block_the_next_run(tree: Tree) -> None:

@@ -45,9 +45,9 @@ def test_without_a_go_in_time_it_ends_as_refused(tree: Tree) -> None:
     good = tree.release(1)
     tree.prove(good, "r1")
     tree.arm(tree.release(2), "r2", "--go-within", "0.2")
-    assert tree.reach("r2", "refused")["reason"] == "expired: HQ did not say go within 0.2 s"
+    assert tree.reach("r2", "refused")["reason"] == "late: HQ did not say go within 0.2 s"
     assert tree.current == good
-    assert tree.ask("go", "r2")[1]["code"] == "expired"
+    assert tree.ask("go", "r2")[1]["code"] == "late"
 
 
 def test_what_is_armed_may_be_taken_back(armed: tuple[Tree, str, str]) -> None:

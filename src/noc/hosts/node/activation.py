@@ -73,7 +73,7 @@ class Activation(Record):
                 raise Refused("reverted", "HQ took it back before it began")
             check_fence(self.layout, order.fence)
             if (left := deadline - time.monotonic()) <= 0:
-                raise Refused("expired", f"HQ did not say go within {order.go_within:g} s")
+                raise Refused("late", f"HQ did not say go within {order.go_within:g} s")
             bell.wait(min(left, RING_S))
         check_fence(self.layout, order.fence)
 

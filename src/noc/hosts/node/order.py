@@ -1,5 +1,6 @@
 """What HQ orders a node to do, and HQ's words on it afterwards: go, confirm, revert."""
 
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,8 +47,22 @@ def say_go(layout: Layout, run: str) -> None:
     """Let an armed order begin."""
     path = layout.state(_go(run))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    path.write_text(_connection())
     ring(layout)
+
+
+def check_connection(layout: Layout, run: str) -> None:
+    """A new configuration is accepted over a connection that was made under it: one from before proves nothing.
+
+    A firewall that lets nobody in any more does not cut who is in already. Raises Refused("connection").
+    """
+    if read_order(layout, run).config and _connection() and _connection() == layout.state(_go(run)).read_text():
+        raise Refused("connection", "a new configuration is confirmed over a new connection; this one is from before")
+
+
+def _connection() -> str:
+    """The SSH connection that we are asked over, by addresses and ports; "" for none."""
+    return os.environ.get("SSH_CONNECTION", "")
 
 
 def heard_go(layout: Layout, run: str) -> bool:

@@ -132,7 +132,15 @@ def look(layout: Layout, path: str) -> Lying | None:
     return Lying(stat.S_IMODE(found.st_mode), content, (found.st_uid, found.st_gid))
 
 
-def compare(layout: Layout, hashes: Mapping[str, Any]) -> list[str]:
+def parse_hashes(text: str) -> dict[str, str]:
+    """What to compare a node with, as HQ writes it. Raises Refused("usage")."""
+    try:
+        return {str(path): str(said) for path, said in json.loads(text).items()}
+    except (ValueError, AttributeError, RecursionError):
+        raise Refused("usage", "not a JSON object of paths and hashes") from None
+
+
+def compare(layout: Layout, hashes: Mapping[str, str]) -> list[str]:
     """The paths at which the node is not as it should be: other, missing, or left over from the configuration in force.
 
     Args:
