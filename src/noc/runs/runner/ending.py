@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 from noc.runs.plan.plan import Plan
 from noc.runs.record.events import Verdict
-from noc.runs.rollout.rollout import UNTOUCHED
+from noc.runs.rollout import verdicts as rollout
 
 
 def exit_code(plan: Plan, verdicts: Sequence[Verdict]) -> int:
-    """What the command returns: 0 all good, 3 partly done, 1 failed; a rollout in which a node failed has failed."""
-    left = [verdict for verdict in verdicts if not verdict.good]
-    if not left:
-        return 0
+    """What the command returns: 0 all good, 3 partly done, 1 failed; of a rollout see `noc.runs.rollout.verdicts`."""
     if plan.is_rollout:
-        return 3 if all(verdict.verdict == UNTOUCHED for verdict in left) else 1
-    return 3 if len(left) < len(verdicts) else 1
+        return rollout.exit_code(verdicts)
+    left = [verdict for verdict in verdicts if not verdict.good]
+    return (3 if len(left) < len(verdicts) else 1) if left else 0
 
 
 def unknown(plan: Plan) -> list[Verdict]:

@@ -80,7 +80,7 @@ def close_cut_runs(directory: Path) -> list[str]:
 def _close(directory: Path, run: str) -> None:
     journal = Journal.reopen(directory, run)
     plan = plan_of(journal.events)
-    fix = f"noc {_again(plan)}: what was done is found unchanged, the rest follows" if plan else ""
+    fix = _way_on(plan, run) if plan else ""
     error = RunCut(f"run {run} was cut", why="the runner or the machine went down", fix=fix)
     detail = {
         "verdicts": [verdict.model_dump() for verdict in _verdicts(plan, journal.events)] if plan else [],
@@ -92,10 +92,10 @@ def _close(directory: Path, run: str) -> None:
     journal.close()
 
 
-def _again(plan: Plan) -> str:
-    return " ".join(
-        [plan.action, *plan.nodes, *([plan.release[:12]] if plan.action == "deploy" and plan.release else [])]
-    )
+def _way_on(plan: Plan, run: str) -> str:
+    if plan.is_rollout:
+        return f"noc run resume {run}: it asks the nodes what became of them, and goes on where they are"
+    return f"noc {plan.action} {' '.join(plan.nodes)}: what was done is found unchanged, the rest follows"
 
 
 def _verdicts(plan: Plan, events: Sequence[Event]) -> list[Verdict]:
