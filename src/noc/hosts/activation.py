@@ -14,7 +14,7 @@ from noc.hosts.bundle import stage as stage_bundle
 from noc.hosts.errors import ActivationRefused, CommandFailed, Unclear
 from noc.hosts.order import Order
 from noc.hosts.programs import ACTIVATOR
-from noc.hosts.shell import Shell
+from noc.hosts.shell import Session, Shell
 
 __all__ = ["FINAL", "Activator", "Loss", "NodeFacts", "Order", "Snapshot", "Verdict", "Verification"]
 
@@ -53,6 +53,7 @@ class Activator:
         """
         self._shell = shell
         self._program = program or ("python3", "-I", "-S", ACTIVATOR)
+        self._session: Session | None = None
 
     async def facts(self) -> NodeFacts:
         """What runs, what is proven, what lies ready, and how much room there is."""
@@ -188,14 +189,15 @@ class Activator:
 
     async def close(self) -> None:
         """End the conversation with the node's activator; whatever it is doing goes on."""
-        await (await self._shell.session(*self._program, "serve")).close()
+        if self._session:
+            await self._session.close()
 
     async def _ask(
         self, verb: str, *arguments: str, refusable: bool = False, timeout_s: float = _QUICK_S
     ) -> dict[str, Any]:
-        session = await self._shell.session(*self._program, "serve")
+        self._session = await self._shell.session(*self._program, "serve")
         try:
-            said = await session.ask({"verb": verb, "args": arguments}, timeout_s=timeout_s)
+            said = await self._session.ask({"verb": verb, "args": arguments}, timeout_s=timeout_s)
         except (CommandFailed, Unclear) as error:
             raise self._unclear(verb, error.why) from None
         answer = said.get("answer")

@@ -112,6 +112,25 @@ async def test_questions_do_not_wait_for_each_other(activator: Activator, tree: 
     assert (await waiting).state == "confirmed"
 
 
+async def test_a_conversation_that_was_ended_is_begun_anew(activator: Activator) -> None:
+    await activator.facts()
+    await activator.close()
+    assert (await activator.facts()).current is None
+
+
+async def test_armed_on_one_node_and_let_go_later(activator: Activator, tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    await activator.fence(3)
+    await activator.arm(order(tree.release(2), "r2", 3))
+    assert (await activator.status("r2")).state == "armed"
+    await activator.go("r2")
+    verdict = await activator.status("r2", 20, "activating")
+    while verdict.state != "activated":
+        verdict = await activator.status("r2", 20, verdict.state)
+    assert verdict.restart_s is not None
+    assert (await activator.confirm("r2")).state == "confirmed"
+
+
 async def test_an_answer_of_another_version_is_told_as_such(shell: SSHShell) -> None:
     said: dict[str, object] = {"current": None, "version": None, "fence": 0, "pending": None, "proven": []}
     older = f"read line; echo '{json.dumps({'id': 1, 'status': 0, 'answer': said})}'; read end"
