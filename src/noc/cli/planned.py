@@ -46,6 +46,9 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
         return
     headings = ("#", "wave", "node", "state", "running → target", "to send", "disk", "memory", "differs", "estimate")
     print_table(headings, [_cells(row, labels) for row in plan.rows])
+    for row in plan.rows:
+        if row.differences:
+            out.print(plain(f"{row.node} differs: {', '.join(row.differences)}"))
 
 
 def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -80,9 +83,13 @@ def _size(count: int | None) -> str:
 
 def _problems(plan: Plan) -> None:
     for row in plan.rows:
+        if row.loss:
+            err.print(f"{mark('warn', row.node)}  {plain(row.loss)}", soft_wrap=True)
         kind = "fail" if row in plan.blocked else "warn"
         for problem in row.problems:
             err.print(f"{mark(kind, row.node)}  {plain(problem)}", soft_wrap=True)
+        if row.loss:
+            err.print(f"{mark('warn', row.node)}  {plain(row.loss)}", soft_wrap=True)
 
 
 def _summary(plan: Plan, agreement: str) -> None:

@@ -70,6 +70,13 @@ def test_every_problem_of_every_node_is_told(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.split() == ["✗", "rome", "one", "✗", "rome", "two", "!", "oslo", "three"]
 
 
+def test_what_differs_and_what_would_be_lost_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(answer(row("rome", differences=("/etc/a", "/etc/b"), loss="4 minutes of writes are lost")), as_json=False)
+    said = capsys.readouterr()
+    assert "rome differs: /etc/a, /etc/b\n" in said.out
+    assert "4 minutes of writes are lost" in said.err
+
+
 def test_as_json_it_is_the_plan_with_its_phrase(capsys: pytest.CaptureFixture[str]) -> None:
     said = answer(row("frankfurt"))
     show_plan(said, as_json=True)
