@@ -16,6 +16,9 @@ from noc.runs.runner.client import Client
 from noc.runs.runner.telling import line
 from noc.runs.runner.view import View, advance, as_document, closing
 
+_LEFT = frozenset({"untouched", "skipped", "halted"})
+"""Verdicts of nodes that are left as they were, for no fault of theirs."""
+
 
 def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: float = 0) -> None:
     """Plan, start and follow; ends the command with the run's exit code, or 130 where Ctrl-C stopped it.
@@ -97,7 +100,7 @@ def print_result(view: View) -> None:
             verdict.node,
             verdict.before or "-",
             verdict.now or "-",
-            mark("ok" if verdict.good else "pending" if verdict.verdict == "untouched" else "fail", verdict.verdict),
+            mark("ok" if verdict.good else "pending" if verdict.verdict in _LEFT else "fail", verdict.verdict),
         )
         for verdict in view.verdicts
     ]

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from noc.cli.options import JsonOption
+from noc.cli.options import JsonOption, WaitOption
 from noc.cli.output import mark, print_json, print_table
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show or follow what a run did.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, follow or go on with a run.")
 
 _MARKS = {"ok": "ok", "failed": "fail", "running": "info", "interrupted": "warn", "broken": "fail"}
 
@@ -45,6 +45,25 @@ def show(
         print_json({**shown["run"], "events": shown["events"]})
     else:
         _show(shown)
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its last four digits, or last.")],
+    *,
+    wait_s: WaitOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a rollout that was cut or halted, where its journal ends, under the approval that it began with.
+
+    Nodes are asked what became of them: one that waits for its confirmation is proven and confirmed, one that has
+    turned back is changed anew, and what was confirmed is looked at again. No node is changed twice.
+    """
+    from noc.cli.following import drive, tell  # noqa: PLC0415
+    from noc.runs.runner.client import Client  # noqa: PLC0415
+
+    client = Client()
+    drive(client, *client.resume(run, wait_s=wait_s, heard=tell), as_json=as_json)
 
 
 @app.command(hidden=True)

@@ -95,6 +95,7 @@ class NodePlan(BaseModel):
         disk_free, memory_free: bytes; None where the node did not say.
         differences: files that would change.
         problems: why it cannot be done, in words.
+        loss: what is lost since data is put back, in words; "" where none is.
         seconds: how long the node is expected to take, its part of the staging included.
     """
 
@@ -112,6 +113,7 @@ class NodePlan(BaseModel):
     memory_free: int | None = None
     differences: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    loss: str = ""
     seconds: float = 0
 
 

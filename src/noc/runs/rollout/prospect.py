@@ -8,6 +8,7 @@ from typing import Literal
 from noc.hosts.activation import NodeFacts
 from noc.hosts.bundle import Bundle
 from noc.release.manifest import Manifest
+from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import NodePlan, Plan
 from noc.runs.rollout.preflight import obstacles, runs_already
 
@@ -82,7 +83,27 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         memory_free=facts.memory_free_bytes,
         differences=answer.differences,
         problems=problems,
+        loss=loss(facts, target, hq.now) if _restores(plan) and not problems else "",
     )
+
+
+def _restores(plan: Plan) -> bool:
+    """Whether nodes get an older database with the older release."""
+    return plan.action == "rollback" and plan.options.restore_data
+
+
+def left_at(facts: NodeFacts, release: str | None) -> datetime | None:
+    """When the node last left a release, of which it kept a copy of its database then; None where it has none."""
+    times = [datetime.fromisoformat(copy.at) for copy in facts.snapshots if copy.release == release]
+    return max(times, default=None)
+
+
+def loss(facts: NodeFacts, release: str | None, now: datetime) -> str:
+    """What is lost when the database of a release is put back, in words; "" where there is no copy of it."""
+    since = left_at(facts, release)
+    if since is None:
+        return ""
+    return f"what was written since {since:%Y-%m-%d %H:%M:%S} UTC ({lasting((now - since).total_seconds())}) is lost"
 
 
 def to_send(facts: NodeFacts, manifest: Manifest | None, answer: Answer) -> int:
@@ -123,6 +144,10 @@ def hindrances(plan: Plan, facts: NodeFacts, target: str | None, hq: Headquarter
         (facts.memory_free_bytes >= LEAST_MEMORY, memory),
         (target is not None or plan.action != "rollback", "it has proven no earlier release that is still at hand"),
         (at_hand, "the release is not in HQ's store"),
+        (
+            target is None or not _restores(plan) or left_at(facts, target) is not None,
+            "no copy of its database is left from when it ran that release: roll back without --restore-data",
+        ),
     )
     found = tuple(words for holds, words in checks if not holds)
     return found + obstacles(facts, manifest, hq.fence) + _not_acceptable(facts, manifest, hq)

@@ -80,6 +80,20 @@ class Client:
         """
         return self._begin("approve", {"request": request, "signature": signature, "wait_s": wait_s}, heard)
 
+    def resume(
+        self, run: str, *, wait_s: float = 0, heard: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> tuple[str, Generator[Event]]:
+        """Go on with a run that was cut or halted.
+
+        Args:
+            run: its id, the last part of it, or `last`.
+            wait_s: seconds to wait where another run is under way; 0 to be refused at once.
+            heard: gets the runner's answers before the run goes on: `{"waiting": why}`.
+
+        Returns and raises as `start`; the records are all of the run's, from the first.
+        """
+        return self._begin("resume", {"run": run, "wait_s": wait_s}, heard)
+
     def _begin(
         self, op: str, fields: dict[str, Any], heard: Callable[[dict[str, Any]], None]
     ) -> tuple[str, Generator[Event]]:
