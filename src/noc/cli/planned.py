@@ -88,8 +88,6 @@ def _problems(plan: Plan) -> None:
         kind = "fail" if row in plan.blocked else "warn"
         for problem in row.problems:
             err.print(f"{mark(kind, row.node)}  {plain(problem)}", soft_wrap=True)
-        if row.loss:
-            err.print(f"{mark('warn', row.node)}  {plain(row.loss)}", soft_wrap=True)
 
 
 def _summary(plan: Plan, agreement: str) -> None:
