@@ -191,21 +191,24 @@ def _settled(standing: Standing, rules: Rules) -> Standing:
     return standing
 
 
-def _resumed(rollout: Rollout) -> Rollout:
-    """A run that was cut goes on: what had failed stands, all else is asked anew."""
-    nodes = {name: _doubted(standing, rollout) for name, standing in rollout.nodes.items()}
-    return replace(rollout, nodes=nodes, stopping=False, wave=())
-
-
 _STANDS = frozenset(
     {Phase.ROLLED_BACK, Phase.ROLLBACK_FAILED, Phase.KEPT, Phase.TURNED_BACK, Phase.SICK, Phase.REVERTED}
 )
+"""Phases that no new look at the node would change."""
 
 
-def _doubted(known: Standing, rollout: Rollout) -> Standing:
+def _resumed(rollout: Rollout) -> Rollout:
+    """A run that was cut goes on: what had failed stands, all else is asked anew, unless that is too much already."""
+    standing = sum(known.failing and known.phase in _STANDS for known in rollout.nodes.values())
+    ended = rollout.returning or standing > rollout.rules.max_failures
+    nodes = {name: _doubted(known, ended=ended) for name, known in rollout.nodes.items()}
+    return replace(rollout, nodes=nodes, stopping=False, wave=())
+
+
+def _doubted(known: Standing, *, ended: bool) -> Standing:
     # A name that an activation was prepared under, and no record tells of, is not used again.
     standing = replace(known, orders=known.orders + 1, waited=False)
-    if known.phase in _STANDS or (rollout.returning and not known.in_hand):
+    if known.phase in _STANDS or (ended and not known.in_hand):
         return standing
     return replace(standing, phase=Phase.IN_DOUBT if known.in_hand else Phase.PLANNED, spared=False)
 
