@@ -115,6 +115,7 @@ class Machine:
     pending: str | None = None
     fence: int = 0
     armed: Order | None = None
+    orders: list[Order] = field(default_factory=list)
     proven: list[str] = field(default_factory=lambda: [OLD])
     releases: set[str] = field(default_factory=lambda: {OLD})
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -234,6 +235,7 @@ class FakeActivator:
         if self.machine.flaw == "refuses":
             raise ActivationRefused(f"{self.machine.name} refuses", reason="fence", why="fence")
         old, self.machine.fence = self.machine.current, order.fence
+        self.machine.orders.append(order)
         new = order.release or old or ""
         self.machine.pending = order.run
         self.machine.restart(new)
