@@ -11,11 +11,12 @@ from approval_kit import BASIS, NOW, caller, plan, with_people
 from noc.errors import NocError, Usage
 from noc.fleet.inventory import Inventory
 from noc.fleet.model import Fleet
+from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.desk import Desk, Standing
 from noc.runs.admission.errors import ApprovalDenied, ApprovalUsed, NotAnApprover, NotApproved, TooManyRequests
 from noc.runs.admission.request import Request, State
 from noc.runs.admission.requests import MAX_WAITING_EACH, Requests
-from noc.runs.errors import PlanRefused
+from noc.runs.errors import CallerRefused, PlanRefused
 from noc.runs.record.audit import Audit
 from noc.runs.record.entries import Kind
 from noc.runs.record.errors import AuditUnwritable
@@ -204,3 +205,15 @@ async def test_an_entry_names_no_signature_and_no_secret(office: Office) -> None
         await office.desk.approve("last", caller("root"), "-----BEGIN PRIVATE", office.standing())
     (refusal,) = [entry for entry in office.audit.entries() if entry.kind is Kind.REFUSAL]
     assert "PRIVATE" not in refusal.model_dump_json()
+
+
+def test_to_an_agents_plan_somebody_always_has_to_agree(office: Office) -> None:
+    asked_for = office.desk.ask(plan("low"), caller("claude"), office.standing(), Inventory())
+    assert asked_for is not None
+    with pytest.raises(NotApproved, match="needs an approver"):
+        office.desk.consume(asked_for.plan, "run-1", office.standing())
+
+
+def test_a_viewer_may_not_even_ask(fleet: Fleet) -> None:
+    with pytest.raises(CallerRefused, match="viewer"):
+        check_may_ask(caller("vera"), with_people(fleet))

@@ -16,7 +16,7 @@ from noc.runs.admission.clock import told
 from noc.runs.admission.errors import ApprovalDenied, ApprovalExpired, ApprovalUsed, NotAnApprover, NotApproved
 from noc.runs.admission.request import Approval, Denial, Request, State, Use
 from noc.runs.admission.risk import RANK
-from noc.runs.errors import PlanRefused
+from noc.runs.errors import CallerRefused, PlanRefused
 from noc.runs.plan.plan import Plan, Risk
 
 _AGAIN = "give the command again: the runner then makes a new plan"
@@ -60,10 +60,25 @@ def approver_of(caller: Caller, fleet: Fleet, signer: Person | None = None, key:
     return Approver(name, caller.name, role, caller.uid == 0, key)
 
 
-def rule_of(risk: Risk, policy: Policy) -> Rule:
-    """Who has to agree to a plan of that risk."""
+def rule_of(risk: Risk, policy: Policy, requester: Role | None = None) -> Rule:
+    """Who has to agree to a plan of that risk; to an agent's somebody always has to."""
     rules: Mapping[Risk, Rule] = {"low": policy.low, "medium": policy.medium, "high": policy.high}
-    return rules[risk]
+    return "one" if requester == "agent" and rules[risk] == "nobody" else rules[risk]
+
+
+def role_of(login: str, fleet: Fleet) -> Role | None:
+    """What the fleet file says of a login, None where it does not list it."""
+    return next((person.role for person in fleet.people if person.name == login), None)
+
+
+def check_may_ask(caller: Caller, fleet: Fleet) -> None:
+    """Let everybody ask who may use the runner, but viewers. Raises CallerRefused."""
+    if role_of(caller.name, fleet) == "viewer":
+        raise CallerRefused(
+            f"{caller.name} may look, and change nothing",
+            why="the role of that login in [[people]] of fleet.toml is viewer",
+            fix="ask an operator, or somebody who may edit fleet.toml",
+        )
 
 
 def is_signed(risk: Risk, policy: Policy) -> bool:
@@ -74,7 +89,7 @@ def is_signed(risk: Risk, policy: Policy) -> bool:
 def needs(request: Request, policy: Policy, now: datetime) -> str:
     """Whom a request waits for, in words: `an approver other than james, or james from …; signed`."""
     who = {
-        "nobody": "nobody",
+        "nobody": "an approver",
         "one": "an approver",
         "another": f"an approver other than {request.requester}",
         "delayed": f"an approver; {request.requester} only from {told(_self_from(request, policy))}",

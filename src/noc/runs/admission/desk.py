@@ -64,7 +64,8 @@ class Desk:
             raise PlanRefused(
                 f"the plan says that its risk is {plan.risk}", why=f"it is {found}", fix="make a new plan"
             )
-        if approval.rule_of(plan.risk, standing.fleet.approval) == "nobody":
+        role = approval.role_of(caller.name, standing.fleet)
+        if approval.rule_of(plan.risk, standing.fleet.approval, role) == "nobody":
             return None
         if known := self._requests.get(plan.digest):
             approval.check_open(known, standing.now)
@@ -125,9 +126,10 @@ class Desk:
             NotApproved, ApprovalUsed, ApprovalDenied, ApprovalExpired, PlanRefused: the run must not begin.
         """
         policy = standing.fleet.approval
-        if approval.rule_of(plan.risk, policy) == "nobody":
+        request = self._requests.get(plan.digest)
+        if request is None and approval.rule_of(plan.risk, policy) == "nobody":
             return None
-        if (request := self._requests.get(plan.digest)) is None:
+        if request is None:
             raise NotApproved(f"nobody asked for {plan.label()}", why="it needs an approval", fix="ask for it first")
         used = approval.use(request, plan.digest, run, policy, basis=standing.basis, now=standing.now)
         self._requests.put(used, request)

@@ -5,7 +5,7 @@
 | high   | restores data; begins in spite of a freeze; configuration on more than one node; provisioning a   |
 |        | node that is live as a machine at another address or with another host key                        |
 | medium | a release on more than one node; configuration on one; new tunnel keys of more than one           |
-| low    | the rest: a release on one node, a rollback, the provisioning of planned nodes                    |
+| low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes     |
 
 A way back is never made harder than the way there: a rollback of releases is low, however many nodes it is.
 """
@@ -23,6 +23,8 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         plan: what is to be done; what it says of its own risk counts for nothing.
         inventory: what is known of the machines.
     """
+    if not plan.has_work:
+        return "low"
     several = len(plan.nodes) > 1
     options = plan.options
     if options.restore_data or options.override_freeze or (plan.configuration and several):

@@ -16,6 +16,7 @@ from noc.runs.plan.plan import Plan
 from noc.runs.provision.keygen import rotate
 from noc.runs.provision.provision import provision
 from noc.runs.record.durations import read_history
+from noc.runs.record.errors import AuditBroken, AuditUnwritable
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.deployment import deploy, resume
@@ -83,8 +84,12 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
 
 def recover(runner: Runner) -> None:
     """Say of every run and every act that a runner before this one left open how it ended."""
-    for entry in runner.audit.open():
-        log.warning("the runner was cut while it did: %s (audit %d)", entry.what, entry.seq)
+    try:
+        for entry in runner.audit.open():
+            log.warning("the runner was cut while it did: %s (audit %d)", entry.what, entry.seq)
+    except (AuditBroken, AuditUnwritable) as error:
+        # What can be read still answers; whatever would act fails by itself as long as the audit does.
+        log.error("nothing begins before the audit is mended: %s", error)  # noqa: TRY400
     for run in close_cut_runs(runner.paths.runs):
         log.warning("run %s was cut; noc run show %s says how to go on", run, run)
 

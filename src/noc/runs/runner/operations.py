@@ -1,5 +1,6 @@
 """What the runner's door offers: each operation takes a request and yields its answers."""
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -104,7 +105,7 @@ class Operations:
     async def _audit(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         paths = self._runner.paths
         if request.get("verify"):
-            finding = verify(paths.audit, anchors_of(paths.runs))
+            finding = await asyncio.to_thread(lambda: verify(paths.audit, anchors_of(paths.runs)))
             yield {"last": {"seq": finding.last.seq, "hash": finding.last.hash}, "problems": list(finding.problems)}
             return
         after = request.get("after")

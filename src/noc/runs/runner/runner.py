@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +20,13 @@ from noc.runs.record.audit import Audit
 from noc.runs.record.events import Verdict
 from noc.runs.record.journal import Journal, new_run_id
 from noc.runs.record.run import Run
+from noc.runs.runner.broadcast import RunBroadcast
 from noc.runs.runner.ending import exit_code, unknown
 from noc.runs.runner.resumable import resumable
 from noc.runs.runner.works import Executor, Works
+from noc.runs.site.watchdoor import WatchDoor
+
+_FAREWELL_S = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +58,7 @@ class Runner:
         works: what it can do.
         audit: who did what.
         halt: whether anything may begin.
+        broadcast: shows the page what happens.
         current: the run that is under way.
     """
 
@@ -60,6 +66,7 @@ class Runner:
         """Prepare; nothing is read before the first use."""
         self.paths, self.works = paths, works
         self.audit, self.halt = Audit(paths.audit), Halt(paths.halt)
+        self.broadcast = RunBroadcast(WatchDoor(paths.watch_socket))
         self.current: Run | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -97,6 +104,8 @@ class Runner:
             self.current.stopping.set()
         if self._task is not None:
             await asyncio.wait([self._task])
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.broadcast.close(), _FAREWELL_S)
         self.audit.close()
 
     async def _take_on(
@@ -122,6 +131,7 @@ class Runner:
             raise
         self.current = run
         self._task = asyncio.create_task(self._execute(run, lease, executor, intent), name=run.id)
+        self.broadcast.show(run)
         return run
 
     def _intend(self, plan: Plan, name: str, beginning: Beginning) -> int:

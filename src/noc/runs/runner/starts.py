@@ -8,7 +8,7 @@ from typing import Any
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
 from noc.release.store import ReleaseStore
-from noc.runs.admission.approval import asked, check_open, needs
+from noc.runs.admission.approval import asked, check_may_ask, check_open, needs
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import Desk, Standing
 from noc.runs.admission.freeze import check_freeze
@@ -81,10 +81,12 @@ class Starts:
         """Ask for the agreement that a plan needs; None where it needs none.
 
         Raises:
+            CallerRefused: the caller may only look.
             Halted, FleetFrozen: nothing may begin now, so nobody is troubled.
             ApprovalUsed, ApprovalDenied, ApprovalExpired, TooManyRequests: as `Desk.ask`.
         """
         standing = self.standing()
+        check_may_ask(caller, standing.fleet)
         self._runner.halt.check()
         check_freeze(plan, standing.fleet)
         return self.desk.ask(plan, caller, standing, load_inventory(self._paths.fleet))
