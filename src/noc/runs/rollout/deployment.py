@@ -17,6 +17,7 @@ from noc.runs.plan.estimate import STAGED_AT_ONCE
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import ticking
+from noc.runs.rollout.catchup import owed_after
 from noc.runs.rollout.change import Change, Terms
 from noc.runs.rollout.node import AWAY, Known, NodeRollout
 from noc.runs.rollout.outcome import Outcome
@@ -318,12 +319,11 @@ class Deployment:
         return node.target.release if node.target and phase in GOOD else None
 
     def _owe(self, verdicts: list[Verdict]) -> None:
-        """Nodes that were down are owed what all others took well."""
-        release = self._run.plan.release
-        if release and all(row.good or row.verdict == Phase.SKIPPED for row in verdicts):
-            for row in verdicts:
-                if not row.good and self._site.book.learn(row.node, owed=release):
-                    self._learnt.add(row.node)
+        went_well = all(row.good or row.verdict == Phase.SKIPPED for row in verdicts)
+        for row in verdicts:
+            known = self._site.book.record(row.node).owed
+            if self._site.book.learn(row.node, owed=owed_after(self._run.plan, row, known, went_well=went_well)):
+                self._learnt.add(row.node)
 
 
 async def _begin(change: Change) -> Outcome:
