@@ -115,7 +115,9 @@ class Deployment:
                 waiting = {*self._busy.values(), *({stop} - {task for task in (stop,) if task.done()})}
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 self._collect()
-            await asyncio.gather(*(change.close() for change in self._changes.values()), *self._aside)
+            await asyncio.gather(*(change.close() for change in self._changes.values()))
+            # What was made ready in vain ends with its change.
+            await asyncio.gather(*self._aside, return_exceptions=True)
         finally:
             await _end(stop, *self._busy.values(), *self._aside)
         verdicts = [self._verdict(name) for name in self._nodes]
@@ -157,9 +159,9 @@ class Deployment:
             self._record(act.step, State.STARTED, why=why, nodes=list(act.nodes))
 
     def _make_ready(self) -> None:
-        """Arm the node that comes next while another is in hand, so that its own start costs nobody time."""
+        """Arm the node that comes next while others are staged or in hand, so that its start costs nobody time."""
         name = upcoming(self._rollout)
-        if name is not None and self._rollout.in_hand and name not in self._changes and not self._run.stopping.is_set():
+        if name is not None and name not in self._changes and not self._run.stopping.is_set():
             self._changes[name] = self._nodes[name].change(self._order(name))
             self._set_aside(self._arm(self._changes[name]))
 

@@ -10,11 +10,13 @@ from noc.hosts.errors import ActivationRefused, CommandFailed, ConnectionLost, O
 from noc.runs.rollout.gate import Sight, error_share
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
+from noc.runs.site.watchdoor import Heartbeat
 from noc.runs.site.web import Health
 
 SERVICE = "clavitor.service"
 _RECONNECT_S = 20
 _POLL_S = 0.05
+_SHORT_S, _FIRST_PUSH_S = 0.01, 0.5
 
 
 class Eyes:
@@ -39,7 +41,6 @@ class Eyes:
         self._face = site.web.face(site.fleet.hostname(node), keep=not fresh)
         self._verdict: NodeVerdict | None = None
         self._early: asyncio.Task[Health] | None = None
-        self._counting: asyncio.Task[int | None] | None = None
         self.boot_before: str | None = None
         self.errors_before = 0.0
 
@@ -70,28 +71,18 @@ class Eyes:
                 return seen
             await asyncio.sleep(_POLL_S)
 
-    def count_restarts(self) -> None:
-        """Begin to ask how often systemd has restarted the service so far."""
-        self._counting = asyncio.create_task(self._restarts())
-
-    async def restarts_before(self) -> int | None:
-        """What was counted; None where it could not be read."""
-        return await self._counting if self._counting else None
-
     async def look(self) -> Sight:
-        """One look. The first after a verdict of the node takes that, and what the public face said meanwhile."""
+        """One look. The first after a verdict of the node takes that, and what came of the change meanwhile."""
         known, self._verdict = self._verdict, None
         verdict, public, heartbeat = await asyncio.gather(
-            _given(known) if known else self._said(),
-            self._seen(known),
-            self._site.watch.last(self._node.name),
+            _given(known) if known else self._said(), self._seen(known), self._heard(known)
         )
         boot = verdict.health.get("boot_id")
         return Sight(verdict.state, verdict.reason, str(boot) if boot else None, None, public, heartbeat)
 
     async def look_closely(self) -> Sight:
         """One look, the restarts counted."""
-        sight, restarts = await asyncio.gather(self.look(), self._restarts())
+        sight, restarts = await asyncio.gather(self.look(), self.restarts())
         return Sight(sight.state, sight.reason, sight.boot_id, restarts, sight.public, sight.heartbeat)
 
     async def stirs(self, within_s: float) -> None:
@@ -115,7 +106,18 @@ class Eyes:
         await _end(early)
         return seen if seen.boot_id == verdict.health.get("boot_id") else await self.public()
 
-    async def _restarts(self) -> int | None:
+    async def _heard(self, verdict: NodeVerdict | None) -> Heartbeat | None:
+        """What was heard last; a process pushes as soon as it is ready, so a new one is waited for a moment."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + (_FIRST_PUSH_S if verdict else 0)
+        while True:
+            heard = await self._site.watch.last(self._node.name)
+            if clock() >= end or (verdict and heard and heard.boot == verdict.health.get("boot_id")):
+                return heard
+            await asyncio.sleep(_SHORT_S)
+
+    async def restarts(self) -> int | None:
+        """How often systemd has restarted the service since it was started; None where that cannot be read."""
         try:
             status = await self._site.ways.platform(self._node).status(await self._link.shell(), SERVICE)
         except (ConnectionLost, Overdue, Unreachable, CommandFailed):
@@ -124,9 +126,8 @@ class Eyes:
 
     async def close(self) -> None:
         """End what goes on, and the connection to the public face."""
-        for task in (self._early, self._counting):
-            if task is not None:
-                await _end(task)
+        if self._early is not None:
+            await _end(self._early)
         await self._face.close()
 
 

@@ -290,8 +290,11 @@ def _return(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
 
 
 def upcoming(rollout: Rollout) -> str | None:
-    """The node that is activated next if all goes well, so that it can be made ready while another is in hand."""
-    if rollout.over or rollout.at(Phase.PLANNED, Phase.READY):
+    """The node that is activated next if all goes well, so that it can be made ready before its turn."""
+    if rollout.over or rollout.at(Phase.PLANNED):
         return None
     staged = rollout.at(Phase.STAGED)
-    return next((name for name in rollout.wave if name in staged), staged[0] if staged else None)
+    following = next((name for name in rollout.wave if name in staged), staged[0] if staged else None)
+    # A node that is staged later may stand before it in the order.
+    earlier = list(rollout.nodes)[: list(rollout.nodes).index(following)] if following else []
+    return None if any(rollout.nodes[name].phase is Phase.READY for name in earlier) else following
