@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from noc.runs.plan.plan import Rules
 from noc.runs.record.events import RESUMED, Event, State
+from noc.runs.rollout.decision import Act, decide, upcoming
 from noc.runs.rollout.phases import DOWN, FAILED, HALTED, NOT_BEGUN, SWITCHING, Phase, Step
-from noc.runs.rollout.rollout import Act, Rollout, advance, decide, fold, order_name, upcoming
+from noc.runs.rollout.rollout import Rollout, advance, fold, order_name
 
 NODES = ("a", "b", "c", "d", "e")
 ENDINGS: Mapping[Step, tuple[str, ...]] = {

@@ -8,9 +8,9 @@ from noc.runs.provision.node import NodeProvision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import walk
-from noc.runs.rollout.change import Terms
 from noc.runs.rollout.node import NodeRollout
 from noc.runs.rollout.target import Target
+from noc.runs.rollout.terms import Terms
 from noc.runs.site.site import Site
 
 AT_ONCE = 8

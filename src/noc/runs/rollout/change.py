@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from noc.errors import NocError
 from noc.fleet.model import Node
@@ -18,11 +18,11 @@ from noc.runs.rollout.gate import Expected, Sight
 from noc.runs.rollout.outcome import Outcome
 from noc.runs.rollout.preflight import shows
 from noc.runs.rollout.target import Target, held
+from noc.runs.rollout.terms import MARGIN_S, Terms
 from noc.runs.rollout.window import Window
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
-MARGIN_S = 20
 RESTART_SEC = 1.0
 """Seconds that systemd waits before it starts the service again: `RestartSec=` of its unit."""
 _RESTART_S = 90
@@ -32,36 +32,6 @@ _POLL_S = 0.05
 _RECONNECT_S = 20
 _FAREWELL_S = 5
 _UNDER_WAY = frozenset({"staged", "armed", "activating"})
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What holds for every change of a run.
-
-    Attributes:
-        run: the run's id.
-        fence: its fence number.
-        health_within_s: seconds that the service has to become healthy, and HQ to see all that it wants to see.
-        longest_soak_s: seconds of the longest soak that may follow.
-        confirm_within_s: the least seconds after which a node that hears nothing turns back by itself.
-        restore_data: a release that is returned to gets its database back, too.
-        replace: a node without a release takes one whatever its age.
-        check: raises where the run may not act any more.
-    """
-
-    run: str
-    fence: int
-    health_within_s: float
-    longest_soak_s: float
-    confirm_within_s: float
-    restore_data: bool = False
-    replace: bool = False
-    check: Callable[[], None] = lambda: None
-
-    @property
-    def patience_s(self) -> float:
-        """Seconds after which the node turns back by itself: never shorter than what the gate may take."""
-        return max(self.confirm_within_s, self.health_within_s + self.longest_soak_s + MARGIN_S)
 
 
 class Change:

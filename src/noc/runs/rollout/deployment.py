@@ -17,14 +17,16 @@ from noc.runs.plan.estimate import STAGED_AT_ONCE
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import ticking
-from noc.runs.rollout.catchup import owed_after
-from noc.runs.rollout.change import Change, Terms
+from noc.runs.rollout.change import Change
+from noc.runs.rollout.decision import Act, decide, upcoming
+from noc.runs.rollout.ledger import Ledger
 from noc.runs.rollout.node import AWAY, Known, NodeRollout
 from noc.runs.rollout.outcome import Outcome
-from noc.runs.rollout.phases import GOOD, HALTED, NOT_BEGUN, Phase, Step
+from noc.runs.rollout.phases import HALTED, NOT_BEGUN, Phase, Step
 from noc.runs.rollout.recollection import recollect
-from noc.runs.rollout.rollout import Act, Rollout, advance, decide, fold, order_name, upcoming
+from noc.runs.rollout.rollout import Rollout, advance, fold, order_name
 from noc.runs.rollout.target import Target, target_of
+from noc.runs.rollout.terms import Terms
 from noc.runs.rollout.verdicts import Reasons, verdict
 from noc.runs.site.site import Site
 
@@ -103,7 +105,7 @@ class Deployment:
         self._changes: dict[str, Change] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._learnt: set[str] = set()
+        self._ledger = Ledger(run, site.book)
         self._over, self._failed = asyncio.Event(), asyncio.Event()
         self._asking, self._staging = asyncio.Semaphore(ASKED_AT_ONCE), asyncio.Semaphore(STAGED_AT_ONCE)
 
@@ -121,9 +123,7 @@ class Deployment:
         finally:
             await _end(stop, *self._busy.values(), *self._aside)
         verdicts = [self._verdict(name) for name in self._nodes]
-        self._owe(verdicts)
-        if learnt := [name for name in self._nodes if name in self._learnt]:
-            self._site.book.commit(self._run, f"{self._run.plan.label()}: {', '.join(learnt)}")
+        self._ledger.close(verdicts)
         return verdicts
 
     def _begin_all(self) -> bool:
@@ -302,8 +302,7 @@ class Deployment:
 
     def _leave(self, name: str) -> None:
         """Write down what a node runs now, and let go of a change that has come to its end, while the next goes on."""
-        if (release := self._runs(name)) is not None:
-            self._learnt |= {name} if self._site.book.learn(name, release=release, owed=None) else set()
+        self._ledger.enter(name, self._rollout.nodes[name].phase, self._nodes[name])
         if self._rollout.nodes[name].in_hand or name not in self._changes:
             return
         if self._rollout.nodes[name].phase is not Phase.STAGED:
@@ -312,20 +311,6 @@ class Deployment:
 
     def _verdict(self, name: str) -> Verdict:
         return verdict(self._rollout, name, self._nodes[name], self._site, self._reasons)
-
-    def _runs(self, name: str) -> str | None:
-        """The release that a node is known to run since this run has seen it so; None where that is not known."""
-        node, phase = self._nodes[name], self._rollout.nodes[name].phase
-        if phase is Phase.TURNED_BACK:
-            return node.before
-        return node.target.release if node.target and phase in GOOD else None
-
-    def _owe(self, verdicts: list[Verdict]) -> None:
-        went_well = all(row.good or row.verdict == Phase.SKIPPED for row in verdicts)
-        for row in verdicts:
-            known = self._site.book.record(row.node).owed
-            if self._site.book.learn(row.node, owed=owed_after(self._run.plan, row, known, went_well=went_well)):
-                self._learnt.add(row.node)
 
 
 async def _begin(change: Change) -> Outcome:

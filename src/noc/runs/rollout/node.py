@@ -10,12 +10,13 @@ from noc.hosts.activation import NodeFacts, Verification
 from noc.hosts.errors import ActivationRefused, ConnectionLost, Overdue, Unreachable
 from noc.runs.errors import NodeBlocked, StageRefused
 from noc.runs.record.events import State
-from noc.runs.rollout.change import Change, Terms
+from noc.runs.rollout.change import Change
 from noc.runs.rollout.configuration import stage_configuration
 from noc.runs.rollout.errors import NotAsConfirmed
 from noc.runs.rollout.outcome import Outcome
 from noc.runs.rollout.preflight import obstacles, runs_already, shows
 from noc.runs.rollout.target import Target, held
+from noc.runs.rollout.terms import Terms
 from noc.runs.site.configuration import differences
 from noc.runs.site.site import Site
 

@@ -1,23 +1,9 @@
-"""How a rollout decides: a state machine without I/O, driven by the records that the journal keeps.
+"""Where a rollout stands: folding a journal's records through `advance` gives the state at any of its lines.
 
-`decide` says what may be done now, `advance` takes what came of it. Folding a journal's records through `advance` gives
-the state at any of its lines, so that what is shown, what is tested and what is resumed are the same thing.
-
-The order. Every node is asked first; a node that cannot take the change keeps the whole rollout from beginning. Then
-all are staged, and only then the first is activated. It goes alone, as the canary, with the longer soak; until one node
-is confirmed, each further one is a canary again. After that come waves of `batch` nodes. Within a wave nodes are
-switched one after the other too, from the order to activate until both sides have seen the new process: activations
-never overlap. What a wave of several shares is the time after that: while one node soaks, the next is switched. With
-a batch of 1 a node is confirmed before the next is touched. Nodes that were down and are waited for come last.
-
-The end. More than `max_failures` failures end the rollout, and so does the wish to stop: nodes in hand that are not
-proven go back (`halted`: nothing was wrong with them), proven ones are confirmed, rollbacks are finished, nothing is
-begun. With `rollback-fleet` a rollout that failed (not one that was stopped) then returns the nodes that it had
-confirmed, the newest first, each through the same steps, to what it ran before. A rollback is never turned forward
-again, neither for a failure nor for a stop.
+So what is shown, what is tested and what is resumed are the same thing. What is done next is decided in `decision`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from noc.runs.plan.plan import Plan, Rules
@@ -28,9 +14,7 @@ from noc.runs.rollout.phases import (
     GOOD,
     HALTED,
     LEFT,
-    NEXT,
     RETURNED,
-    SWITCHING,
     UNTOUCHED,
     Phase,
     Standing,
@@ -38,19 +22,6 @@ from noc.runs.rollout.phases import (
 )
 
 _STEPS = frozenset(Step)
-
-
-@dataclass(frozen=True)
-class Act:
-    """What may be done next: a step on one node, or one of the run as a whole, which names the nodes it concerns."""
-
-    step: Step
-    nodes: tuple[str, ...]
-
-    @property
-    def node(self) -> str | None:
-        """The node that takes the step; None where it is the run's own."""
-        return None if self.step in (Step.WAVE, Step.ROLLBACK_FLEET) else self.nodes[0]
 
 
 @dataclass(frozen=True)
@@ -221,80 +192,3 @@ def order_name(run: str, orders: int) -> str:
         orders: names that were given to the node's activations before.
     """
     return run if orders == 0 else f"{run}-{orders + 1}"
-
-
-def decide(rollout: Rollout, busy: frozenset[str] = frozenset()) -> tuple[Act, ...]:
-    """What may be done now, all of it at once; nothing, with nobody busy, when the rollout has ended.
-
-    Args:
-        rollout: how it stands.
-        busy: nodes on which a step is under way.
-    """
-    acts = tuple(
-        Act(NEXT[standing.phase], (name,))
-        for name, standing in rollout.nodes.items()
-        if standing.in_hand and name not in busy and standing.phase in NEXT
-    )
-    return acts + next(filter(None, (source(rollout, busy) for source in _sources(rollout))), ())
-
-
-_Source = Callable[[Rollout, frozenset[str]], tuple[Act, ...]]
-
-
-def _sources(rollout: Rollout) -> tuple[_Source, ...]:
-    """Where acts on nodes that are not in hand come from, the first that has any."""
-    if rollout.stopping:
-        return ()
-    return (_return,) if rollout.failed else (_ask, _stage, _switch, _wait)
-
-
-def _each(step: Step, names: Iterable[str], busy: frozenset[str]) -> tuple[Act, ...]:
-    return tuple(Act(step, (name,)) for name in names if name not in busy)
-
-
-def _ask(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
-    return _each(Step.PREFLIGHT, rollout.at(Phase.PLANNED), busy)
-
-
-def _stage(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
-    return () if rollout.at(Phase.PLANNED) else _each(Step.STAGE, rollout.at(Phase.READY), busy)
-
-
-def _switch(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
-    """The next node of the wave, or the next wave once the present one has ended."""
-    staged = rollout.at(Phase.STAGED)
-    if not staged or busy & set(staged) or rollout.at(Phase.PLANNED, Phase.READY, *SWITCHING):
-        return ()
-    if waiting := [name for name in rollout.wave if name in staged]:
-        return (Act(Step.ACTIVATE, (waiting[0],)),)
-    if rollout.in_hand:
-        return ()
-    return (Act(Step.WAVE, staged[: 1 if rollout.has_canary else rollout.rules.batch]),)
-
-
-def _wait(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
-    """Nodes that are down are waited for when nothing else is left to do."""
-    others = rollout.in_hand or rollout.at(Phase.PLANNED, Phase.READY, Phase.STAGED)
-    return () if others else _each(Step.WAIT, rollout.at(Phase.DOWN), busy)
-
-
-def _return(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
-    """The way back of the fleet: one node after the other, the one that was confirmed last first."""
-    left = [name for name in reversed(rollout.confirmed) if rollout.nodes[name].phase is Phase.CONFIRMED]
-    wanted = rollout.rules.on_failure == "rollback-fleet" and not rollout.lenient
-    if not wanted or not left or rollout.in_hand or busy:
-        return ()
-    if not rollout.returning:
-        return (Act(Step.ROLLBACK_FLEET, tuple(left)),)
-    return (Act(Step.ACTIVATE, (left[0],)),)
-
-
-def upcoming(rollout: Rollout) -> str | None:
-    """The node that is activated next if all goes well, so that it can be made ready before its turn."""
-    if rollout.over or rollout.at(Phase.PLANNED):
-        return None
-    staged = rollout.at(Phase.STAGED)
-    following = next((name for name in rollout.wave if name in staged), staged[0] if staged else None)
-    # A node that is staged later may stand before it in the order.
-    earlier = list(rollout.nodes)[: list(rollout.nodes).index(following)] if following else []
-    return None if any(rollout.nodes[name].phase is Phase.READY for name in earlier) else following

@@ -16,10 +16,11 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from noc.errors import NocError
 from noc.runs.record.events import Verdict
+from noc.runs.rollout.ledger import Concerned
 from noc.runs.rollout.phases import GOOD, Phase
 from noc.runs.rollout.rollout import Rollout
 from noc.runs.rollout.target import Target
@@ -69,13 +70,6 @@ class Reasons:
 def _as_recorded(document: Mapping[str, Any]) -> NocError:
     kind: type[NocError] = type("Recorded", (NocError,), {"code": str(document["code"]).removeprefix("NOC-")})
     return kind(document["what"], why=document.get("why", ""), fix=document.get("fix", ""))
-
-
-class Concerned(Protocol):
-    """A node, as far as its verdict needs it: what it ran before, and what it was to have."""
-
-    before: str | None
-    target: Target | None
 
 
 def verdict(rollout: Rollout, name: str, node: Concerned, site: Site, reasons: Reasons) -> Verdict:
