@@ -19,8 +19,10 @@ from typing import Any
 from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, save_inventory
 from noc.fleet.model import Fleet, Node
 from noc.hosts.activation import NodeFacts, Order, Verdict, Verification
+from noc.hosts.bundle import Bundle
 from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch, Overdue, Unreachable
-from noc.hosts.platform import Change, Facts
+from noc.hosts.files import File
+from noc.hosts.platform import Change, Facts, NodeConfig
 from noc.hosts.shell import Result, Session
 from noc.hosts.ssh import Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
@@ -114,12 +116,16 @@ class Machine:
     life: int = 0
     pending: str | None = None
     fence: int = 0
+    config: str | None = None
+    configs: set[str] = field(default_factory=set)
     armed: Order | None = None
     orders: list[Order] = field(default_factory=list)
     proven: list[str] = field(default_factory=lambda: [OLD])
     releases: set[str] = field(default_factory=lambda: {OLD})
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    before: dict[str, str | None] = field(default_factory=dict)
     installed: set[str] = field(default_factory=set)
+    differing: tuple[str, ...] = ()
     environment: str = ""
     certificate: str = ""
     handshakes: bool = True
@@ -137,6 +143,7 @@ class World:
     log: list[tuple[str, str]] = field(default_factory=list)
     deployments: list[tuple[str, str]] = field(default_factory=list)
     reloads: int = 0
+    words: str = "hello"
 
     def did(self, name: str, what: str) -> None:
         self.log.append((name, what))
@@ -192,12 +199,21 @@ class FakeActivator:
             disk_free_bytes=1 if self.machine.flaw == "full" else 1 << 40,
             memory_free_bytes=1 << 30,
             releases=tuple(sorted(self.machine.releases)),
+            config=self.machine.config,
         )
 
     async def stage(self, release_dir: Path) -> int:
         self.world.did(self.machine.name, "stage")
         self.machine.releases.add(release_dir.name)
         return 1000
+
+    async def stage_config(self, bundle: Bundle) -> int:
+        self.world.did(self.machine.name, "stage-config")
+        self.machine.configs.add(bundle.sha256)
+        return 100
+
+    async def compare(self, files: dict[str, str]) -> tuple[str, ...]:
+        return self.machine.differing
 
     async def verify(self, release: str | None, config: str | None = None) -> Verification:
         return Verification(ok=self.machine.flaw != "unsigned", code="signature", why="not signed by a signer we trust")
@@ -238,6 +254,8 @@ class FakeActivator:
         self.machine.orders.append(order)
         new = order.release or old or ""
         self.machine.pending = order.run
+        config_before, self.machine.config = self.machine.config, order.config or self.machine.config
+        self.machine.before[order.run] = config_before
         self.machine.restart(new)
         self._tell(order.run, "activated", old, new)
         if self.machine.flaw == "dies":
@@ -278,6 +296,7 @@ class FakeActivator:
         self.machine.pending = None
         if self.machine.flaw == "stuck":
             return self._tell(run, "rollback-failed", known.old, known.new, reason)
+        self.machine.config = self.machine.before.get(run)
         self.machine.restart(known.old)
         return self._tell(run, "rolled-back", known.old, known.new, reason)
 
@@ -298,6 +317,9 @@ class FakePlatform:
         changed = what not in machine.installed
         machine.installed.add(what)
         return Change((what,) if changed else ())
+
+    def bundle(self, config: NodeConfig) -> Bundle:
+        return Bundle({"/etc/motd": File(f"{config.name} {self.world.words}")})
 
     async def facts(self, shell: Any) -> Facts:
         memory = 64 << 20 if shell.machine.flaw == "small" else 1 << 30
