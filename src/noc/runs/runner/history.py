@@ -103,14 +103,16 @@ def _verdicts(plan: Plan, events: Sequence[Event]) -> list[Verdict]:
     if not plan.is_rollout:
         return [Verdict(node=node, before="", now="", verdict="interrupted") for node in plan.nodes]
     rollout = fold(Rollout.of(plan), events)
-    return [_verdict_of(rollout, node) for node in plan.nodes]
+    before = {event.node: str(event.detail["before"]) for event in events if event.node and "before" in event.detail}
+    return [_verdict_of(plan, rollout, node, before.get(node, "")) for node in plan.nodes]
 
 
-def _verdict_of(rollout: Rollout, node: str) -> Verdict:
+def _verdict_of(plan: Plan, rollout: Rollout, node: str, before: str) -> Verdict:
     if rollout.nodes[node].in_hand:
         why = "it turns back by itself unless it was confirmed"
-        return Verdict(node=node, before="", now="", verdict="interrupted", why=why)
-    return Verdict(node=node, before="", now="", verdict=rollout.verdict(node), good=rollout.is_good(node))
+        return Verdict(node=node, before=before, now="", verdict="interrupted", why=why)
+    good, target = rollout.is_good(node), f"{plan.version} ({plan.build})" if plan.release else ""
+    return Verdict(node=node, before=before, now=target if good else before, verdict=rollout.verdict(node), good=good)
 
 
 def _outcome(last: Event | None) -> str:
