@@ -1,4 +1,5 @@
-"""One lab for all tests that need real hosts: HQ, virginia (warm) and frankfurt (bare), booted once a session."""
+"""Labs for all tests that need real hosts, booted once a session: HQ, virginia (warm) and frankfurt (bare) as they come
+from their images; and a small fleet that HQ has provisioned."""
 
 import os
 import time
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet_kit import NODES, Fleet, small_fleet
 from noc.lab.lab import Lab
 from noc.lab.places import Places
 
@@ -45,6 +47,20 @@ def lab(places: Places) -> Iterator[Lab]:
     lab.up(["virginia", "frankfurt"], bare=["frankfurt"])
     yield lab
     lab.down()
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """HQ and four machines, of which virginia and frankfurt are live; tests leave every machine on and plugged in."""
+    with small_fleet(tmp_path_factory.mktemp("fleet")) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def whole_fleet(fleet: Fleet) -> Fleet:
+    """The same, with all four live."""
+    fleet.provision(*NODES)
+    return fleet
 
 
 @pytest.fixture

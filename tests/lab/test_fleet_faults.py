@@ -5,151 +5,16 @@ HQ and four nodes: virginia and frankfurt are live; singapore and london are fre
 
 import json
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from fleet_kit import LIVE, Fleet
 
-from noc.lab.hq import Headquarters
-from noc.lab.lab import Lab
-from noc.lab.pilot import Setting, Stage
-from noc.lab.places import Places
-from node_tree import make_release
-
-ROOT = Path(__file__).parents[2]
-NODES = ("virginia", "london", "frankfurt", "singapore")
-LIVE = ("virginia", "frankfurt")
 NOBODY = "198.51.100.250"
 OTHER_KEY = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
-KNOCK = """
-import socket, sys
-from concurrent.futures import ThreadPoolExecutor
-def knock(port):
-    try:
-        socket.create_connection((sys.argv[1], int(port)), timeout=2).close()
-    except OSError:
-        return ""
-    return port
-with ThreadPoolExecutor(16) as pool:
-    print(*filter(None, pool.map(knock, sys.argv[2:])))
-"""
 Until = Callable[..., None]
-
-
-@dataclass
-class Fleet:
-    """The fleet of this file: the stage it was made on, and the releases it knows."""
-
-    stage: Stage
-    first: str
-    second: str
-    bad: Path
-
-    @property
-    def hq(self) -> Headquarters:
-        return self.stage.hq
-
-    @property
-    def lab(self) -> Lab:
-        return self.stage.lab
-
-    def provision(self, *nodes: str, statuses: tuple[int, ...] = (0,), **given: str) -> dict[str, Any]:
-        """`noc provision`, by default with the address and host key that the console shows."""
-        hosts = []
-        for node in nodes:
-            address, key = given.get("ip", self.lab.address(node)), given.get("host_key", self.lab.host_key(node))
-            hosts += ["--host", f"{node}={address},{key}".rstrip(",")]
-        argv = ("provision", *nodes, *hosts, "--release", self.first)
-        document: dict[str, Any] = self.hq.noc(*argv, timeout_s=300, statuses=statuses)
-        return document
-
-    def deploy(self, release: str, *nodes: str, status: int = 0) -> dict[str, dict[str, Any]]:
-        """`noc deploy`; the rows by node."""
-        document = self.hq.noc("deploy", *(nodes or LIVE), release, statuses=(status,))
-        return {row["node"]: row for row in document["nodes"]}
-
-    def bad_release(self, build: int, behaviour: str) -> str:
-        """A release, rightly signed, of a service that misbehaves; its hash, known to HQ."""
-        signer = self.stage.operator.directory / "identity" / "release_key"
-        return self.hq.add_release(make_release(self.bad, build, behaviour, signer=signer))
-
-    def deploying(self, *words: str) -> "subprocess.Popen[str]":
-        """`noc deploy` on HQ, under way."""
-        argv = self.lab.console("zurich", "noc", "deploy", *words, "--json")
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def sees(self, command: "subprocess.Popen[str]", step: str) -> None:
-        """Wait until a command tells of a step."""
-        assert command.stderr is not None
-        assert any(f"  {step}  " in line for line in command.stderr)
-
-    def events(self, after: int = 0) -> list[dict[str, Any]]:
-        """What the watch has noted behind an event."""
-        url = f"http://hq/api/v1/events?limit=1000&after={after}"
-        document = self.hq.sh("curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", url)
-        events: list[dict[str, Any]] = json.loads(document)["events"]
-        return events
-
-    def on(self, node: str, script: str) -> str:
-        """Run a shell script on a node; what it wrote."""
-        done = self.lab.exec(node, "sh", "-euc", script)
-        assert done.returncode == 0, done.stderr
-        return str(done.stdout.decode().strip())
-
-    def facts(self, node: str) -> dict[str, Any]:
-        """What a node's activator says of it."""
-        document: dict[str, Any] = json.loads(self.on(node, "python3 /usr/local/lib/noc-node/activator.py facts"))
-        return document
-
-    def tunnel_address(self, node: str) -> str:
-        return self.on(node, "ip -4 -o address show wg0").split()[3].partition("/")[0]
-
-    def handshakes(self) -> dict[str, int]:
-        """The hub's last handshakes, Unix seconds by public key."""
-        rows = self.hq.sh("wg", "show", "wg0", "latest-handshakes").splitlines()
-        return {key: int(at) for key, at in (row.split() for row in rows)}
-
-    def open_ports(self, node: str, address: str, *ports: int) -> list[int]:
-        """Which TCP ports take a connection from a node."""
-        asked = f"{address} {' '.join(map(str, ports))}"
-        done = self.lab.exec(node, "python3", "-c", KNOCK, *asked.split())
-        assert done.returncode == 0, done.stderr
-        return [int(port) for port in done.stdout.split()]
-
-    def serves(self, node: str) -> dict[str, Any]:
-        """What a node's public name answers to a stranger, over strict TLS."""
-        trust = str(self.lab.trust_bundle)
-        argv = ("curl", "-sS", "--fail", "--max-time", "10", "--cacert", trust)
-        done = self.lab.stranger_exec(*argv, f"https://{node}.clavitor.com/health")
-        assert done.returncode == 0, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
-
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """HQ installed from the distributed file; virginia and frankfurt live on 1.0.0."""
-    work = tmp_path_factory.mktemp("fleet")
-    argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
-    dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
-    (work / "bad").mkdir()
-    lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
-    lab.up(NODES, bare=["frankfurt"])
-    try:
-        stage = Stage(lab, Setting(nodes=NODES, dist=dist, work=work), lambda _: None)
-        first, second = stage.prepare()
-        key = stage.hq.sh("cat", "/etc/noc-trust/hub_ssh_key.pub").strip()
-        for node in NODES:
-            lab.authorize(node, key)
-        fleet = Fleet(stage, first, second, work / "bad")
-        fleet.provision(*LIVE)
-        yield fleet
-    finally:
-        lab.down()
 
 
 def why(document: dict[str, Any]) -> str:
@@ -289,7 +154,7 @@ class TestRunner:
         assert "death" in kinds
         assert not {"incident-opened", "alert-sent"} & set(kinds)
 
-    def test_a_runner_that_is_killed_in_an_activation_leaves_one_proven_version_and_the_next_deploy_converges(
+    def test_while_a_cut_run_has_a_node_in_hand_another_is_told_how_to_go_on_with_it(
         self, fleet: Fleet, until: Until
     ) -> None:
         with fleet.deploying("virginia", fleet.first) as command:
@@ -297,12 +162,11 @@ class TestRunner:
             fleet.lab.exec("zurich", "systemctl", "kill", "-s", "KILL", "noc-runner.service")
             command.communicate(timeout=60)
         assert command.returncode != 0
-        until(lambda: fleet.lab.exec("zurich", "test", "-S", "/run/noc-runner/runner.sock").returncode == 0)
-        assert fleet.deploy(fleet.first, "virginia")["virginia"]["verdict"] == "confirmed"
-        facts = fleet.facts("virginia")
-        assert (facts["current"], facts["pending"]) == (fleet.first, None)
-        assert facts["current"] in facts["proven"]
-        assert fleet.serves("virginia")["version"] == "1.0.0"
+        fleet.runner_returns()
+        refused = fleet.hq.noc("deploy", "virginia", fleet.second, statuses=(1,))
+        assert "noc run resume" in refused["error"]["why"]
+        assert fleet.hq.noc("run", "resume", "last")["nodes"][0]["verdict"] == "confirmed"
+        assert fleet.runs_proven("virginia", fleet.first)
 
 
 class TestTunnel:

@@ -20,7 +20,10 @@ def obstacles(facts: NodeFacts, manifest: Manifest | None, fence: int) -> tuple[
     snapshot = facts.snapshots[-1].bytes if facts.snapshots else 0
     wanted = ROOM + release + snapshot
     checks = (
-        (facts.pending is None, f"the activation of run {facts.pending} is not settled; it turns back by itself soon"),
+        (
+            facts.pending is None,
+            f"activation {facts.pending} is not settled: noc run resume goes on with its run, or it turns back by itself",
+        ),
         (
             facts.fence <= fence,
             f"it has seen fence {facts.fence}, this run has {fence}: was HQ restored? noc lease --help",

@@ -1,0 +1,250 @@
+"""A small fleet in the lab, driven by HQ's own commands: what its tests do to it, how they look at what came of it."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from noc.lab.hq import Headquarters
+from noc.lab.lab import Lab
+from noc.lab.pilot import POLICY, Setting, Stage
+from noc.lab.places import Places
+from node_tree import make_release
+from service_variants import build_variant
+
+ROOT = Path(__file__).parents[1]
+NODES = ("virginia", "london", "frankfurt", "singapore")
+LIVE = ("virginia", "frankfurt")
+TIMES: dict[str, float] = {**POLICY, "soak": 1, "canary_soak": 2, "health_deadline": 10, "confirm_deadline": 15}
+ANY_FAILURE = tuple(range(1, 9))
+KNOCK = """
+import socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def knock(port):
+    try:
+        socket.create_connection((sys.argv[1], int(port)), timeout=2).close()
+    except OSError:
+        return ""
+    return port
+with ThreadPoolExecutor(16) as pool:
+    print(*filter(None, pool.map(knock, sys.argv[2:])))
+"""
+# On HQ: as soon as the newest journal gets a record of that step, state and node, its writer gets that signal.
+AMBUSH = """
+import json, os, pathlib, subprocess, sys, time
+step, state, node, number = sys.argv[1:]
+show = ["systemctl", "show", "--value", "--property=MainPID", "noc-runner"]
+pid = int(subprocess.run(show, capture_output=True, check=True).stdout)
+runs = pathlib.Path("/var/lib/noc/runs")
+read = {path: path.stat().st_size for path in runs.glob("*/journal.jsonl")}
+print("ready", flush=True)
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    for path in runs.glob("*/journal.jsonl"):
+        before = read.get(path, 0)
+        if path.stat().st_size == before:
+            continue
+        with path.open("rb") as file:
+            file.seek(before)
+            lines = file.read().split(b"\\n")
+        read[path] = before + sum(len(line) + 1 for line in lines[:-1])
+        for line in lines[:-1]:
+            record = json.loads(line)
+            if (record["step"], record["state"]) == (step, state) and node in ("", record["node"]):
+                os.kill(pid, int(number))
+                sys.exit()
+    time.sleep(0.001)
+sys.exit("no such record")
+"""
+
+
+@dataclass
+class Fleet:
+    """HQ and its nodes: the stage they were made on, and the first releases that HQ knows."""
+
+    stage: Stage
+    first: str
+    second: str
+    bad: Path
+    builds: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+
+    @property
+    def hq(self) -> Headquarters:
+        return self.stage.hq
+
+    @property
+    def lab(self) -> Lab:
+        return self.stage.lab
+
+    def provision(self, *nodes: str, statuses: tuple[int, ...] = (0,), **given: str) -> dict[str, Any]:
+        """`noc provision`, by default with the address and host key that the console shows."""
+        hosts = []
+        for node in nodes:
+            address, key = given.get("ip", self.lab.address(node)), given.get("host_key", self.lab.host_key(node))
+            hosts += ["--host", f"{node}={address},{key}".rstrip(",")]
+        argv = ("provision", *nodes, *hosts, "--release", self.first)
+        document: dict[str, Any] = self.hq.noc(*argv, timeout_s=300, statuses=statuses)
+        return document
+
+    def deploy(self, release: str, *nodes: str, status: int = 0) -> dict[str, dict[str, Any]]:
+        """`noc deploy`; the rows by node."""
+        document = self.hq.noc("deploy", *(nodes or LIVE), release, statuses=(status,))
+        return {row["node"]: row for row in document["nodes"]}
+
+    def bad_release(self, build: int, behaviour: str) -> str:
+        """A release, rightly signed, of a service that misbehaves; its hash, known to HQ."""
+        signer = self.stage.operator.directory / "identity" / "release_key"
+        return self.hq.add_release(make_release(self.bad, build, behaviour, signer=signer))
+
+    def release(self, behaviour: str = "ok", **more: Any) -> str:
+        """A release of the real service with the next build number; its hash, known to HQ. See build_variant."""
+        key = self.stage.operator.directory / "identity" / "release_key"
+        return self.hq.add_release(build_variant(self.bad, next(self.builds), behaviour, key=key, **more))
+
+    def under_way(self, *words: str) -> "subprocess.Popen[str]":
+        """A command of `noc` on HQ, under way."""
+        argv = self.lab.console("zurich", "noc", *words, "--json")
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def deploying(self, *words: str) -> "subprocess.Popen[str]":
+        """`noc deploy` on HQ, under way."""
+        return self.under_way("deploy", *words)
+
+    def sees(self, command: "subprocess.Popen[str]", step: str) -> None:
+        """Wait until a command tells of a step."""
+        assert command.stderr is not None
+        assert any(f"  {step}  " in line for line in command.stderr)
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        """What the watch has noted behind an event."""
+        url = f"http://hq/api/v1/events?limit=1000&after={after}"
+        document = self.hq.sh("curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", url)
+        events: list[dict[str, Any]] = json.loads(document)["events"]
+        return events
+
+    def on(self, node: str, script: str) -> str:
+        """Run a shell script on a node; what it wrote."""
+        done = self.lab.exec(node, "sh", "-euc", script)
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout.decode().strip())
+
+    def facts(self, node: str) -> dict[str, Any]:
+        """What a node's activator says of it."""
+        document: dict[str, Any] = json.loads(self.on(node, "python3 /usr/local/lib/noc-node/activator.py facts"))
+        return document
+
+    def tunnel_address(self, node: str) -> str:
+        return self.on(node, "ip -4 -o address show wg0").split()[3].partition("/")[0]
+
+    def handshakes(self) -> dict[str, int]:
+        """The hub's last handshakes, Unix seconds by public key."""
+        rows = self.hq.sh("wg", "show", "wg0", "latest-handshakes").splitlines()
+        return {key: int(at) for key, at in (row.split() for row in rows)}
+
+    def open_ports(self, node: str, address: str, *ports: int) -> list[int]:
+        """Which TCP ports take a connection from a node."""
+        asked = f"{address} {' '.join(map(str, ports))}"
+        done = self.lab.exec(node, "python3", "-c", KNOCK, *asked.split())
+        assert done.returncode == 0, done.stderr
+        return [int(port) for port in done.stdout.split()]
+
+    def serves(self, node: str) -> dict[str, Any]:
+        """What a node's public name answers to a stranger, over strict TLS."""
+        trust = str(self.lab.trust_bundle)
+        argv = ("curl", "-sS", "--fail", "--max-time", "10", "--cacert", trust)
+        done = self.lab.stranger_exec(*argv, f"https://{node}.clavitor.com/health")
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def journal(self, run: str = "last") -> list[dict[str, Any]]:
+        """A run's records."""
+        events: list[dict[str, Any]] = self.hq.noc("run", "show", run)["events"]
+        return events
+
+    def verdicts(self, node: str, run: str) -> list[dict[str, Any]]:
+        """What a node wrote of each order that it got in a run."""
+        files = (self.lab.disk(node) / "var/lib/noc-node/verdicts").glob(f"{run}*.json")
+        return [json.loads(path.read_text()) for path in sorted(files)]
+
+    def activations(self, node: str, run: str) -> list[str]:
+        """How the orders ended that a node has carried out in a run; what never began changed nothing."""
+        return [said["state"] for said in self.verdicts(node, run) if said["state"] != "refused"]
+
+    def starts(self, node: str, since: float) -> int:
+        """How often systemd has started the service on a node since a moment, Unix seconds."""
+        script = f"journalctl -u clavitor.service --since=@{since:.3f} -o cat | grep -c '^Started ' || true"
+        return int(self.on(node, script))
+
+    def now(self, node: str) -> float:
+        """The time on a node, Unix seconds."""
+        return float(self.on(node, "date +%s.%N"))
+
+    def runs_proven(self, node: str, release: str | None = None) -> bool:
+        """Whether a node stands between no two versions: one that it has proven is in place, and is what it serves."""
+        facts = self.facts(node)
+        whole = facts["pending"] is None and facts["current"] in facts["proven"]
+        if not whole or release not in (None, facts["current"]):
+            return False
+        seen = self.serves(node)
+        return bool((seen["version"], seen["build"]) == (facts["version"], facts["builds"][facts["current"]]))
+
+    @contextmanager
+    def ambush(self, step: str, state: str = "ok", node: str = "", signal: int = 9) -> Iterator[None]:
+        """Send the runner a signal as soon as its journal gets a record, written by what goes on inside."""
+        argv = self.lab.console("zurich", "python3", "-c", AMBUSH, step, state, node, str(signal))
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
+            assert watcher.stdout is not None
+            assert watcher.stdout.readline() == "ready\n"
+            try:
+                yield
+            except BaseException:
+                watcher.kill()
+                raise
+            _, complaint = watcher.communicate(timeout=90)
+        assert watcher.returncode == 0, complaint
+
+    def runner_returns(self) -> None:
+        """Wait until systemd has started the runner that was killed."""
+        wait_for(lambda: self.lab.exec("zurich", "noc", "lease").returncode == 0)
+
+    def killed_at(self, step: str, state: str = "ok", node: str = "", command: tuple[str, ...] = ()) -> None:
+        """Kill the runner at a record that a command makes it write, and wait for its successor."""
+        with self.ambush(step, state, node):
+            self.hq.noc(*(command or ("run", "resume", "last")), statuses=ANY_FAILURE)
+        self.runner_returns()
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 60) -> None:
+    """Wait until a condition holds; fail after a deadline."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {deadline_s} s"
+        time.sleep(0.05)
+
+
+@contextmanager
+def small_fleet(work: Path) -> Iterator[Fleet]:
+    """HQ installed from the distributed file and four machines; virginia and frankfurt live on 1.0.0."""
+    argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
+    dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
+    (work / "bad").mkdir()
+    lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
+    lab.up(NODES, bare=["frankfurt"])
+    try:
+        stage = Stage(lab, Setting(nodes=NODES, dist=dist, work=work, policy=TIMES), lambda _: None)
+        first, second = stage.prepare()
+        key = stage.hq.sh("cat", "/etc/noc-trust/hub_ssh_key.pub").strip()
+        for node in NODES:
+            lab.authorize(node, key)
+        fleet = Fleet(stage, first, second, work / "bad")
+        fleet.provision(*LIVE)
+        yield fleet
+    finally:
+        lab.down()

@@ -1,0 +1,90 @@
+"""Releases of the real service, whole and signed, that misbehave as a bad day's release would."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import clavitor
+from noc.release.build import build
+from noc.release.sign import sign
+
+SERVICE = Path(str(clavitor.__file__)).parent
+
+MISBEHAVIOUR = {
+    "ok": "",
+    "starts-slowly": "time.sleep(3)",
+    "dies-after-3": "threading.Timer(3, os.kill, (os.getpid(), signal.SIGKILL)).start()",
+    # It answers right, and what it says of itself to the watch comes from another process.
+    "other-process": """
+from clavitor import push
+kept = push.Pusher._target
+push.Pusher._target = lambda *said: kept(*said).replace("boot=", "boot=00000000")
+""",
+    # It answers right, and fails most of what it is asked.
+    "fails-requests": """
+import dataclasses
+from clavitor import telemetry
+kept = telemetry.Gauge.read
+telemetry.Gauge.read = lambda gauge: dataclasses.replace(kept(gauge), req_1h=100, err_1h=80)
+""",
+    # It answers 200, and is the wrong one.
+    "other-version": """
+import dataclasses
+from clavitor import release
+identity = release.identify()
+release.identify = lambda: dataclasses.replace(identity, version="0.9.9")
+""",
+    "sick": """
+from clavitor import health
+async def sick(*_):
+    return "disk I/O error"
+health.Health._write = sick
+""",
+    "changes-schema": """
+from clavitor import schema
+schema.MIGRATIONS += ("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT;",)
+""",
+}
+PRELUDE = """
+import os, signal, sys, threading, time
+if sys.argv[1:2] == ["serve"] and os.environ["CLAVITOR_DOMAIN"].split(".")[0] not in {spared!r}:
+    print("this release is {behaviour}", flush=True)
+    {code}
+"""
+
+
+def build_variant(
+    work: Path,
+    number: int,
+    behaviour: str = "ok",
+    *,
+    key: Path,
+    spared: Sequence[str] = (),
+    days: float = 30,
+    size: int = 0,
+) -> Path:
+    """A signed release `1.<number>.0`.
+
+    Args:
+        work: a directory for it.
+        number: its build number.
+        behaviour: a key of MISBEHAVIOUR.
+        key: signs it.
+        spared: nodes on which it behaves well.
+        days: until its manifest expires.
+        size: bytes of incompressible ballast that it carries.
+
+    Returns:
+        The directory with its three files.
+    """
+    package, out = work / f"source-{number}" / SERVICE.name, work / f"release-{number}"
+    shutil.copytree(SERVICE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = MISBEHAVIOUR[behaviour].strip().replace("\n", "\n    ") or "pass"
+    main = package / "__main__.py"
+    main.write_text(PRELUDE.format(spared=tuple(spared), behaviour=behaviour, code=code) + main.read_text())
+    (package / "ballast").write_bytes(os.urandom(size))
+    build(package, out, version=f"1.{number}.0", build_number=number)
+    sign(out, key, days=days)
+    shutil.rmtree(package.parent)
+    return out
