@@ -17,7 +17,7 @@ from noc.runs.rollout.eyes import Eyes
 from noc.runs.rollout.gate import Expected, Sight
 from noc.runs.rollout.outcome import Outcome
 from noc.runs.rollout.preflight import shows
-from noc.runs.rollout.target import Target, held
+from noc.runs.rollout.target import Target
 from noc.runs.rollout.terms import MARGIN_S, Terms
 from noc.runs.rollout.window import Window
 from noc.runs.site.link import Link
@@ -265,7 +265,7 @@ class Change:
 
     async def prove_old(self) -> Outcome:
         """See what the node ran before answer at the public name. Raises NotProven."""
-        old = held(self._site, self._before.release)
+        old = self._site.held(self._before.release)
         clock = asyncio.get_running_loop().time
         end = clock() + self._terms.health_within_s
         while True:

@@ -224,6 +224,8 @@ class Deployment:
             return partial(node.wait, rules.down_wait)
         change = self._change(step, name)
         change.say = node.say
+        # A way back asks for no right to act: it takes back what this run began and nothing else, and a node that a
+        # younger run has acted on refuses it.
         steps: dict[Step, _Work] = {
             Step.ADOPT: self._checked(change.adopt),
             Step.ACTIVATE: partial(_begin, change),

@@ -15,7 +15,7 @@ from noc.runs.rollout.configuration import stage_configuration
 from noc.runs.rollout.errors import NotAsConfirmed
 from noc.runs.rollout.outcome import Outcome
 from noc.runs.rollout.preflight import obstacles, runs_already, shows
-from noc.runs.rollout.target import Target, held
+from noc.runs.rollout.target import Target
 from noc.runs.rollout.terms import Terms
 from noc.runs.site.configuration import differences
 from noc.runs.site.site import Site
@@ -143,7 +143,7 @@ class NodeRollout:
 
     async def _unchanged(self, facts: NodeFacts) -> Outcome:
         public = await self._site.web.health(self._site.fleet.hostname(self._node))
-        kept = held(self._site, facts.current)
+        kept = self._site.held(facts.current)
         if public.status != 200 or (kept and not shows(public, kept.manifest)):
             why = public.trouble or f"HTTPS answers {public.status}, version {public.version} build {public.build}"
             what = f"{self.name} has what it is to have, and is not healthy"
@@ -204,15 +204,15 @@ class NodeRollout:
 
     def change(self, order: str | None = None) -> Change:
         """The change to what the node is to have, under a name that no change had before; None for the run's own."""
-        before = Target(self.before, self._config_before, held(self._site, self.before))
+        before = Target(self.before, self._config_before, self._site.held(self.before))
         return self._change(order or self._terms.run, self._wanted, before)
 
     def way_back(self, order: str) -> Change:
         """The change back to what it ran before this run: of what the change forward concerns, and nothing else."""
         target = self._wanted
         release = self.before if target.release else None
-        back = Target(release, self._config_before if target.config else None, held(self._site, release))
-        now = target if target.release else Target(self.before, target.config, held(self._site, self.before))
+        back = Target(release, self._config_before if target.config else None, self._site.held(release))
+        now = target if target.release else Target(self.before, target.config, self._site.held(self.before))
         return self._change(order, back, now)
 
     def _change(self, order: str, target: Target, before: Target) -> Change:

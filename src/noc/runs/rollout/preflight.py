@@ -22,7 +22,7 @@ def obstacles(facts: NodeFacts, manifest: Manifest | None, fence: int) -> tuple[
     checks = (
         (
             facts.pending is None,
-            f"activation {facts.pending} is not settled: noc run resume goes on with its run, or it turns back by itself",
+            f"activation {facts.pending} is not settled: noc run resume goes on with it, or it turns back by itself",
         ),
         (
             facts.fence <= fence,

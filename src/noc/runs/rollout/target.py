@@ -36,11 +36,6 @@ class Target:
         return self.held.manifest if self.held else None
 
 
-def held(site: Site, sha: str | None) -> Release | None:
-    """A release by its hash, None where HQ's store does not have it."""
-    return next((kept for kept in site.releases.list() if kept.sha256 == sha), None)
-
-
 def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known: str | None = None) -> Target:
     """What a plan wants of a node.
 
@@ -71,4 +66,4 @@ def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known
         raise NotAsPlanned(
             f"{node.name}'s configuration is not what its plan was made for", fix="give the command again"
         )
-    return Target(release, bundle.sha256 if bundle else None, held(site, release), bundle)
+    return Target(release, bundle.sha256 if bundle else None, site.held(release), bundle)

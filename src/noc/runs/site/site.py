@@ -1,13 +1,14 @@
 """What a run works with: the fleet, its book, the releases, and the ways to nodes, watch and public names."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority
-from noc.release.store import ReleaseStore
+from noc.release.store import Release, ReleaseStore
 from noc.runs.errors import CredentialExposed
 from noc.runs.paths import Paths
 from noc.runs.site.book import Book
@@ -73,12 +74,20 @@ class Site:
     def _way(self, node: Node) -> tuple[str, ...]:
         return node.name, str(node.tunnel), self.book.inventory.hub.host_ca or ""
 
+    def held(self, sha: str | None) -> Release | None:
+        """A release by its hash, None where the store does not have it; the store is read once."""
+        return self._kept.get(sha or "")
+
+    @cached_property
+    def _kept(self) -> dict[str, Release]:
+        return {kept.sha256: kept for kept in self.releases.list()}
+
     def label(self, sha: str | None) -> str:
         """A release for people: `1.4.2 (7)`, the start of its hash where the store does not have it, "" for none."""
         if sha is None:
             return ""
-        known = {release.sha256: release.manifest for release in self.releases.list()}
-        return f"{known[sha].version} ({known[sha].build})" if sha in known else sha[:12]
+        kept = self.held(sha)
+        return f"{kept.manifest.version} ({kept.manifest.build})" if kept else sha[:12]
 
 
 def open_site(paths: Paths, links: LinkPool | None = None) -> Site:

@@ -63,7 +63,7 @@ class WatchDoor:
         return watched.last_heartbeat.boot if watched and watched.last_heartbeat else None
 
     async def last(self, name: str) -> Heartbeat | None:
-        """What was heard of a node last; None for nothing, or where the watch is away. It costs the same in any fleet."""
+        """What was heard of a node last; None for nothing, or where the watch is away. The same cost in any fleet."""
         try:
             return next(iter(await self.heartbeats(name, 1)), None)
         except WatchAbsent:
