@@ -106,8 +106,9 @@ class NotProven(NocError):
 class RunCut(NocError):
     """A run ended before its last node, because the runner was stopped or the machine went down.
 
-    Nothing is half-way: a node whose activation was not confirmed has turned back by itself. Give the same command
-    again; what was done is found unchanged and the rest follows.
+    Nothing is half-way: a node whose activation was not confirmed has turned back by itself, or waits for its answer.
+    `noc run resume` goes on with a rollout where it was; any other command is given again, finds unchanged what was
+    done, and does the rest.
     """
 
     code, exit_code = "E513", 3
