@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 NODES = ("virginia", "london", "frankfurt", "singapore")
 LIVE = ("virginia", "frankfurt")
 TIMES: dict[str, float] = {**POLICY, "soak": 1, "canary_soak": 2, "health_deadline": 10, "confirm_deadline": 15}
+FLEET_FILE = "/etc/noc/fleet.toml"
 ANY_FAILURE = tuple(range(1, 9))
 KNOCK = """
 import socket, sys
@@ -102,10 +103,10 @@ class Fleet:
         signer = self.stage.operator.directory / "identity" / "release_key"
         return self.hq.add_release(make_release(self.bad, build, behaviour, signer=signer))
 
-    def release(self, behaviour: str = "ok", **more: Any) -> str:
+    def release(self, on: Mapping[str, str] = {}, **more: Any) -> str:
         """A release of the real service with the next build number; its hash, known to HQ. See build_variant."""
         key = self.stage.operator.directory / "identity" / "release_key"
-        return self.hq.add_release(build_variant(self.bad, next(self.builds), behaviour, key=key, **more))
+        return self.hq.add_release(build_variant(self.bad, next(self.builds), on, key=key, **more))
 
     def under_way(self, *words: str) -> "subprocess.Popen[str]":
         """A command of `noc` on HQ, under way."""
@@ -173,6 +174,19 @@ class Fleet:
         files = (self.lab.disk(node) / "var/lib/noc-node/verdicts").glob(f"{run}*.json")
         return [json.loads(path.read_text()) for path in sorted(files)]
 
+    def state(self, node: str, release: str) -> str:
+        """The state of the last order to a node that was to bring a release, "" where there was none."""
+        orders = [said for said in self.verdicts(node, "") if said["new"] == release]
+        return str(max(orders, key=lambda said: said["at"])["state"]) if orders else ""
+
+    def pending(self, node: str) -> dict[str, Any]:
+        """What a node has in hand, {} for nothing."""
+        try:
+            found = json.loads((self.lab.disk(node) / "var/lib/noc-node/pending.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return dict(found)
+
     def activations(self, node: str, run: str) -> list[str]:
         """How the orders ended that a node has carried out in a run; what never began changed nothing."""
         return [said["state"] for said in self.verdicts(node, run) if said["state"] != "refused"]
@@ -212,7 +226,7 @@ class Fleet:
 
     def runner_returns(self) -> None:
         """Wait until systemd has started the runner that was killed."""
-        wait_for(lambda: self.lab.exec("zurich", "noc", "lease").returncode == 0)
+        wait_for(lambda: self.lab.exec("zurich", "noc", "runs").returncode == 0)
 
     def killed_at(self, step: str, state: str = "ok", node: str = "", command: tuple[str, ...] = ()) -> None:
         """Kill the runner at a record that a command makes it write, and wait for its successor."""
@@ -220,13 +234,46 @@ class Fleet:
             self.hq.noc(*(command or ("run", "resume", "last")), statuses=ANY_FAILURE)
         self.runner_returns()
 
+    def dark_at(self, step: str, state: str, node: str, command: tuple[str, ...] = ()) -> None:
+        """Take HQ's power at a record, as `killed_at` takes its runner's life, and switch it on again."""
+        home = self.lab.disk("zurich") / "var/lib/noc/runs"
+        with self.under_way(*(command or ("run", "resume", "last"))) as under_way:
+            journal = max(home.glob("*/journal.jsonl"))
+            told = f'"node":"{node}"', f'"state":"{state}","step":"{step}"'
+            wait_for(lambda: any(all(word in line for word in told) for line in journal.read_text().splitlines()))
+            self.lab.kill("zurich")
+            under_way.communicate(timeout=60)
+        self.lab.boot("zurich")
+        self.runner_returns()
 
-def wait_for(condition: Callable[[], bool], deadline_s: float = 60) -> None:
+    @contextmanager
+    def edited(self, old: str, new: str) -> Iterator[None]:
+        """Another line in HQ's fleet file while it lasts, as an operator's editor would leave it."""
+        before = self.hq.sh("cat", FLEET_FILE)
+        assert old in before
+        self._write_fleet(before.replace(old, new, 1))
+        try:
+            yield
+        finally:
+            self._write_fleet(before)
+
+    def _write_fleet(self, text: str) -> None:
+        self.hq.sh("runuser", "-u", "noc-runner", "--", "tee", FLEET_FILE, stdin=text.encode())
+
+
+def rows(command: "subprocess.Popen[str]") -> dict[str, dict[str, Any]]:
+    """What a command that was under way says of each node at its end."""
+    output, complaint = command.communicate(timeout=200)
+    assert output, complaint
+    return {row["node"]: row for row in json.loads(output)["nodes"]}
+
+
+def wait_for(condition: Callable[[], bool], deadline_s: float = 60, every_s: float = 0.05) -> None:
     """Wait until a condition holds; fail after a deadline."""
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, f"not within {deadline_s} s"
-        time.sleep(0.05)
+        time.sleep(every_s)
 
 
 @contextmanager

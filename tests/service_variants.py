@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import clavitor
@@ -12,7 +12,6 @@ from noc.release.sign import sign
 SERVICE = Path(str(clavitor.__file__)).parent
 
 MISBEHAVIOUR = {
-    "ok": "",
     "starts-slowly": "time.sleep(3)",
     "dies-after-3": "threading.Timer(3, os.kill, (os.getpid(), signal.SIGKILL)).start()",
     # It answers right, and what it says of itself to the watch comes from another process.
@@ -48,30 +47,22 @@ schema.MIGRATIONS += ("CREATE TABLE later (id INTEGER PRIMARY KEY) STRICT;",)
 }
 PRELUDE = """
 import os, signal, sys, threading, time
-if sys.argv[1:2] == ["serve"] and os.environ["CLAVITOR_DOMAIN"].split(".")[0] not in {spared!r}:
-    print("this release is {behaviour}", flush=True)
+if sys.argv[1:2] == ["serve"] and os.environ["CLAVITOR_DOMAIN"].split(".")[0] == {node!r}:
+    print("this release is one that {behaviour}", flush=True)
     {code}
 """
 
 
 def build_variant(
-    work: Path,
-    number: int,
-    behaviour: str = "ok",
-    *,
-    key: Path,
-    spared: Sequence[str] = (),
-    days: float = 30,
-    size: int = 0,
+    work: Path, number: int, on: Mapping[str, str] = {}, *, key: Path, days: float = 30, size: int = 0
 ) -> Path:
     """A signed release `1.<number>.0`.
 
     Args:
         work: a directory for it.
         number: its build number.
-        behaviour: a key of MISBEHAVIOUR.
+        on: how it misbehaves (a key of MISBEHAVIOUR) on a node, by the node's name; well on all others.
         key: signs it.
-        spared: nodes on which it behaves well.
         days: until its manifest expires.
         size: bytes of incompressible ballast that it carries.
 
@@ -80,11 +71,15 @@ def build_variant(
     """
     package, out = work / f"source-{number}" / SERVICE.name, work / f"release-{number}"
     shutil.copytree(SERVICE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    code = MISBEHAVIOUR[behaviour].strip().replace("\n", "\n    ") or "pass"
     main = package / "__main__.py"
-    main.write_text(PRELUDE.format(spared=tuple(spared), behaviour=behaviour, code=code) + main.read_text())
+    main.write_text("".join(_prelude(node, behaviour) for node, behaviour in on.items()) + main.read_text())
     (package / "ballast").write_bytes(os.urandom(size))
     build(package, out, version=f"1.{number}.0", build_number=number)
     sign(out, key, days=days)
     shutil.rmtree(package.parent)
     return out
+
+
+def _prelude(node: str, behaviour: str) -> str:
+    code = MISBEHAVIOUR[behaviour].strip().replace("\n", "\n    ")
+    return PRELUDE.format(node=node, behaviour=behaviour, code=code)

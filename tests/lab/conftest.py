@@ -50,17 +50,17 @@ def lab(places: Places) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def half_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """HQ and four machines, of which virginia and frankfurt are live; tests leave every machine on and plugged in."""
     with small_fleet(tmp_path_factory.mktemp("fleet")) as fleet:
         yield fleet
 
 
 @pytest.fixture(scope="session")
-def whole_fleet(fleet: Fleet) -> Fleet:
+def fleet(half_fleet: Fleet) -> Fleet:
     """The same, with all four live."""
-    fleet.provision(*NODES)
-    return fleet
+    half_fleet.provision(*NODES)
+    return half_fleet
 
 
 @pytest.fixture

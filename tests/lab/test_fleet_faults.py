@@ -10,11 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fleet_kit import LIVE, Fleet
 
 NOBODY = "198.51.100.250"
 OTHER_KEY = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
 Until = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def fleet(half_fleet: Fleet) -> Fleet:
+    """The fleet before all of it is live."""
+    return half_fleet
 
 
 def why(document: dict[str, Any]) -> str:
