@@ -169,7 +169,7 @@ class TestRelease:
 
 def windows(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """Node, begin and end of every time in which a node was in hand: from its activation to its last step."""
-    found = {}
+    found: dict[str, tuple[str, str, str]] = {}
     for event in events:
         if event["node"] and event["step"] in IN_HAND:
             begin = found.get(event["node"], ("", event["at"], ""))[1]

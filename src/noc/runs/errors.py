@@ -43,6 +43,16 @@ class PlanRefused(NocError):
     code, exit_code = "E504", 6
 
 
+class RunTakenOver(NocError):
+    """Another runner has gone on with this run, so this one may not write to its journal any more.
+
+    A runner that was stopped for longer than its lease lasts is replaced; what it does when it wakes is refused by the
+    nodes. `noc run show` of this run tells what became of it, `noc lease` who may act now.
+    """
+
+    code, exit_code = "E505", 7
+
+
 class StepTimedOut(NocError):
     """A step had not ended by its deadline, and was given up. Steps check first, so the run can simply be repeated."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from noc.errors import NocError
-from noc.runs.record.chain import GENESIS, Chain, Link
+from noc.runs.record.chain import GENESIS, Chain, ChainMoved, Link
 from noc.runs.record.entries import MAX_ENTRY, Entry, Kind, read_entries
 from noc.runs.record.errors import AuditBroken, AuditUnwritable
 from noc.runs.record.tame import tame
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Audit:
-    """The audit of one HQ. One writer: the runner."""
+    """The audit of one HQ. One writer, the runner; should there be two of them, each goes on behind the other."""
 
     def __init__(self, path: Path) -> None:
         """Use a file; nothing is read before the first use.
@@ -42,8 +42,11 @@ class Audit:
         self._open: dict[int, Entry] = {}
         self._recent: deque[Entry] = deque(maxlen=_KEPT)
 
-    def open(self) -> list[Entry]:
+    def open(self, under_way: str | None = None) -> list[Entry]:
         """Read what is there, cut a torn last line off, and end the intents that a cut runner left without an outcome.
+
+        Args:
+            under_way: the run that another runner has in hand, whose intents stay as they are; None for none.
 
         Returns:
             Those intents; none where it is open already.
@@ -56,7 +59,7 @@ class Audit:
             return []
         with self._writing():
             self._chain = self._resume() if self._path.exists() else self._begin()
-        left = list(self._open.values())
+        left = [entry for entry in self._open.values() if under_way is None or entry.detail.get("run") != under_way]
         try:
             for intent in left:
                 self.outcome(intent.seq, CUT)
@@ -85,7 +88,10 @@ class Audit:
         for found, entry in read_entries(self._path):
             last = found
             self._take(entry)
-        return Chain.reopen(self._path, last, limit=MAX_ENTRY)
+        try:
+            return Chain.reopen(self._path, last, limit=MAX_ENTRY)
+        except ChainMoved:
+            return self._resume()
 
     def intend(self, what: str, by: str, /, **detail: Any) -> int:  # noqa: ANN401 - any JSON value
         """Write down what is about to be done; on the disk when it returns.
@@ -184,10 +190,20 @@ class Audit:
         assert self._chain is not None
         told = tame({"what": what[:_LONGEST], "by": by[:_LONGEST], **more})
         entry = Entry(seq=self._seq + 1, at=datetime.now(UTC), kind=kind, **told)
-        with self._writing():
-            self._chain.append(entry.model_dump(mode="json"))
+        try:
+            with self._writing():
+                self._chain.append(entry.model_dump(mode="json"))
+        except ChainMoved:
+            self._go_on_behind()
+            return self._write(kind, what, by, **more)
         self._take(entry)
         return entry
+
+    def _go_on_behind(self) -> None:
+        """Another runner has written meanwhile: read what it wrote."""
+        self.close()
+        with self._writing():
+            self._chain = self._resume()
 
     def _take(self, entry: Entry) -> None:
         self._seq = entry.seq

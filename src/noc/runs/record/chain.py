@@ -1,16 +1,26 @@
 """A file of JSON lines that only grows: each is on the disk before its writer goes on, and carries the hash of the one
-before it. Journals and the audit are such files."""
+before it. Journals and the audit are such files.
 
+Two processes may come to have one open, the one that slept and the one that took its place: neither ever takes away
+what the other has written.
+"""
+
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 MAX_RECORD = 1024 * 1024
 GENESIS = "0" * 64
+_ALONE_WITHIN_S = 5.0
+_POLL_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,10 @@ class ChainBroken(Exception):
         """
         super().__init__(what)
         self.number, self.what, self.why = number, what, why
+
+
+class ChainMoved(Exception):
+    """Another process has written to the file meanwhile. Nothing was written; what it wrote stands."""
 
 
 def links(path: Path, *, limit: int = MAX_RECORD) -> Iterator[Link]:
@@ -102,11 +116,12 @@ def _dump(document: Mapping[str, Any]) -> bytes:
 
 
 class Chain:
-    """A chain, open for appending. One writer."""
+    """A chain, open for appending. Of several writers each finds out that another one was there."""
 
     def __init__(self, file: BinaryIO, end: int, prev: str, limit: int) -> None:
         """Use `create` or `reopen`."""
         self._file, self._end, self.prev, self._limit = file, end, prev, limit
+        self._torn = False
 
     @classmethod
     def create(cls, path: Path, *, limit: int = MAX_RECORD) -> Self:
@@ -127,21 +142,31 @@ class Chain:
             path: the file.
             last: the last of its `links`, None where it has none.
             limit: bytes that a line may have.
+
+        Raises:
+            ChainMoved: there are more whole lines by now.
+            OSError: it cannot be written.
         """
         file = path.open("r+b", buffering=0)
         chain = cls(file, last.end if last else 0, last.hash if last else GENESIS, limit)
-        chain._cut()
-        os.fsync(file.fileno())
+        try:
+            with chain._alone():
+                chain._cut_tail()
+        except BaseException:
+            file.close()
+            raise
         return chain
 
     def append(self, document: Mapping[str, Any]) -> str:
         """Write one line, and return its hash when it is on the disk.
 
         Raises:
+            ChainMoved: another process has written to the file since.
             OSError: it is not; the file ends with the line before, now or before the next one is written.
         """
         line = link(document, self.prev, limit=self._limit)
-        self._write(line + b"\n")
+        with self._alone():
+            self._write(line + b"\n")
         self._end += len(line) + 1
         self.prev = hashlib.sha256(line).hexdigest()
         return self.prev
@@ -149,7 +174,10 @@ class Chain:
     def _write(self, line: bytes) -> None:
         """Write a line whole, or leave the file as it was: what stood after half a line could not be read."""
         if self._file.seek(0, os.SEEK_END) != self._end:
+            if not self._torn:
+                raise ChainMoved
             self._cut()
+        self._torn = True
         try:
             while line:
                 line = line[self._file.write(line) :]
@@ -157,10 +185,36 @@ class Chain:
         except OSError:
             self._cut()
             raise
+        self._torn = False
+
+    def _cut_tail(self) -> None:
+        self._file.seek(self._end)
+        if b"\n" in self._file.read(self._limit + 1):
+            raise ChainMoved
+        self._cut()
+        os.fsync(self._file.fileno())
 
     def _cut(self) -> None:
         self._file.truncate(self._end)
         self._file.seek(self._end)
+        self._torn = False
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other writers out while a line is written (flock(2)). Raises TimeoutError where one does not end."""
+        deadline = time.monotonic() + _ALONE_WITHIN_S
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(errno.ETIMEDOUT, "another process stopped while it was writing") from None
+                time.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from noc.runs.errors import JournalBroken, RunNotFound
-from noc.runs.record.chain import Chain, ChainBroken, Link, links, sync_directory
+from noc.runs.errors import JournalBroken, RunNotFound, RunTakenOver
+from noc.runs.record.chain import Chain, ChainBroken, ChainMoved, Link, links, sync_directory
 from noc.runs.record.events import Event, State
 
 _RUN_ID = re.compile(r"^\d{8}T\d{9}-[0-9a-f]{4}$")
@@ -51,14 +51,22 @@ class Journal:
 
         Raises:
             RunNotFound, JournalBroken: as `read` does.
+            RunTakenOver: another runner writes to it.
         """
         events, last = _parse(directory, run)
-        return cls(Chain.reopen(directory / run / _FILE, last), run, events)
+        try:
+            return cls(Chain.reopen(directory / run / _FILE, last), run, events)
+        except ChainMoved:
+            raise _taken_over(run) from None
 
     def append(
         self, step: str, state: State, *, node: str | None = None, detail: dict[str, Any] | None = None
     ) -> Event:
-        """Write one record and return when it is on the disk; a detail that is too large is left out of the file."""
+        """Write one record and return when it is on the disk; a detail that is too large is left out of the file.
+
+        Raises:
+            RunTakenOver: another runner has written to it since.
+        """
         event = Event(
             seq=len(self.events) + 1,
             at=datetime.now(UTC),
@@ -68,13 +76,21 @@ class Journal:
             state=state,
             detail=detail or {},
         )
-        self._chain.append(event.model_dump(mode="json"))
+        try:
+            self._chain.append(event.model_dump(mode="json"))
+        except ChainMoved:
+            raise _taken_over(self.run) from None
         self.events.append(event)
         return event
 
     def close(self) -> None:
         """Close the file; closing twice is harmless."""
         self._chain.close()
+
+
+def _taken_over(run: str) -> RunTakenOver:
+    fix = f"noc run show {run} tells what became of it"
+    return RunTakenOver(f"run {run} is another runner's by now", why="it has written to the journal", fix=fix)
 
 
 def read(directory: Path, run: str) -> list[Event]:

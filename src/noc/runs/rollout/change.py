@@ -155,11 +155,13 @@ class Change:
             NotProven: the node neither has it nor could turn back.
             ConnectionLost, Overdue, Unreachable: it cannot be asked.
         """
-        await self._link.ask(lambda activator: activator.fence(self._terms.fence), within_s=_RECONNECT_S)
+        # As long as the node waits for us: after HQ's own restart its tunnel takes a while to be there again.
+        within_s = self._terms.patience_s
+        await self._link.ask(lambda activator: activator.fence(self._terms.fence), within_s=within_s)
         with suppress(WatchAbsent):
             await self.window.open()
         try:
-            verdict = await self._eyes.state(within_s=_RECONNECT_S)
+            verdict = await self._eyes.state(within_s=within_s)
             if verdict.state in ("staged", "armed"):
                 # It may begin, or end for its fence, at any moment: a no settles which.
                 verdict = await self._link.ask(lambda a: a.revert(self.order, "the run was cut before it began"))

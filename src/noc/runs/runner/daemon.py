@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 from noc.runs.admission.caller import Permit, operators_only
+from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
+from noc.runs.admission.grant import Standing, read_lease
 from noc.runs.health.drift import drift
 from noc.runs.health.health import health
 from noc.runs.paths import Paths
@@ -84,14 +86,24 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
 
 def recover(runner: Runner) -> None:
     """Say of every run and every act that a runner before this one left open how it ended."""
+    elsewhere = under_way(runner.paths)
     try:
-        for entry in runner.audit.open():
+        for entry in runner.audit.open(elsewhere):
             log.warning("the runner was cut while it did: %s (audit %d)", entry.what, entry.seq)
     except (AuditBroken, AuditUnwritable) as error:
         # What can be read still answers; whatever would act fails by itself as long as the audit does.
         log.error("nothing begins before the audit is mended: %s", error)  # noqa: TRY400
-    for run in close_cut_runs(runner.paths.runs):
+    for run in close_cut_runs(runner.paths.runs, elsewhere):
         log.warning("run %s was cut; noc run show %s says how to go on", run, run)
+
+
+def under_way(paths: Paths) -> str | None:
+    """The run that another runner has in hand: the lease is held, and not by us yet. None where there is none."""
+    try:
+        held = read_lease(paths.lease)
+    except LeaseUnreadable:
+        return None
+    return held.run if held is not None and held.standing is Standing.HELD else None
 
 
 def main() -> None:

@@ -57,10 +57,14 @@ def summaries(directory: Path, limit: int) -> list[dict[str, Any]]:
     return rows
 
 
-def close_cut_runs(directory: Path) -> list[str]:
+def close_cut_runs(directory: Path, under_way: str | None = None) -> list[str]:
     """Write the last record of runs that have none, because the runner or the machine went down.
 
     Runs are begun one at a time, so that a cut one is among the newest.
+
+    Args:
+        directory: of the runs.
+        under_way: the run that another runner has in hand, which is left alone; None for none.
 
     Returns:
         The runs that were closed, newest first.
@@ -71,7 +75,7 @@ def close_cut_runs(directory: Path) -> list[str]:
             events = read(directory, run)
         except JournalBroken:
             continue
-        if not events or not events[-1].is_last:
+        if run != under_way and (not events or not events[-1].is_last):
             _close(directory, run)
             closed.append(run)
     return closed
