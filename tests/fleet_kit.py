@@ -21,7 +21,14 @@ from service_variants import build_variant
 ROOT = Path(__file__).parents[1]
 NODES = ("virginia", "london", "frankfurt", "singapore")
 LIVE = ("virginia", "frankfurt")
-TIMES: dict[str, float] = {**POLICY, "soak": 1, "canary_soak": 2, "health_deadline": 10, "confirm_deadline": 15}
+TIMES: dict[str, float] = {
+    **POLICY,
+    "soak": 1,
+    "canary_soak": 2,
+    "health_deadline": 10,
+    "confirm_deadline": 15,
+    "lease_ttl": 30,
+}
 FLEET_FILE = "/etc/noc/fleet.toml"
 ANY_FAILURE = tuple(range(1, 9))
 KNOCK = """
@@ -110,7 +117,10 @@ class Fleet:
 
     def under_way(self, *words: str) -> "subprocess.Popen[str]":
         """A command of `noc` on HQ, under way."""
-        argv = self.lab.console("zurich", "noc", *words, "--json")
+        return self.started(self.lab.console("zurich", "noc", *words, "--json"))
+
+    def started(self, argv: list[str]) -> "subprocess.Popen[str]":
+        """A command on this machine, under way."""
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def deploying(self, *words: str) -> "subprocess.Popen[str]":
@@ -121,6 +131,11 @@ class Fleet:
         """Wait until a command tells of a step."""
         assert command.stderr is not None
         assert any(f"  {step}  " in line for line in command.stderr)
+
+    def sees_after(self, command: "subprocess.Popen[str]", *steps: str) -> None:
+        """Wait until a command tells of one step after the other."""
+        for step in steps:
+            self.sees(command, step)
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """What the watch has noted behind an event."""
@@ -164,10 +179,24 @@ class Fleet:
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 
+    def noc_as(
+        self, login: str, *words: str, statuses: tuple[int, ...] = (0,), door: str = "/run/noc-runner/runner.sock"
+    ) -> dict[str, Any]:
+        """A command of `noc` on HQ as another person gives it, or to another runner; its document."""
+        argv = ("runuser", "-u", login, "--", "env", f"NOC_RUNNER_SOCKET={door}", "noc", *words, "--json")
+        done = self.lab.exec("zurich", *argv, timeout_s=200)
+        assert done.returncode in statuses, (done.returncode, done.stderr.decode(), done.stdout.decode())
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
     def journal(self, run: str = "last") -> list[dict[str, Any]]:
         """A run's records."""
         events: list[dict[str, Any]] = self.hq.noc("run", "show", run)["events"]
         return events
+
+    def hq_newest_run(self) -> str:
+        """The run that was begun last, by its directory on HQ."""
+        return max(path.parent.name for path in (self.lab.disk("zurich") / "var/lib/noc/runs").glob("*/journal.jsonl"))
 
     def verdicts(self, node: str, run: str) -> list[dict[str, Any]]:
         """What a node wrote of each order that it got in a run."""
@@ -256,6 +285,20 @@ class Fleet:
             yield
         finally:
             self._write_fleet(before)
+
+    @contextmanager
+    def second_runner(self) -> Iterator[str]:
+        """Another runner over the same state, with a door of its own."""
+        place = (
+            "s#^RuntimeDirectory=.*#RuntimeDirectory=noc-second\\nEnvironment=NOC_RUNNER_SOCKET=/run/noc-second/door#"
+        )
+        unit = "noc-second.service"
+        made = f"sed '{place}' /etc/systemd/system/noc-runner.service >/run/systemd/system/{unit}"
+        self.hq.sh("sh", "-euc", f"{made}; systemctl daemon-reload; systemctl start {unit}")
+        try:
+            yield "/run/noc-second/door"
+        finally:
+            self.hq.sh("sh", "-euc", f"systemctl stop {unit}; rm /run/systemd/system/{unit}; systemctl daemon-reload")
 
     def _write_fleet(self, text: str) -> None:
         self.hq.sh("runuser", "-u", "noc-runner", "--", "tee", FLEET_FILE, stdin=text.encode())
