@@ -14,7 +14,9 @@ app = typer.Typer(add_completion=False)
 def rollback(
     nodes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[all|NODE...]", help="Nodes; left out, all of them.", autocompletion=node_names_or("all")),
+        typer.Argument(
+            metavar="[all|NODE...]", help="Nodes; left out, all of them.", autocompletion=node_names_or("all")
+        ),
     ] = None,
     *,
     restore_data: Annotated[
@@ -33,8 +35,9 @@ def rollback(
 ) -> None:
     """Return nodes to the release that each of them ran well before, one proven node after the other.
 
-    Each node goes back to the newest build below its own that it has itself proven healthy, never to another, and
-    never forward. One that has none is left as it is, and the others go back all the same; the command then returns 3.
+    Each node goes back to what it ran before: of the builds below its own, the one that it has itself proven healthy
+    last. It never goes forward. One that has none is left as it is, and the others go back all the same; the command
+    then returns 3.
 
     It may begin in a freeze. It goes the way of a deployment: the node turns around by itself when HQ falls silent, and
     the release has to be proven from both sides. Ctrl-C finishes the node in hand, and begins no other.

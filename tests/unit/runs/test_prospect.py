@@ -103,10 +103,15 @@ def test_a_release_that_hq_lost_cannot_be_deployed() -> None:
     assert "not in HQ's store" in " ".join(row(Answer(facts()), hq=Headquarters({}, fence=7, now=NOW)).problems)
 
 
-def test_a_rollback_leads_to_the_newest_proven_build_below_the_running_one() -> None:
+@pytest.mark.parametrize(
+    ("proven", "target"),
+    [((OLDER, OLD, NEW), OLD), ((OLD, OLDER, NEW), OLDER), ((NEW, OLDER, OLD), OLDER)],
+    ids=["the one before", "not the one that was returned from", "never forward"],
+)
+def test_a_rollback_leads_to_the_build_below_that_was_proven_last(proven: tuple[str, ...], target: str) -> None:
     back = plan(action="rollback", release=None)
-    now = facts(current=NEW, proven=(OLD, OLDER, NEW), releases=(NEW, OLD, OLDER), builds={OLDER: 1, OLD: 2, NEW: 3})
-    assert row(Answer(now), back).target == OLD
+    now = facts(current=proven[-1], proven=proven, releases=proven, builds={OLDER: 1, OLD: 2, NEW: 3})
+    assert row(Answer(now), back).target == target
 
 
 def test_a_way_back_may_lie_on_the_node_alone_but_must_lie_somewhere() -> None:

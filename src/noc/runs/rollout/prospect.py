@@ -114,7 +114,10 @@ def to_send(facts: NodeFacts, manifest: Manifest | None, answer: Answer) -> int:
 
 
 def previous(facts: NodeFacts, releases: Mapping[str, Manifest]) -> str | None:
-    """The release that a rollback leads to: of those that the node has proven, the newest build below the running one.
+    """The release that a rollback leads to: what ran before, and never a newer build.
+
+    Of the builds below the running one it is that which the node has proven last. So what people have returned from
+    once does not come back by another rollback.
 
     Args:
         facts: what the node says.
@@ -124,7 +127,7 @@ def previous(facts: NodeFacts, releases: Mapping[str, Manifest]) -> str | None:
     running = builds.get(facts.current or "", 0)
     older = [sha for sha in facts.proven if builds.get(sha, running) < running]
     at_hand = [sha for sha in older if sha in releases or sha in facts.releases]
-    return max(at_hand, key=lambda sha: builds[sha], default=None)
+    return at_hand[-1] if at_hand else None
 
 
 def hindrances(plan: Plan, facts: NodeFacts, target: str | None, hq: Headquarters) -> tuple[str, ...]:
