@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from fleet_kit import NODES, Fleet, rows, wait_for
 
 ACTIVATOR = "python3 -I -S /usr/local/lib/noc-node/activator.py"
-SOON_DAYS = 20 / 86400
+LIFE_S = 25
 FREEZE = """
 [[freeze]]
 from = "{start:%Y-%m-%d %H:%M}"
@@ -30,6 +31,24 @@ def people(fleet: Fleet) -> None:
     """Logins on HQ: johan approves, james operates."""
     for login in ("johan", "james"):
         fleet.hq.sh("useradd", "--create-home", "--groups", "noc,noc-operators", login)
+
+
+@dataclass(frozen=True)
+class ShortLived:
+    """A release and when it has expired, by this machine's monotonic clock."""
+
+    release: str
+    expires: float
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_lived(fleet: Fleet) -> ShortLived:
+    """A release that singapore has proven, then left for a newer one; it expires while other tests run."""
+    release = fleet.release(days=LIFE_S / 86400)
+    expires = time.monotonic() + LIFE_S + 1
+    assert verdicts(fleet.hq.noc("deploy", "singapore", release)) == ["confirmed"]
+    assert verdicts(fleet.hq.noc("deploy", "singapore", fleet.release())) == ["confirmed"]
+    return ShortLived(release, expires)
 
 
 class TestControllers:
@@ -79,6 +98,40 @@ class TestControllers:
         assert "fence 100000" in refused["error"]["why"]
         fleet.hq.noc("lease", "--above", "100000")
         assert verdicts(fleet.hq.noc("deploy", "london", release)) == ["confirmed"]
+
+
+class TestReleases:
+    """What a node takes, and what it never takes."""
+
+    def test_an_expired_release_returns_where_it_was_proven_and_goes_nowhere_else(
+        self, fleet: Fleet, short_lived: "ShortLived"
+    ) -> None:
+        short = short_lived.release
+        time.sleep(max(0, short_lived.expires - time.monotonic()))
+        refused = fleet.hq.noc("deploy", "london", short, statuses=(1, 7))
+        assert "expired" in json.dumps(refused["error"])
+        assert verdicts(fleet.hq.noc("rollback", "singapore")) == ["confirmed"]
+        assert fleet.runs_proven("singapore", short)
+        # The node itself says the same, whatever HQ believes.
+        fleet.on("london", f"mkdir -p /opt/clavitor/releases/{short}")
+        for name in ("clavitor.pyz", "manifest.json", "manifest.json.sig"):
+            path = f"opt/clavitor/releases/{short}/{name}"
+            (fleet.lab.disk("london") / path).write_bytes((fleet.lab.disk("singapore") / path).read_bytes())
+        said = fleet.lab.exec("london", "sh", "-c", f"{ACTIVATOR} verify {short}")
+        assert json.loads(said.stdout)["code"] == "expired"
+
+    def test_a_build_below_the_proven_one_is_refused_by_hq_and_by_the_node(self, fleet: Fleet) -> None:
+        older, newer = fleet.release(), fleet.release()
+        assert verdicts(fleet.hq.noc("deploy", "london", newer)) == ["confirmed"]
+        refused = fleet.hq.noc("deploy", "london", older, statuses=(1, 7))
+        assert "is not above" in refused["error"]["why"]
+        source = f"var/lib/noc/releases/{older}"
+        fleet.on("london", f"mkdir -p /opt/clavitor/releases/{older}")
+        for name in ("clavitor.pyz", "manifest.json", "manifest.json.sig"):
+            content = (fleet.lab.disk("zurich") / source / name).read_bytes()
+            (fleet.lab.disk("london") / f"opt/clavitor/releases/{older}" / name).write_bytes(content)
+        said = fleet.lab.exec("london", "sh", "-c", f"{ACTIVATOR} verify {older}")
+        assert json.loads(said.stdout)["code"] == "old"
 
 
 class TestPeople:
@@ -136,39 +189,3 @@ class TestPeople:
         assert verdicts(fleet.hq.noc("run", "resume", "last")) == ["confirmed"] * 4
         for node in NODES:
             assert fleet.runs_proven(node, release)
-
-
-class TestReleases:
-    """What a node takes, and what it never takes."""
-
-    def test_an_expired_release_returns_where_it_was_proven_and_goes_nowhere_else(self, fleet: Fleet) -> None:
-        begun = time.monotonic()
-        short = fleet.release(days=SOON_DAYS)
-        assert verdicts(fleet.hq.noc("deploy", "virginia", short)) == ["confirmed"]
-        newer = fleet.release()
-        assert verdicts(fleet.hq.noc("deploy", "virginia", newer)) == ["confirmed"]
-        time.sleep(max(0, begun + SOON_DAYS * 86400 + 1 - time.monotonic()))
-        refused = fleet.hq.noc("deploy", "london", short, statuses=(1, 7))
-        assert "expired" in json.dumps(refused["error"])
-        assert verdicts(fleet.hq.noc("rollback", "virginia")) == ["confirmed"]
-        assert fleet.runs_proven("virginia", short)
-        # The node itself says the same, whatever HQ believes.
-        fleet.on("london", f"mkdir -p /opt/clavitor/releases/{short}")
-        for name in ("clavitor.pyz", "manifest.json", "manifest.json.sig"):
-            path = f"opt/clavitor/releases/{short}/{name}"
-            (fleet.lab.disk("london") / path).write_bytes((fleet.lab.disk("virginia") / path).read_bytes())
-        said = fleet.lab.exec("london", "sh", "-c", f"{ACTIVATOR} verify {short}")
-        assert json.loads(said.stdout)["code"] == "expired"
-
-    def test_a_build_below_the_proven_one_is_refused_by_hq_and_by_the_node(self, fleet: Fleet) -> None:
-        older, newer = fleet.release(), fleet.release()
-        assert verdicts(fleet.hq.noc("deploy", "london", newer)) == ["confirmed"]
-        refused = fleet.hq.noc("deploy", "london", older, statuses=(1, 7))
-        assert "is not above" in refused["error"]["why"]
-        source = f"var/lib/noc/releases/{older}"
-        fleet.on("london", f"mkdir -p /opt/clavitor/releases/{older}")
-        for name in ("clavitor.pyz", "manifest.json", "manifest.json.sig"):
-            content = (fleet.lab.disk("zurich") / source / name).read_bytes()
-            (fleet.lab.disk("london") / f"opt/clavitor/releases/{older}" / name).write_bytes(content)
-        said = fleet.lab.exec("london", "sh", "-c", f"{ACTIVATOR} verify {older}")
-        assert json.loads(said.stdout)["code"] == "old"
