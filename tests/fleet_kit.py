@@ -29,6 +29,7 @@ TIMES: dict[str, float] = {
     "confirm_deadline": 15,
     "lease_ttl": 30,
 }
+IN_HAND = {"activate", "prove", "soak", "confirm", "revert", "prove-old"}
 FLEET_FILE = "/etc/noc/fleet.toml"
 ANY_FAILURE = tuple(range(1, 9))
 KNOCK = """
@@ -309,6 +310,16 @@ def rows(command: "subprocess.Popen[str]") -> dict[str, dict[str, Any]]:
     output, complaint = command.communicate(timeout=200)
     assert output, complaint
     return {row["node"]: row for row in json.loads(output)["nodes"]}
+
+
+def in_hand(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Node, begin and end of the time in which each node was in hand: from its activation to its last step."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for event in events:
+        if event["node"] and event["step"] in IN_HAND:
+            begin = found.get(event["node"], ("", event["at"], ""))[1]
+            found[event["node"]] = (event["node"], begin, event["at"])
+    return list(found.values())
 
 
 def wait_for(condition: Callable[[], bool], deadline_s: float = 60, every_s: float = 0.05) -> None:

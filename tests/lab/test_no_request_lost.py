@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import steady_posts
+import steady_load
 from lab_road import Road
 from noc.fleet.load import load
 from noc.hosts.debian import Debian
@@ -62,7 +62,7 @@ class Node:
     def load(self, seconds: float) -> dict[str, Any]:
         """What a stranger's POSTs came to."""
         arguments = (self.hostname, self.lab.address(NAME), str(self.lab.trust_bundle), str(seconds))
-        done = self.lab.stranger_exec(sys.executable, steady_posts.__file__, *arguments, timeout_s=60)
+        done = self.lab.stranger_exec(sys.executable, steady_load.__file__, *arguments, timeout_s=60)
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document

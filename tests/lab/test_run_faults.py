@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from fleet_kit import NODES, Fleet, rows, wait_for
+from fleet_kit import NODES, Fleet, in_hand, rows, wait_for
 from noc.lab.acceptance import overlapping
 
 BALLAST = 4 * 1024 * 1024
 HASTE_S = 0.002
 SHORT_S = 2
-IN_HAND = {"activate", "prove", "soak", "confirm", "revert", "prove-old"}
 # Before its activation: it was missed; it was back before it was missed; its last words were of a write that was cut.
 NOT_TURNED_BACK = {"skipped", "confirmed", "refused"}
 
@@ -152,7 +151,7 @@ class TestRelease:
             told(fleet, node, {row["node"]: row for row in document["nodes"]}, release, before)
             steps = [event["step"] for event in events if event["node"] == node and event["state"] == "ok"]
             assert steps[-2:] == ["revert", "prove-old"]
-        assert overlapping(windows(events)) == ""
+        assert overlapping(in_hand(events)) == ""
 
     def test_whose_snapshot_does_not_fit_is_refused_before_anything_is_changed(self, fleet: Fleet) -> None:
         before = fleet.facts("london")["current"]
@@ -165,16 +164,6 @@ class TestRelease:
         assert "snapshot" in document["nodes"][0]["why"]
         assert fleet.activations("london", document["run"]) == []
         assert fleet.runs_proven("london", before)
-
-
-def windows(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Node, begin and end of every time in which a node was in hand: from its activation to its last step."""
-    found: dict[str, tuple[str, str, str]] = {}
-    for event in events:
-        if event["node"] and event["step"] in IN_HAND:
-            begin = found.get(event["node"], ("", event["at"], ""))[1]
-            found[event["node"]] = (event["node"], begin, event["at"])
-    return list(found.values())
 
 
 class TestController:

@@ -81,8 +81,11 @@ class TestControllers:
                 command.communicate(timeout=60)
         assert verdicts(resumed) == ["confirmed", "confirmed"]
         assert command.returncode != 0
-        fences = [event["detail"]["fence"] for event in fleet.journal(run) if "fence" in event["detail"]]
+        events = fleet.journal(run)
+        fences = [event["detail"]["fence"] for event in events if "fence" in event["detail"]]
         assert fences == sorted(set(fences))
+        assert len(fences) == 2
+        assert events[-1]["detail"]["exit"] == 0
         for node in ("virginia", "london"):
             assert fleet.activations(node, run) == ["confirmed"]
             late = fleet.lab.exec(node, "sh", "-c", f"{ACTIVATOR} arm {fleet.first} --run late --fence {fences[0]}"

@@ -168,9 +168,12 @@ class Lab:
 
         It sees this machine's files, the lab's network from 198.51.100.3, and the lab's DNS. Raises as `exec`.
         """
-        pid = self._supervisor()
+        return _completed(self.stranger_console(*argv), stdin, timeout_s)
+
+    def stranger_console(self, *argv: str) -> list[str]:
+        """The command on this machine that runs a program as `stranger_exec` does. Raises LabDown."""
         netns = ("ip", "netns", "exec", STRANGER_NAMESPACE)
-        return _completed(["nsenter", "-t", str(pid), "-m", "-p", "-n", "--", *netns, *argv], stdin, timeout_s)
+        return ["nsenter", "-t", str(self._supervisor()), "-m", "-p", "-n", "--", *netns, *argv]
 
     def address(self, name: str) -> str:
         """A machine's public address."""
