@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,8 +164,9 @@ def keep(layout: Layout, sha: str) -> None:
         for action in ("system-profile", "system-boot"):
             take(layout, action, _in_root(layout, wanted.closure))
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    before = in_force(layout)
     write_json(layout, IN_FORCE, {"sha": sha, "at": at, "paths": sorted(wanted.files)})
-    _prune_staged(layout, sha)
+    _prune_staged(layout, {sha, before})
 
 
 def forget(layout: Layout) -> None:
@@ -255,8 +256,8 @@ def _in_root(layout: Layout, path: str) -> str:
     return str(layout.path(path.lstrip("/")))
 
 
-def _prune_staged(layout: Layout, sha: str) -> None:
+def _prune_staged(layout: Layout, keep: Container[str | None]) -> None:
     staged = sorted(layout.state("configs").glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in staged[KEEP_CONFIGS:]:
-        if path.stem != sha:
+        if path.stem not in keep:
             path.unlink(missing_ok=True)
