@@ -240,19 +240,21 @@ class Fleet:
         return bool((seen["version"], seen["build"]) == (facts["version"], facts["builds"][facts["current"]]))
 
     @contextmanager
-    def ambush(self, step: str, state: str = "ok", node: str = "", signal: int = 9) -> Iterator[None]:
-        """Send the runner a signal as soon as its journal gets a record, written by what goes on inside."""
+    def ambush(self, step: str, state: str = "ok", node: str = "", signal: int = 9) -> Iterator[Callable[[], None]]:
+        """Send the runner a signal as soon as its journal gets a record; what is yielded waits for that."""
         argv = self.lab.console("zurich", "python3", "-c", AMBUSH, step, state, node, str(signal))
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
-            assert watcher.stdout is not None
-            assert watcher.stdout.readline() == "ready\n"
-            try:
-                yield
-            except BaseException:
-                watcher.kill()
-                raise
+
+        def sprung() -> None:
             _, complaint = watcher.communicate(timeout=90)
-        assert watcher.returncode == 0, complaint
+            assert watcher.returncode == 0, complaint
+
+        with self.started(argv) as watcher:
+            try:
+                assert watcher.stdout is not None
+                assert watcher.stdout.readline() == "ready\n"
+                yield sprung
+            finally:
+                watcher.kill()
 
     def runner_returns(self) -> None:
         """Wait until systemd has started the runner that was killed."""
@@ -260,8 +262,9 @@ class Fleet:
 
     def killed_at(self, step: str, state: str = "ok", node: str = "", command: tuple[str, ...] = ()) -> None:
         """Kill the runner at a record that a command makes it write, and wait for its successor."""
-        with self.ambush(step, state, node):
+        with self.ambush(step, state, node) as sprung:
             self.hq.noc(*(command or ("run", "resume", "last")), statuses=ANY_FAILURE)
+            sprung()
         self.runner_returns()
 
     def dark_at(self, step: str, state: str, node: str, command: tuple[str, ...] = ()) -> None:

@@ -68,17 +68,20 @@ class TestControllers:
 
     def test_one_that_slept_through_its_lease_is_replaced_and_refused_when_it_wakes(self, fleet: Fleet) -> None:
         release = fleet.release()
-        with fleet.edited("canary_soak = 2", "canary_soak = 2\nlease_ttl = 4"), fleet.second_runner() as door:
-            with fleet.ambush("activate", "ok", "virginia", signal.SIGSTOP):
-                command = fleet.deploying("virginia", "london", release)
+        with (
+            fleet.edited("lease_ttl = 30", "lease_ttl = 4"),
+            fleet.second_runner() as door,
+            fleet.ambush("activate", "ok", "virginia", signal.SIGSTOP) as asleep,
+            fleet.deploying("virginia", "london", release) as command,
+        ):
             try:
+                asleep()
                 run = fleet.hq_newest_run()
                 wait_for(lambda: fleet.noc_as("root", "lease", door=door)["standing"] == "expired")
                 resumed = fleet.noc_as("root", "run", "resume", run, door=door)
             finally:
                 fleet.hq.sh("systemctl", "kill", "-s", "CONT", "noc-runner")
-            with command:
-                command.communicate(timeout=60)
+            command.communicate(timeout=60)
         assert verdicts(resumed) == ["confirmed", "confirmed"]
         assert command.returncode != 0
         events = fleet.journal(run)
