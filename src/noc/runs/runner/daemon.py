@@ -23,6 +23,7 @@ from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.deployment import deploy, resume
 from noc.runs.rollout.survey import survey
+from noc.runs.runner.catchingup import catching_up
 from noc.runs.runner.door import Door
 from noc.runs.runner.history import close_cut_runs
 from noc.runs.runner.operations import Operations
@@ -77,9 +78,11 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))
+    returning = asyncio.create_task(catching_up(runner).keep(), name="catch-up")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")
+    returning.cancel()
     await runner.stop()
     await door.close()
 

@@ -98,12 +98,16 @@ class Runner:
             plan, name, self.works.resume, beginning, lambda: Journal.reopen(self.paths.runs, name)
         )
 
+    async def ended(self) -> None:
+        """Wait until no run is under way, and the lease of the last one is given back."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
     async def stop(self) -> None:
         """Bring the node in hand to its end, begin no other, and wait for that."""
         if self.current is not None:
             self.current.stopping.set()
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        await self.ended()
         with suppress(TimeoutError):
             await asyncio.wait_for(self.broadcast.close(), _FAREWELL_S)
         self.audit.close()

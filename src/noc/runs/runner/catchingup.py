@@ -1,0 +1,28 @@
+"""Nodes that were down get what they were left out of, by runs that begin without anybody's command."""
+
+from datetime import UTC, datetime
+
+from noc.fleet.load import load
+from noc.runs.admission.freeze import frozen
+from noc.runs.rollout.catchup import CatchUp, Due
+from noc.runs.runner.planning import make_plan
+from noc.runs.runner.runner import Beginning, Runner
+
+
+def catching_up(runner: Runner) -> CatchUp:
+    """What lets a runner catch up nodes: under the approval of the run that left them out, and only while none is
+    under way, halted or frozen."""
+
+    def idle() -> bool:
+        calm = runner.current is None and runner.halt.read() is None
+        return calm and frozen(load(runner.paths.fleet).freeze, datetime.now(UTC)) is None
+
+    async def begin(due: Due) -> None:
+        request = {"action": "deploy", "nodes": [due.node], "release": due.release}
+        plan = await make_plan(request, runner.paths, runner.works.survey)
+        if plan.blocked:
+            return
+        await runner.begin(plan, Beginning(by=due.by, more={"catch_up_of": due.run}))
+        await runner.ended()
+
+    return CatchUp(runner.paths, begin, idle)
