@@ -135,6 +135,19 @@ def test_a_new_audit_begins_where_the_broken_one_was_moved_aside(path: Path) -> 
     audit.close()
 
 
+def test_a_new_audit_has_nothing_of_the_broken_one_that_the_same_runner_had_read(path: Path) -> None:
+    whole = written(path).read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*whole[:3], b"not json\n"]))
+    audit = Audit(path)
+    with pytest.raises(AuditBroken):
+        audit.open()
+    path.rename(path.with_suffix(".broken"))
+    with audit.acting("deploy", "james"):
+        pass
+    audit.close()
+    assert lines(path) == [(Kind.INTENT, "deploy", None, ""), (Kind.OUTCOME, "deploy", 1, "ok")]
+
+
 def test_what_cannot_be_written_down_is_not_done(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = Audit(path)
     audit.open()

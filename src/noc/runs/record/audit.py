@@ -74,17 +74,22 @@ class Audit:
             self._chain.close()
             self._chain = None
 
+    def _forget(self) -> None:
+        """What was read of a file is no part of the one that follows it: the same read anew, or a new one."""
+        self._seq = 0
+        self._open.clear()
+        self._recent.clear()
+
     def _begin(self) -> Chain:
+        self._forget()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         chain = Chain.create(self._path, limit=MAX_ENTRY)
         self._path.chmod(0o600)
         return chain
 
     def _resume(self) -> Chain:
-        self._seq = 0
+        self._forget()
         last: Link | None = None
-        self._open.clear()
-        self._recent.clear()
         for found, entry in read_entries(self._path):
             last = found
             self._take(entry)
