@@ -234,3 +234,24 @@ def test_a_restored_hq_gives_fence_numbers_above_what_the_nodes_have_seen(house:
     list(events)
     assert read(house.paths.runs, run)[0].detail["fence"] == 42
     assert ("outcome", "give fence numbers above 41") in entries(house)
+
+
+def test_a_plan_that_nobody_has_to_agree_to_says_so(house: House) -> None:
+    said = house.client.ask("plan", action="keygen", nodes=["frankfurt"])
+    assert said["agreement"] == ""
+    add_to_fleet(house, '[approval]\nlow = "one"')
+    assert house.client.ask("plan", action="keygen", nodes=["frankfurt"])["agreement"] == "an approver"
+
+
+@pytest.mark.parametrize(("op", "fields"), [("lift", {}), ("lease", {"above": 40}), ("resume", {"run": "last"})])
+def test_a_viewer_may_halt_and_let_nothing_go_on(house: House, op: str, fields: dict[str, Any]) -> None:
+    house.let_go()
+    _run, events = house.client.start(a_plan(house))
+    list(events)
+    add_to_fleet(house, f'[[people]]\nname = "{ME}"\nrole = "viewer"')
+    house.client.ask("halt")
+    with pytest.raises(NocError, match="viewer"):
+        house.client.ask(op, **fields)
+    state = house.client.ask("lease")
+    assert state["halt"]
+    assert state["next_fence"] < 40

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from noc.errors import NocError
 from noc.fleet.load import load
+from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.fence import last_fence, raise_fence
 from noc.runs.admission.grant import describe, read_lease
@@ -33,6 +34,7 @@ class Controls:
         paths = self._runner.paths
         if (above := request.get("above")) is not None:
             with self._runner.audit.acting(f"give fence numbers above {int(above)}", caller.name):
+                check_may_ask(caller, load(paths.fleet))
                 raise_fence(paths.fence, int(above))
         yield {**state(paths), "next_fence": last_fence(paths.fence) + 1}
 
@@ -46,6 +48,7 @@ class Controls:
 
     async def _lift(self, _request: Mapping[str, Any], caller: Caller) -> Answers:
         with self._runner.audit.acting("lift the halt", caller.name):
+            check_may_ask(caller, load(self._runner.paths.fleet))
             order = self._runner.halt.lift()
         yield {"lifted": order.model_dump(mode="json") if order else None}
 

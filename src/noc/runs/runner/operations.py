@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import describe
 from noc.runs.errors import RunNotFound
@@ -70,6 +71,7 @@ class Operations:
     async def _resume(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         name, wait_s = self._find(str(request["run"])), float(request.get("wait_s", 0))
         with self._runner.audit.refusals(f"resume {name}", caller.name):
+            check_may_ask(caller, self._starts.standing().fleet)
             told = Told(lambda heard: self._runner.resume(name, Beginning(caller.name, wait_s, heard)))
             async for words in told.words():
                 yield {"waiting": words}

@@ -8,7 +8,7 @@ from typing import Any
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
 from noc.release.store import ReleaseStore
-from noc.runs.admission.approval import asked, check_may_ask, check_open, needs
+from noc.runs.admission.approval import asked, check_may_ask, check_open, needs, role_of, rule_of
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import Desk, Standing
 from noc.runs.admission.freeze import check_freeze
@@ -71,11 +71,14 @@ class Starts:
 
     def about(self, plan: Plan, caller: Caller) -> dict[str, Any]:
         """What helps a person to read a plan: what its releases are called (`labels`, by hash), who has to agree."""
-        policy, now = load(self._paths.fleet).approval, datetime.now(UTC)
+        fleet, now = load(self._paths.fleet), datetime.now(UTC)
+        policy, role = fleet.approval, role_of(caller.name, fleet)
         known = {kept.sha256: kept.manifest for kept in ReleaseStore(self._paths.releases).list()}
         named = {sha: known[sha] for row in plan.rows for sha in (row.running, row.target) if sha and sha in known}
         labels = {sha: f"{manifest.version} ({manifest.build})" for sha, manifest in named.items()}
-        return {"labels": labels, "agreement": needs(asked(plan, caller.name, policy, now), policy, now)}
+        nobody = rule_of(plan.risk, policy, role) == "nobody"
+        agreement = "" if nobody else needs(asked(plan, caller.name, policy, now), policy, now)
+        return {"labels": labels, "agreement": agreement}
 
     def ask(self, plan: Plan, caller: Caller) -> Request | None:
         """Ask for the agreement that a plan needs; None where it needs none.
