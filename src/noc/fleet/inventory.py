@@ -42,7 +42,7 @@ class NodeRecord(BaseModel):
         wireguard_key_before: the other key that it may hold, while a rotation is not settled; None otherwise.
         push_token_sha256: hex digest of its push token.
         release: content hash of the release that it was last proven to run.
-        owed: content hash of a release that it is still to get, since it was down when the others got it; None for none.
+        owed: content hash of a release that it is to get once it is back; None for none.
     """
 
     model_config = ConfigDict(extra="forbid")

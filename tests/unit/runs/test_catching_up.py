@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from noc.fleet.model import Fleet
+from noc.runs.admission.fence import last_fence
 from noc.runs.paths import Paths
 from noc.runs.plan.estimate import History
 from noc.runs.plan.plan import Plan
@@ -19,7 +20,7 @@ from noc.runs.runner.planning import make_plan
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.works import Works
 from noc.runs.site.site import Site
-from runs_kit import NEW, OLD, Store, World, make_site
+from runs_kit import NEW, NOW, OLD, Store, World, make_site
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ async def runner(
         return await deploy(run, site)
 
     async def complete(plan: Plan) -> Plan:
-        return await survey(site, plan, History, fence=0)
+        return await survey(site, plan, History, fence=last_fence(paths.fence), now=NOW)
 
     async def look(_names: Sequence[str]) -> dict[str, Any]:
         return {}

@@ -36,5 +36,5 @@ def test_words_that_are_no_phrase_lead_nowhere(words: list[str]) -> None:
 
 @pytest.mark.parametrize("digest", ["", "abc", "x" * 64])
 def test_what_is_no_digest_has_no_phrase(digest: str) -> None:
-    with pytest.raises(ValueError, match="hex|base 16"):
+    with pytest.raises(ValueError, match=r"hex|base 16"):
         phrase(digest)

@@ -1,5 +1,6 @@
 """Nodes that were down get what they were left out of, by runs that begin without anybody's command."""
 
+import logging
 from datetime import UTC, datetime
 
 from noc.fleet.load import load
@@ -7,6 +8,8 @@ from noc.runs.admission.freeze import frozen
 from noc.runs.rollout.catchup import CatchUp, Due
 from noc.runs.runner.planning import make_plan
 from noc.runs.runner.runner import Beginning, Runner
+
+log = logging.getLogger(__name__)
 
 
 def catching_up(runner: Runner) -> CatchUp:
@@ -21,6 +24,7 @@ def catching_up(runner: Runner) -> CatchUp:
         request = {"action": "deploy", "nodes": [due.node], "release": due.release}
         plan = await make_plan(request, runner.paths, runner.works.survey)
         if plan.blocked:
+            log.warning("%s is back, and cannot be caught up: noc deploy %s … --plan says why", due.node, due.node)
             return
         await runner.begin(plan, Beginning(by=due.by, more={"catch_up_of": due.run}))
         await runner.ended()
