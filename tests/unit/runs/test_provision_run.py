@@ -96,6 +96,13 @@ async def test_a_fresh_machine_becomes_a_live_node(paths: Paths, fleet: Fleet, w
     assert steps_of(run, "frankfurt") == [(step, state) for step in STEPS for state in ("started", "ok")]
 
 
+async def test_what_was_installed_is_the_configuration_in_force(paths: Paths, fleet: Fleet, world: World) -> None:
+    await provisioned(paths, fleet, world, "frankfurt")
+    machine = world.machines["frankfurt"]
+    assert machine.orders[0].config == machine.config
+    assert machine.configs == {machine.config}
+
+
 async def test_what_was_learnt_is_written_down_and_nothing_secret_with_it(
     paths: Paths, fleet: Fleet, world: World
 ) -> None:

@@ -22,6 +22,7 @@ from noc.runs.plan.plan import Options
 from noc.runs.provision.fitness import unfit
 from noc.runs.record.events import State
 from noc.runs.record.steps import Step
+from noc.runs.rollout.configuration import stage_configuration
 from noc.runs.rollout.eyes import SERVICE
 from noc.runs.rollout.node import NodeRollout
 from noc.runs.rollout.preflight import shows
@@ -238,7 +239,10 @@ class NodeProvision:
         return (*closed.changed, *kept.changed)
 
     async def release(self) -> Sequence[str]:
-        """Install the release on a node that has proven none yet; which one it runs later is for rollouts to say."""
+        """Install the release on a node that has proven none yet; which one it runs later is for rollouts to say.
+
+        With it, what the steps before have installed becomes the configuration in force: a later one has a way back.
+        """
         facts = await self._rollout.settled()
         self.running = facts.current
         if facts.current is not None and facts.current in facts.proven:
@@ -246,6 +250,8 @@ class NodeProvision:
         await self._rollout.preflight()
         async with self._staging:
             await self._site.ways.activator(self._shell).stage(self._release.directory)
+        bundle = self._platform.bundle(self._config())
+        await stage_configuration(self._site, self._node, self._rollout.link, bundle)
         change = self._rollout.change()
         try:
             await change.begin()

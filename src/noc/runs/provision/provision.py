@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from noc.errors import NocError
+from noc.fleet.model import Node
+from noc.release.store import Release
 from noc.runs.provision.node import NodeProvision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
@@ -11,6 +13,7 @@ from noc.runs.record.steps import walk
 from noc.runs.rollout.node import NodeRollout
 from noc.runs.rollout.target import Target
 from noc.runs.rollout.terms import Terms
+from noc.runs.site.configuration import node_bundle
 from noc.runs.site.site import Site
 
 AT_ONCE = 8
@@ -56,7 +59,7 @@ async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> V
         replace=True,
         check=run.check,
     )
-    rollout = NodeRollout(site, node, lambda _: Target(release.sha256, held=release), terms)
+    rollout = NodeRollout(site, node, lambda _: _target(site, node, release), terms)
     work = NodeProvision(site, node, run.plan.options, rollout=rollout, release=release, staging=staging)
     try:
         changed = await walk(run, name, work.steps)
@@ -65,6 +68,12 @@ async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> V
     finally:
         await work.close()
     return Verdict(node=name, before=before, now=_standing(site, name), verdict=_word(changed), good=True)
+
+
+def _target(site: Site, node: Node, release: Release) -> Target:
+    """The release, and the configuration that the steps before have installed: the node is to know it by its name."""
+    bundle = node_bundle(site, node)
+    return Target(release.sha256, bundle.sha256, release, bundle)
 
 
 def _standing(site: Site, name: str) -> str:
