@@ -48,6 +48,11 @@ async def test_a_node_passes_when_both_sides_see_the_new_process() -> None:
     assert (await proven(GOOD))[0] == GOOD
 
 
+async def test_a_node_that_heard_the_yes_of_a_run_that_was_cut_passes_too() -> None:
+    confirmed = replace(GOOD, state="confirmed")
+    assert (await proven(replace(confirmed, heartbeat=None), confirmed))[0] == confirmed
+
+
 @pytest.mark.parametrize(
     ("sight", "words"),
     [

@@ -1,6 +1,7 @@
 """A run that was cut at any record goes on from its own journal, over the machines of runs_kit."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -211,6 +212,33 @@ def test_what_was_confirmed_and_changed_since_is_not_touched(headquarters: Any) 
     assert [verdict.verdict for verdict in verdicts] == ["blocked", "untouched"]
     assert "does not run what it was confirmed with" in verdicts[0].why
     assert hq.starts() == {"virginia": 1}
+
+
+def test_what_was_confirmed_and_cannot_be_reached_since_is_said_to_run_what_it_was_given(
+    headquarters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.runs.rollout.node.PATIENCE_S", -1000)
+    hq = headquarters()
+    confirmed = next(event.seq for event in hq.carry_out() if (event.step, event.state) == ("confirm", "ok"))
+    hq = headquarters()
+    hq.carry_out(confirmed)
+    hq.world.machines["virginia"].flaw = "unreachable"
+    verdicts = hq.go_on()
+    assert [verdict.verdict for verdict in verdicts] == ["skipped", "confirmed"]
+    assert verdicts[0].now == verdicts[1].now != verdicts[0].before
+
+
+def test_who_was_there_before_the_cut_is_waited_for(headquarters: Any) -> None:
+    hq = headquarters()
+    ready = [event for event in hq.carry_out() if (event.step, event.state) == ("preflight", "ok")][-1].seq
+    hq = headquarters()
+    hq.carry_out(ready)
+    machine = hq.world.machines["virginia"]
+    machine.flaw = "unreachable"
+    back = threading.Timer(0.1, setattr, (machine, "flaw", ""))
+    back.start()
+    assert [verdict.verdict for verdict in hq.go_on()] == ["confirmed"] * 2
+    back.join()
 
 
 def test_what_was_confirmed_and_is_sick_since_ends_the_run(headquarters: Any) -> None:

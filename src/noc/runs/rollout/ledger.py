@@ -17,6 +17,10 @@ class Concerned(Protocol):
     before: str | None
     target: Target | None
 
+    @property
+    def release(self) -> str | None:
+        """The release that it was to have, known from an earlier part of the run where it was not asked in this one."""
+
 
 class Ledger:
     """The entries of one run."""

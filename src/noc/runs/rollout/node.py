@@ -21,6 +21,8 @@ from noc.runs.site.configuration import differences
 from noc.runs.site.site import Site
 
 _POLL_S = 1.0
+PATIENCE_S = 20.0
+"""Seconds until a spoke whose packets the hub cannot read makes a new handshake (15, WireGuard's), and a few more."""
 AWAY = (ConnectionLost, Overdue, Unreachable)
 """What it means that a node cannot be reached, or not any more."""
 
@@ -68,6 +70,8 @@ class NodeRollout:
         """
         self._site, self._node, self._choose, self._terms = site, node, choose, terms
         self._known = known or Known()
+        # Who was there before is not down yet: after HQ's own restart its tunnel comes back with its next push.
+        self._patience_s = site.fleet.policy.push_interval + PATIENCE_S if known else 0
         self._facts: NodeFacts | None = None
         self.link = site.link(node)
         self.before, self._config_before = self._known.before, self._known.config_before
@@ -78,6 +82,11 @@ class NodeRollout:
     def name(self) -> str:
         """The node's name."""
         return self._node.name
+
+    @property
+    def release(self) -> str | None:
+        """The release that it is to have, as far as that is known; None where its own stays."""
+        return self.target.release if self.target else self._known.release
 
     async def preflight(self, *, confirmed: bool = False) -> Outcome:
         """Look whether the node can take what it is to have, or has it already; its fence is raised by that.
@@ -121,7 +130,7 @@ class NodeRollout:
             NodeBlocked: a younger run has acted on the node.
         """
         try:
-            facts = await self.link.ask(lambda activator: activator.fence(self._terms.fence))
+            facts = await self.link.ask(lambda activator: activator.fence(self._terms.fence), within_s=self._patience_s)
         except ActivationRefused as refusal:
             fix = "noc run list; was HQ restored from a backup?"
             raise NodeBlocked(f"{self.name} refuses this run", why=refusal.why, fix=fix) from refusal

@@ -23,7 +23,6 @@ from noc.runs.record.events import Verdict
 from noc.runs.rollout.ledger import Concerned
 from noc.runs.rollout.phases import GOOD, Phase
 from noc.runs.rollout.rollout import Rollout
-from noc.runs.rollout.target import Target
 from noc.runs.site.site import Site
 
 _FAILED = frozenset({"refused", "rolled-back", "rollback-failed", "turned-back", "kept"})
@@ -82,10 +81,13 @@ def verdict(rollout: Rollout, name: str, node: Concerned, site: Site, reasons: R
         site: the fleet.
         reasons: why nodes failed.
     """
-    phase = rollout.nodes[name].phase
+    standing = rollout.nodes[name]
+    phase = standing.phase
     before = site.label(node.before)
-    target = site.label((node.target or Target()).release) or before
+    target = site.label(node.release) or before
     now = {Phase.CONFIRMED: target, Phase.KEPT: target, Phase.ROLLBACK_FAILED: "unknown"}.get(phase, before)
+    if phase is Phase.SKIPPED and standing.confirmed:
+        now = target  # it was confirmed by this run before that was cut, and is away since
     return Verdict(
         node=name,
         before=before,
