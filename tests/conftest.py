@@ -1,7 +1,9 @@
 """What holds for every test: no figure of time decides, so hypothesis times no example either."""
 
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("noc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -10,3 +12,13 @@ settings.load_profile("noc")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A job that a script starts in the background ignores Ctrl-C, and would hand that on to every process of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def signals_are_left_as_they_were() -> Iterator[None]:
+    """The activator ignores signals while it turns back; called in this process, it would do so for every later test."""
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
