@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(autouse=True)
 def signals_are_left_as_they_were() -> Iterator[None]:
-    """The activator ignores signals while it turns back; called in this process, it would do so for every later test."""
+    """The activator ignores signals while it turns back; in this process that would go for every later test, too."""
     numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
