@@ -29,7 +29,7 @@ def parse(words: Sequence[str], *, whole: bool) -> None:
     command: Any = typer.main.get_command(import_module(COMMANDS[name][0]).app)
     while hasattr(command, "commands"):
         if not rest:
-            if whole:
+            if whole and not command.invoke_without_command:
                 raise UsageError(f"{name} is a group")
             return
         if rest[0] not in command.commands:
