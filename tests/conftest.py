@@ -12,6 +12,9 @@ settings.load_profile("noc")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A job that a script starts in the background ignores Ctrl-C, and would hand that on to every process of a test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # As below nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
