@@ -28,8 +28,11 @@ def parse(words: Sequence[str], *, whole: bool) -> None:
         raise UsageError(f"no command {name}")
     command: Any = typer.main.get_command(import_module(COMMANDS[name][0]).app)
     while hasattr(command, "commands"):
+        alone = command.invoke_without_command
+        if alone and rest and rest[0].startswith("-"):
+            break
         if not rest:
-            if whole and not command.invoke_without_command:
+            if whole and not alone:
                 raise UsageError(f"{name} is a group")
             return
         if rest[0] not in command.commands:
@@ -66,6 +69,7 @@ def test_a_command_is_understood(command: Command) -> None:
         ("render", "extra"),
         ("keygen", "virginia", "frankfurt"),
         ("provision", "virginia", "--ip"),
+        ("audit", "--frobnicate"),
     ],
     ids=" ".join,
 )
