@@ -1,5 +1,6 @@
 """Reading fleet.toml: every mistake at once, each at its line, each with what mends it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def line_of(directory: Path, text: str) -> int:
 
 def test_the_plans_fleet_has_twenty_nodes_in_their_order() -> None:
     assert [node.number for node in load(PLAN).nodes] == list(range(1, 21))
+
+
+def test_what_stands_commented_out_in_the_plans_fleet_can_be_used_as_it_is(tmp_path: Path) -> None:
+    text = (PLAN / "fleet.toml").read_text()
+    (tmp_path / "fleet.toml").write_text(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE))
+    fleet = load(tmp_path)
+    assert (fleet.approval.low, fleet.approval.high, fleet.approval.signed) == ("nobody", "delayed", "high")
+    assert [window.start for window in fleet.freeze] == ["Fri 17:00"]
+    assert fleet.policy == load(PLAN).policy
 
 
 def test_the_plans_pilot_is_batch_zero() -> None:
