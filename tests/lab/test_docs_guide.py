@@ -15,7 +15,7 @@ from noc.lab.places import Places
 
 NODES = ("virginia", "frankfurt", "singapore")
 GUIDE = (ROOT / "docs" / "operators-guide.md").read_text()
-OTHER_RUNS = {"noc run show 7e3b"}  # an id of the fleet that the guide was written with
+OTHER_RUNS = {"noc run show 07db"}  # an id of the fleet that the guide was written with
 READS = ("nodes", "health", "incidents", "run list", "release list", "render --check")
 AT_A_SCREEN = {"editor /etc/noc/fleet.toml"}
 
