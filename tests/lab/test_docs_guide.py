@@ -24,7 +24,7 @@ def typed(heading: str) -> list[str]:
     """The lines that a section of the guide lets an operator type on HQ."""
     mark = heading.partition(" ")[0]
     section = GUIDE.partition(f"\n{heading}\n")[2]
-    body = re.split(rf"^#{{1,{len(mark)}}} ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    body = re.split(rf"^#{{1,{len(mark)}}} \S", section, maxsplit=1, flags=re.MULTILINE)[0]
     lines = re.findall(r"^hq# (.+)$", body, re.MULTILINE)
     return [line for line in lines if line not in OTHER_RUNS | AT_A_SCREEN]
 
