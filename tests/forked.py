@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-LOADED = ("noc.cli.main", "noc.cli.watch", "noc.watch.server", "uvicorn.protocols.http.httptools_impl", "httpx")
+LOADED = ("noc.cli.main", "noc.cli.watch", "noc.watch.server.process", "uvicorn.protocols.http.httptools_impl", "httpx")
 
 
 class Forked:

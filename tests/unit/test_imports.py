@@ -20,6 +20,10 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "runner")
+WATCH = (
+    *("errors", "clock", "store", "judge", "config", "alerts", "service"),
+    *("push", "witness", "house", "api", "pages", "public", "server"),
+)
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 
 
@@ -63,12 +67,19 @@ def test_a_room_imports_only_from_below(room: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("room", RUNS)
-def test_a_room_of_the_runs_imports_only_from_below(room: str) -> None:
-    below = RUNS[: RUNS.index(room) + 1]
-    files = [path for path in FILES if f"{module_of(path)}.".startswith(f"noc.runs.{room}.")]
-    names = [(path, name.split(".")) for path in files for name in imports(path) if name.startswith("noc.runs.")]
+@pytest.mark.parametrize(("house", "room"), [("runs", room) for room in RUNS] + [("watch", room) for room in WATCH])
+def test_a_room_within_a_room_imports_only_from_below(house: str, room: str) -> None:
+    rooms = {"runs": RUNS, "watch": WATCH}[house]
+    below = rooms[: rooms.index(room) + 1]
+    files = [path for path in FILES if f"{module_of(path)}.".startswith(f"noc.{house}.{room}.")]
+    names = [(path, name.split(".")) for path in files for name in imports(path) if name.startswith(f"noc.{house}.")]
     assert [f"{module_of(path)} imports {'.'.join(name)}" for path, name in names if name[2] not in below] == []
+
+
+def test_every_part_of_the_runs_and_of_the_watch_has_a_place() -> None:
+    places = {(path.relative_to(SOURCE / "noc").parts) for path in FILES}
+    assert {parts[1].removesuffix(".py") for parts in places if parts[0] == "runs"} - {"__init__"} == set(RUNS)
+    assert {parts[1].removesuffix(".py") for parts in places if parts[0] == "watch"} - {"__init__"} <= set(WATCH)
 
 
 def test_the_service_imports_nothing_of_noc() -> None:

@@ -128,5 +128,5 @@ async def test_data_that_no_longer_arrives_looks_stale(browser: Browser, server:
 
 
 def test_the_pages_own_files_are_small() -> None:
-    folder = Path(__file__).parents[2] / "src/noc/watch/static"
+    folder = Path(__file__).parents[2] / "src/noc/watch/pages/static"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 20_000

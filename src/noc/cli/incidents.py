@@ -20,7 +20,7 @@ def incidents(
     ] = None,
 ) -> None:
     """List incidents: open ones first."""
-    from noc.watch.client import ask  # noqa: PLC0415
+    from noc.watch.server.client import ask  # noqa: PLC0415
 
     document = ask("/api/v1/incidents" + ("" if everything else "?open=1"), at=at)
     if as_json:
@@ -34,8 +34,11 @@ def incidents(
 
 
 def _row(incident: dict[str, Any], now: str, timezone: str) -> tuple[str, ...]:
-    from noc.watch.alerts import local, span  # noqa: PLC0415
-    from noc.watch.clock import from_iso  # noqa: PLC0415
+    from noc.watch.clock import (  # noqa: PLC0415
+        from_iso,
+        local,
+        span,
+    )
 
     started, ended = from_iso(incident["started_at"]), incident["ended_at"]
     lasted = span((from_iso(ended) if ended else from_iso(now)) - started)

@@ -36,8 +36,8 @@ def serve(
     import logging  # noqa: PLC0415
 
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
-    from noc.watch.listeners import read_local, read_tcp  # noqa: PLC0415
-    from noc.watch.server import serve as serve_watch  # noqa: PLC0415
+    from noc.watch.server.listeners import read_local, read_tcp  # noqa: PLC0415
+    from noc.watch.server.process import serve as serve_watch  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("uvicorn", "httpx", "httpcore"):

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 READINGS: Final = 5
 AT_ONCE_S: Final = 0.000_5
@@ -52,3 +53,22 @@ def from_iso(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError("a time needs its offset, such as Z")
     return round(moment.timestamp() * 1000)
+
+
+def local(at: int, timezone: str) -> str:
+    """A time (ms UTC) on the fleet's clock with UTC beside it: `14:03:22 CET (13:03:22 UTC, 2026-03-01)`."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    there = moment.astimezone(ZoneInfo(timezone))
+    return f"{there:%H:%M:%S %Z} ({moment:%H:%M:%S} UTC, {moment:%Y-%m-%d})"
+
+
+def span(ms: int) -> str:
+    """A duration in its two largest units: `41 s`, `5 min 3 s`, `2 h 10 min`, `3 d 4 h`."""
+    seconds = max(0, round(ms / 1000))
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    parts = []
+    for unit, size in units:
+        count, seconds = divmod(seconds, size)
+        parts.append((count, unit))
+    first = next((index for index, (count, _) in enumerate(parts) if count), 3)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"

@@ -6,7 +6,7 @@ from pathlib import Path
 from noc.fleet.inventory import Inventory, Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
-from noc.watch.rules import Rules
+from noc.watch.judge.rules import Rules
 
 
 @dataclass(frozen=True)

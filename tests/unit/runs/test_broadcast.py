@@ -16,7 +16,7 @@ from noc.runs.record.run import Run
 from noc.runs.runner.broadcast import RunBroadcast
 from noc.runs.site.book import Book
 from noc.runs.site.watchdoor import WatchDoor
-from noc.watch.runs import ShownRun
+from noc.watch.pages.runs import ShownRun
 from runs_kit import NAMES, NOW, begin_run, manifest
 
 

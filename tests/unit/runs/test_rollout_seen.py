@@ -22,7 +22,7 @@ from noc.runs.runner.broadcast import as_shown
 from noc.runs.runner.ending import exit_code
 from noc.runs.runner.view import Outcome, View, advance, closing, counted
 from noc.runs.site.site import Site
-from noc.watch.runs import ShownRun
+from noc.watch.pages.runs import ShownRun
 from runs_kit import NAMES, NOW, World, begin_run, make_site, manifest
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.watch.alerts import Waiting, deliveries, span
-from noc.watch.outbox import LONGEST_PAUSE_S, pause_after
-from noc.watch.records import AlertKind, Incident
+from noc.watch.alerts.messages import Waiting, deliveries
+from noc.watch.alerts.outbox import LONGEST_PAUSE_S, pause_after
+from noc.watch.clock import span
+from noc.watch.store.records import AlertKind, Incident
 
 OPEN = Incident(7, "frankfurt", "death", "killed", 1_700_000_000_000)
 OVER = replace(OPEN, ended=1_700_000_060_000, end_reason="steady")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.watch.bars import SLOTS, Bars
+from noc.watch.pages.bars import SLOTS, Bars
 
 SLOT = 120_000
 NOW = 1_700_000_040_000 // SLOT * SLOT + SLOT - 1

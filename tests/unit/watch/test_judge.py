@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noc.watch.clock import Moment
-from noc.watch.judge import Judge
-from noc.watch.records import Beat, Deployment, Event, IncidentSaved, Record
-from noc.watch.rules import Rules
+from noc.watch.judge.judge import Judge
+from noc.watch.judge.rules import Rules
+from noc.watch.store.records import Beat, Deployment, Event, IncidentSaved, Record
 
 RULES = Rules(interval=30, missed=2, sev1_after=300, steady=60)
 EPOCH = 1_700_000_000_000

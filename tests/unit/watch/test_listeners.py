@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from noc.watch.errors import BadListener, CannotListen
-from noc.watch.listeners import Tcp, Unix, open_tcp, open_unix, read_local, read_tcp
+from noc.watch.server.listeners import Tcp, Unix, open_tcp, open_unix, read_local, read_tcp
 from watch_kit import Server, write_fleet
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from noc.watch.errors import BadRequest
-from noc.watch.runs import MAX_BODY, MOST_RUNS, SHOWN_MS, STALE_MS, RunBoard, ShownRun, read_run
+from noc.watch.pages.runs import MAX_BODY, MOST_RUNS, SHOWN_MS, STALE_MS, RunBoard, ShownRun, read_run
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NODE = {"node": "frankfurt", "wave": 1, "kind": "in-hand", "word": "in hand", "step": "prove", "since": NOW.isoformat()}

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from noc.watch.rules import Rules
-from noc.watch.store import Store
+from noc.watch.judge.rules import Rules
+from noc.watch.store.database import Store
 from watch_kit import (
     HUB,
     NAMES,
@@ -39,7 +39,8 @@ from watch_kit import (
 
 FAST = {"push_interval": 0.3, "sev1_after": 0.6, "recovery_steady": 0.3}
 PROGRAM = (
-    "from noc.watch import outbox, service; outbox.FIRST_PAUSE_S = service.REBUILD_PAUSE_S = 0.1; "
+    "from noc.watch.alerts import outbox; from noc.watch.service import watch; "
+    "outbox.FIRST_PAUSE_S = watch.REBUILD_PAUSE_S = 0.1; "
     "from noc.cli.main import run; run()"
 )
 

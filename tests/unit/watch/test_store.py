@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from noc.watch.clock import Moment
 from noc.watch.config import Config
 from noc.watch.errors import NoSuchFolder, StoreTrouble
-from noc.watch.records import AlertSent, Alive, Beat, Deployment, Event, Incident, IncidentSaved, Prune
-from noc.watch.restore import restore
-from noc.watch.schema import HEAD, heartbeats, incidents, metadata, outbox
-from noc.watch.store import Store
+from noc.watch.service.restore import restore
+from noc.watch.store.database import Store
+from noc.watch.store.records import AlertSent, Alive, Beat, Deployment, Event, Incident, IncidentSaved, Prune
+from noc.watch.store.schema import HEAD, heartbeats, incidents, metadata, outbox
 from watch_kit import write_fleet
 
 EPOCH = 1_700_000_000_000
@@ -88,7 +88,7 @@ def test_an_alert_is_queued_with_the_change_that_it_announces(store: Store) -> N
 
 
 def test_a_settled_alert_no_longer_waits(store: Store) -> None:
-    from noc.watch.outbox import waiting_alerts
+    from noc.watch.alerts.outbox import waiting_alerts
 
     store.write([IncidentSaved(OPEN, "opened")])
     [waiting] = waiting_alerts(store.engine, "ntfy")
@@ -153,7 +153,7 @@ def test_an_incident_of_a_node_that_left_the_fleet_ends(store: Store, config: Co
 
 
 def test_events_keep_their_order_and_their_numbers(store: Store) -> None:
-    from noc.watch.queries import read_events
+    from noc.watch.store.queries import read_events
 
     store.write([Event("boot", "virginia", EPOCH), Event("gap", "virginia", EPOCH)])
     first, second = read_events(store.engine, after=0, limit=10)

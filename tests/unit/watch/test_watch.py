@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from noc.watch import writer as writing
-from noc.watch.channels import Message
+from noc.watch.alerts.channels import Message
 from noc.watch.clock import now
 from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
-from noc.watch.page import Page
-from noc.watch.records import Beat
-from noc.watch.service import Watch
-from noc.watch.store import Store
-from noc.watch.web import Web
+from noc.watch.pages.page import Page
+from noc.watch.pages.web import Web
+from noc.watch.service.watch import Watch
+from noc.watch.store import writer as writing
+from noc.watch.store.database import Store
+from noc.watch.store.records import Beat
 from watch_kit import write_fleet
 
 
@@ -40,8 +40,8 @@ class Channel:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noc.watch.outbox.FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr("noc.watch.service.REBUILD_PAUSE_S", 0.05)
+    monkeypatch.setattr("noc.watch.alerts.outbox.FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
 
 
 @asynccontextmanager
@@ -128,7 +128,7 @@ async def test_a_record_that_the_driver_cannot_take_does_not_end_the_writing(tmp
 async def test_the_page_goes_on_after_trouble_with_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.watch.web.LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("noc.watch.pages.web.LOOK_EVERY_S", 0.02)
     async with watching(tmp_path, Channel()) as watch:
         page = Page(watch)
         await page.start()

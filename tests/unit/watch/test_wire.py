@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.watch.deaths import death_in_words
-from noc.watch.records import Beat
-from noc.watch.telemetry import FIELDS, MAX_BODY, read_telemetry
-from noc.watch.wire import MAX_MSG, BadPush, read_push, token_of
+from noc.watch.judge.deaths import death_in_words
+from noc.watch.push.telemetry import FIELDS, MAX_BODY, read_telemetry
+from noc.watch.push.wire import MAX_MSG, BadPush, read_push, token_of
+from noc.watch.store.records import Beat
 
 
 def read(query: str) -> Beat:

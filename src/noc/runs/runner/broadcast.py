@@ -75,7 +75,7 @@ class _Latest:
 
 
 def as_shown(view: View, now: datetime) -> dict[str, Any]:
-    """A run as the watch's page takes it (`noc.watch.runs.ShownRun`).
+    """A run as the watch's page takes it (`noc.watch.pages.runs.ShownRun`).
 
     Args:
         view: the run.

@@ -1,0 +1,1 @@
+"""How people hear of it: messages, the durable outbox, the channels."""

@@ -1,0 +1,1 @@
+"""What people look at: the page, its parts, its stream of changes."""

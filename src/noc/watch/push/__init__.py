@@ -1,0 +1,1 @@
+"""The door for the nodes: Uptime Kuma's wire, telemetry, and what is refused."""

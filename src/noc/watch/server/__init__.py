@@ -1,0 +1,1 @@
+"""The process: listeners, their bounds, and the client that commands use."""

@@ -1,0 +1,146 @@
+"""The two listeners: where they listen, and the bounds that every connection has."""
+
+import os
+import resource
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from noc.watch.errors import BadListener, CannotListen
+from noc.watch.server.bounded import BoundedProtocol
+
+KEEP_ALIVE_S: Final = 90
+MOST_CONNECTIONS: Final = 4_000
+BACKLOG: Final = 1_024
+STOP_WITHIN_S: Final = 3
+IP_FREEBIND: Final = 15  # linux/in.h; Python's socket module does not name it
+
+
+@dataclass(frozen=True)
+class Tcp:
+    """An address and a port."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Unix:
+    """A socket in the file system, for its owner and group."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"unix:{self.path}"
+
+
+def read_tcp(text: str) -> Tcp:
+    """Read `ADDRESS:PORT`, an IPv4 address. Raises BadListener."""
+    address, _, port = text.rpartition(":")
+    try:
+        socket.inet_aton(address)
+        number = int(port)
+    except (OSError, ValueError) as error:
+        raise BadListener(f"{text!r} is not a listener", fix="write ADDRESS:PORT, as 10.84.0.1:8084") from error
+    if not 0 <= number <= 65535 or address.count(".") != 3:
+        raise BadListener(f"{text!r} is not a listener", fix="write ADDRESS:PORT, as 10.84.0.1:8084")
+    return Tcp(address, number)
+
+
+def read_local(text: str) -> Tcp | Unix:
+    """Read `unix:PATH` or `127.0.0.1:PORT`. Raises BadListener for any other address."""
+    if text.startswith("unix:"):
+        return Unix(Path(text.removeprefix("unix:")))
+    tcp = read_tcp(text)
+    if tcp.address != "127.0.0.1":
+        raise BadListener(f"the local listener cannot be {text}", fix="write unix:PATH or 127.0.0.1:PORT")
+    return tcp
+
+
+def open_tcp(tcp: Tcp) -> socket.socket:
+    """Listen on TCP. The address may come up later than we do, as a tunnel's does. Raises CannotListen."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+        opened.bind((tcp.address, tcp.port))
+        opened.listen(BACKLOG)
+    except OSError as error:
+        opened.close()
+        raise CannotListen(f"cannot listen on {tcp}", why=error.strerror or str(error)) from error
+    return opened
+
+
+def open_unix(unix: Unix) -> socket.socket:
+    """Listen on a Unix socket with mode 0660; one that nobody listens on any more is replaced. Raises CannotListen."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(unix.path)
+        before = os.umask(0o117)
+        try:
+            opened.bind(str(unix.path))
+        finally:
+            os.umask(before)
+        opened.listen(BACKLOG)
+    except OSError as error:
+        opened.close()
+        raise CannotListen(f"cannot listen on {unix}", why=error.strerror or str(error)) from error
+    return opened
+
+
+def _remove_stale(path: Path) -> None:
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+
+
+def allow_connections() -> None:
+    """Take as many file descriptors as the system lets us: its usual 1,024 are fewer than our connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, 2 * MOST_CONNECTIONS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Listener(uvicorn.Server):
+    """A uvicorn server that leaves signals to whoever runs several of them."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: the process has its own handlers."""
+        yield
+
+
+def listener(app: Any) -> Listener:  # noqa: ANN401 - an ASGI application, whichever library typed it
+    """A server for one application: no name, no version, no access log, bounded connections."""
+    return Listener(
+        uvicorn.Config(
+            app,
+            loop="none",
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+            limit_concurrency=MOST_CONNECTIONS,
+        )
+    )

@@ -1,0 +1,102 @@
+"""The process: two listeners around one watch, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+
+import uvloop
+
+from noc.watch.alerts.channels.ntfy import NtfyChannel
+from noc.watch.api.rest import Api
+from noc.watch.config import Config
+from noc.watch.pages.page import Page
+from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.web import Web
+from noc.watch.push.ingest import PushApp
+from noc.watch.server.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
+from noc.watch.server.local import local_app
+from noc.watch.service.watch import Watch
+from noc.watch.store.database import Store
+
+log = logging.getLogger(__name__)
+
+
+def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | Unix) -> None:
+    """Run the watch until SIGTERM or SIGINT.
+
+    Args:
+        fleet_directory: where fleet.toml and inventory.toml lie.
+        database: the SQLite file; made where there is none, its directory must exist.
+        push: where nodes push to; None for the hub's tunnel address and the fleet's push port.
+        local: where the API and the page are.
+
+    Raises:
+        NocError: the fleet cannot be read, an address is taken, or the database cannot be opened.
+    """
+    config = Config.read(fleet_directory)
+    push = push or Tcp(str(config.fleet.hub.tunnel), config.fleet.tunnel.push_port)
+    push_socket = open_tcp(push)
+    local_socket = open_tcp(local) if isinstance(local, Tcp) else open_unix(local)
+    os.umask(0o077)
+    allow_connections()
+    ntfy = NtfyChannel(lambda: (watch.config.fleet.ntfy, watch.config.directory))
+    store = Store(database, [ntfy.name])
+    watch = Watch(config, store, lambda: Config.read(fleet_directory), [ntfy])
+    try:
+        uvloop.run(_run(watch, push_socket, local_socket, over_tcp=isinstance(local, Tcp)))
+    finally:
+        store.close()
+
+
+async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.socket, *, over_tcp: bool) -> None:
+    await watch.start()
+    pushes = listener(PushApp(watch))
+    runs = RunBoard()
+    page = Page(watch, runs)
+    await page.start()
+    web = Web(watch, page)
+    locals_ = listener(local_app([*Api(watch).routes(), *runs.routes(), *web.routes()], over_tcp=over_tcp))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    serving = [
+        asyncio.create_task(pushes.serve([push_socket])),
+        asyncio.create_task(locals_.serve([local_socket])),
+    ]
+    log.info("pushes on %s, the page and the API on %s", _name(push_socket), _name(local_socket))
+    notify("READY=1")
+    try:
+        await _until(stopping, watch)
+    finally:
+        notify("STOPPING=1")
+        pushes.should_exit = locals_.should_exit = True
+        await web.stop()
+        await asyncio.gather(*serving)
+        await watch.stop()
+
+
+async def _until(stopping: asyncio.Event, watch: Watch) -> None:
+    """Wait for the end that was asked for; raises the fault that comes before it, so that systemd starts us anew."""
+    tasks = [asyncio.create_task(stopping.wait()), asyncio.create_task(watch.fault())]
+    done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+def notify(state: str) -> None:
+    """Tell systemd, where it listens: sd_notify's protocol is one datagram to the socket that NOTIFY_SOCKET names."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.connect("\0" + address[1:] if address.startswith("@") else address)
+            sender.send(state.encode())
+
+
+def _name(opened: socket.socket) -> str:
+    name = opened.getsockname()
+    return name if isinstance(name, str) else f"{name[0]}:{name[1]}"

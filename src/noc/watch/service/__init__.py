@@ -1,0 +1,1 @@
+"""The running watch: state, deadlines, and what is stored of both."""

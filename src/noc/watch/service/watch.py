@@ -1,0 +1,208 @@
+"""The watch itself: joins configuration, judge, writer and outbox on one event loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from math import inf
+from typing import Any, Final
+
+from noc.watch.alerts.channels import Channel
+from noc.watch.alerts.outbox import Outbox
+from noc.watch.clock import Moment, now
+from noc.watch.config import Config
+from noc.watch.errors import StoreTrouble
+from noc.watch.judge.judge import Judge
+from noc.watch.service.restore import restore
+from noc.watch.store.database import Store
+from noc.watch.store.records import Alive, Beat, Deployment, Event, IncidentSaved, Prune, Record
+from noc.watch.store.writer import Writer
+
+log = logging.getLogger(__name__)
+
+TICK_S: Final = 0.5
+STALL_S: Final = 0.25
+ALIVE_EVERY_S: Final = 10
+REBUILD_PAUSE_S: Final = 1.0
+FOREIGN_EVERY_S: Final = 60
+KEEP_HEARTBEATS_MS: Final = 7 * 86_400_000
+KEEP_EVENTS_MS: Final = 90 * 86_400_000
+
+Listener = Callable[[Sequence[Record]], None]
+
+
+class Watch:
+    """One watch server, without its listeners. Everything runs on the event loop that called `start`.
+
+    Attributes:
+        config: the fleet as last read.
+        judge: every node's standing.
+        listeners: called with each batch of records once it is on the disk.
+    """
+
+    def __init__(self, config: Config, store: Store, read: Callable[[], Config], channels: Sequence[Channel]) -> None:
+        """Take the fleet, the database, how to read the fleet again, and the ways to people."""
+        self.config, self.store = config, store
+        self.listeners: list[Listener] = []
+        self.judge = Judge(config.rules)
+        self._read = read
+        self._channels = channels
+        self._outboxes: list[Outbox] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._poke = asyncio.Event()
+        self._planned = inf
+        self.broken = False
+        self._foreign: dict[tuple[str, str], float] = {}
+        self._known: set[str] = set()
+
+    async def start(self) -> None:
+        """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer = Writer(self.store, committed=self._committed, failed=self._failed)
+        await self._rebuild()
+        fleet = lambda: self.config.fleet  # noqa: E731 - a reload must be seen
+        self._outboxes = [Outbox(each, self.store.engine, self._writer.submit, fleet) for each in self._channels]
+        for task in (self._tick(), self._keep_house(), *(each.run() for each in self._outboxes)):
+            self._spawn(task)
+
+    async def fault(self) -> None:
+        """Wait until a part of the watch has failed for good, and raise what it failed with.
+
+        A watch that no longer judges or tells, and still answers pushes, would be the worst of all.
+        """
+        await self._fault
+
+    async def stop(self) -> None:
+        """Stop judging, write what is queued."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writer.close()
+
+    async def push(self, beat: Beat, moment: Moment) -> None:
+        """Take a push that was received at `moment`; when this returns it is on the disk.
+
+        Raises:
+            StoreTrouble: it was not stored; the pusher should try again.
+        """
+        self._refuse_if_broken()
+        await self._submit(self.judge.push(beat, moment))
+
+    def foreign(self, owner: str, address: str) -> None:
+        """Note that a node's token came from another address; once a minute for each pair."""
+        moment = now()
+        self._foreign = {pair: at for pair, at in self._foreign.items() if at > moment.mono - FOREIGN_EVERY_S}
+        if self.broken or self._writer.full or (owner, address) in self._foreign:
+            return
+        self._foreign[owner, address] = moment.mono
+        sender = self.config.by_address.get(address)
+        detail = {"owner": owner, "sender": sender, "address": address}
+        log.warning("a push from %s (%s) carried the token of %s", address, sender or "no node", owner)
+        self._submit([Event("foreign-token", owner, moment.wall, detail=detail)])
+
+    async def deploy(self, deployment: Deployment) -> None:
+        """A deployment of a node begins or is prolonged; durable when this returns. Raises StoreTrouble."""
+        self._refuse_if_broken()
+        await self._submit(self.judge.deploy(deployment, now()))
+
+    async def deployed(self, node: str) -> None:
+        """The deployment of a node is over; durable when this returns. Raises StoreTrouble."""
+        self._refuse_if_broken()
+        await self._submit(self.judge.deployed(node, now()))
+
+    async def reload(self) -> None:
+        """Read the fleet again. Raises NocError, and keeps the old one, where the files have problems."""
+        config = await asyncio.to_thread(self._read)
+        self._refuse_if_broken()
+        self.config = config
+        await self._submit(self.judge.watch(config.live(), config.rules, now()))
+
+    def _submit(self, records: Sequence[Record]) -> "asyncio.Future[None]":
+        done = self._writer.submit(records)
+        if self.judge.next_due() < self._planned:
+            self._poke.set()
+        return done
+
+    def _refuse_if_broken(self) -> None:
+        if self.broken:
+            raise StoreTrouble("the watch's database is in trouble", fix="see the server's log")
+        if self._writer.full:
+            raise StoreTrouble("too many pushes wait to be written", fix="check the disk")
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        if any(isinstance(record, IncidentSaved) and record.alert for record in records):
+            for outbox in self._outboxes:
+                outbox.wake()
+        for listener in self.listeners:
+            listener(records)
+
+    def _failed(self, _trouble: StoreTrouble) -> None:
+        if not self.broken:
+            self.broken = True
+            self._spawn(self._recover())
+
+    async def _recover(self) -> None:
+        while self.broken:
+            await asyncio.sleep(REBUILD_PAUSE_S)
+            try:
+                await self._rebuild()
+            except StoreTrouble as trouble:
+                log.error("%s", trouble)  # noqa: TRY400 - the sentence says all
+
+    async def _rebuild(self) -> None:
+        """Take the state from the database: after a start, and after a commit that failed."""
+        past = await asyncio.to_thread(self.store.past)
+        moment = now()
+        judge = restore(self.config, past, moment)
+        records = judge.watch(self.config.live(), self.config.rules, moment)
+        self._writer.mend()
+        await self._writer.submit([Alive(moment.wall), *records])
+        self.judge, self.broken = judge, False
+        self._known = set(past.first)
+        self._poke.set()
+
+    async def _tick(self) -> None:
+        """Let time act: each deadline at its instant, and none by a time in which we ourselves were away."""
+        while True:
+            self._poke.clear()
+            moment = now()
+            due = inf if self.broken else self.judge.next_due()  # nothing is judged until the state is read anew
+            pause = min(TICK_S, max(0.0, due - moment.mono))
+            self._planned = moment.mono + pause
+            if pause > 0:
+                await self._pause(pause)
+            self._act(now())
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._poke.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _act(self, moment: Moment) -> None:
+        if (away := moment.mono - self._planned) > STALL_S:
+            log.warning("the server was held up for %.1f s; every deadline moves by that", away)
+            self.judge.extend(away, moment)
+        if not self.broken and (records := self.judge.expire(moment)):
+            self._submit(records)
+
+    async def _keep_house(self) -> None:
+        """Say that we are alive, and drop what is too old: one node a round, so that no commit is long."""
+        turn = 0
+        while True:
+            await asyncio.sleep(ALIVE_EVERY_S)
+            wall = now().wall
+            names = sorted(self._known | set(self.config.nodes))
+            turn += 1
+            prune = Prune(names[turn % len(names)], wall - KEEP_HEARTBEATS_MS, wall - KEEP_EVENTS_MS) if names else None
+            if not self.broken:
+                self._submit([Alive(wall), prune] if prune else [Alive(wall)])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._fault.done():
+            self._fault.set_exception(error)

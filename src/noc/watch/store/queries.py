@@ -1,0 +1,121 @@
+"""What the local API and the page read from the database. Each runs in a thread of its own, beside the writer."""
+
+from typing import Any
+
+from sqlalchemy import Engine, RowMapping, select
+
+from noc.watch.clock import iso
+from noc.watch.store.schema import events, heartbeats, incidents, outbox
+
+Document = dict[str, Any]
+
+
+def read_heartbeats(engine: Engine, node: str, limit: int) -> list[Document]:
+    """A node's pushes, newest first, those that reported a death included."""
+    newest = heartbeats.c.at.desc(), heartbeats.c.id.desc()
+    query = select(heartbeats).where(heartbeats.c.node == node).order_by(*newest).limit(limit)
+    return [_heartbeat(row) for row in _rows(engine, query)]
+
+
+def read_incidents(engine: Engine, *, only_open: bool, limit: int, timezone: str) -> Document:
+    """Incidents, open ones first, then the newest, with the alerts that went out for each."""
+    query = select(incidents).order_by(incidents.c.ended.is_not(None), incidents.c.id.desc()).limit(limit)
+    if only_open:
+        query = query.where(incidents.c.ended.is_(None))
+    rows = _rows(engine, query)
+    alerts: dict[int, list[Document]] = {row["id"]: [] for row in rows}
+    for row in _rows(engine, select(outbox).where(outbox.c.incident.in_(alerts)).order_by(outbox.c.created)):
+        alerts[row["incident"]].append(_alert(row))
+    return {"timezone": timezone, "incidents": [incident_document(row, alerts[row["id"]]) for row in rows]}
+
+
+def read_events(engine: Engine, *, after: int, limit: int) -> list[Document]:
+    """Events in order, from the one behind `after` on."""
+    query = select(events).where(events.c.id > after).order_by(events.c.id).limit(limit)
+    return [_event(row) for row in _rows(engine, query)]
+
+
+def last_events(engine: Engine, limit: int) -> list[Document]:
+    """The newest events, newest first."""
+    return [_event(row) for row in _rows(engine, select(events).order_by(events.c.id.desc()).limit(limit))]
+
+
+def closed_incidents(engine: Engine, limit: int) -> list[Document]:
+    """The incidents that ended last, the latest first, without their alerts."""
+    query = select(incidents).where(incidents.c.ended.is_not(None)).order_by(incidents.c.ended.desc()).limit(limit)
+    return [incident_document(row, []) for row in _rows(engine, query)]
+
+
+def pushes_since(engine: Engine, at: int) -> list[tuple[str, int, bool]]:
+    """Every push since a time (ms): node, when it was received, whether it reported life."""
+    query = select(heartbeats.c.node, heartbeats.c.at, heartbeats.c.up).where(heartbeats.c.at >= at)
+    return [(row["node"], row["at"], row["up"]) for row in _rows(engine, query)]
+
+
+def incident_document(row: RowMapping, alerts: list[Document]) -> Document:
+    """One incident as the API shows it: its severity's history is in it, duration in seconds."""
+    history = [{"at": iso(row["started"]), "severity": "SEV2", "what": "opened"}]
+    if row["escalated"] is not None:
+        history.append({"at": iso(row["escalated"]), "severity": "SEV1", "what": "escalated"})
+    if row["ended"] is not None:
+        history.append({"at": iso(row["ended"]), "severity": row["severity"], "what": "closed"})
+    return {
+        "id": row["id"],
+        "node": row["node"],
+        "cause": row["cause"],
+        "detail": row["detail"],
+        "severity": row["severity"],
+        "started_at": iso(row["started"]),
+        "escalated_at": _iso(row["escalated"]),
+        "ended_at": _iso(row["ended"]),
+        "end_reason": row["end_reason"] or None,
+        "duration_s": None if row["ended"] is None else (row["ended"] - row["started"]) / 1000,
+        "history": history,
+        "alerts": alerts,
+    }
+
+
+def _rows(engine: Engine, query: Any) -> list[RowMapping]:  # noqa: ANN401 - any select
+    with engine.connect() as connection:
+        return list(connection.execute(query).mappings())
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+def _heartbeat(row: RowMapping) -> Document:
+    return {
+        "at": iso(row["at"]),
+        "status": "up" if row["up"] else "down",
+        "msg": row["msg"],
+        "ping": row["ping"],
+        "seq": row["seq"],
+        "boot": row["boot"],
+        "version": row["version"],
+        "sent_at": _iso(row["sent"]),
+        "telemetry": row["telemetry"],
+        "warn": row["warn"] or None,
+    }
+
+
+def _alert(row: RowMapping) -> Document:
+    return {
+        "id": row["id"],
+        "channel": row["channel"],
+        "kind": row["kind"],
+        "attempts": row["attempts"],
+        "last_error": row["last_error"] or None,
+        "sent_at": _iso(row["sent"]),
+    }
+
+
+def _event(row: RowMapping) -> Document:
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "node": row["node"],
+        "at": iso(row["at"]),
+        "incident": row["incident"],
+        "detail": row["detail"],
+    }
