@@ -22,7 +22,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "runner")
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
-    *("push", "witness", "house", "api", "pages", "public", "server"),
+    *("access", "push", "witness", "house", "api", "pages", "public", "server"),
 )
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 

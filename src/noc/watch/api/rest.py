@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from noc.errors import NocError, NotFound
+from noc.errors import NocError, NotFound, NotPermitted
 from noc.watch.clock import Moment, from_iso, iso, now
 from noc.watch.errors import BadRequest, StoreTrouble
 from noc.watch.service.watch import Watch
@@ -138,7 +138,8 @@ def read_deployment(node: str, body: bytes, wall: int) -> Deployment:
 async def on_error(_request: Request, error: Exception) -> Response:
     """Any NocError as JSON: code, what, why, fix, and the problems of a file where it has some."""
     assert isinstance(error, NocError)
-    status = 404 if isinstance(error, NotFound) else 503 if isinstance(error, StoreTrouble) else 422
+    known = ((NotFound, 404), (NotPermitted, 403), (StoreTrouble, 503))
+    status = next((status for kind, status in known if isinstance(error, kind)), 422)
     return JSONResponse({"error": error.as_dict()}, status)
 
 

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 Severity = Literal["SEV1", "SEV2"]
 State = Literal["pending", "up", "late", "down"]
-Cause = Literal["missed", "death"]
-AlertKind = Literal["opened", "escalated", "closed"]
+Cause = Literal["missed", "death", "public", "rule", "correlated"]
+AlertKind = Literal["opened", "escalated", "reminder", "acknowledged", "closed"]
 EventKind = Literal[
     "death",
     "missed",
@@ -17,6 +17,16 @@ EventKind = Literal[
     "boot",
     "gap",
     "foreign-token",
+    "acknowledged",
+    "note",
+    "reminder",
+    "alert-failed",
+    "reboot",
+    "version",
+    "public-failed",
+    "public-restored",
+    "maintenance-began",
+    "maintenance-ended",
 ]
 
 
@@ -53,13 +63,22 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A time during which a live node was not well. Times are ms UTC.
+    """A time during which something was not well. Times are ms UTC.
 
     Attributes:
         id: counts up from 1; part of each alert's identity.
-        cause: `missed` pushes, or the reported `death` of the service.
+        node: what is not well: a node's name, the hub's for HQ itself, or a group (`@fleet`, `@region/…`,
+            `@provider/…`), which no node can be called.
+        cause: `missed` pushes, the reported `death` of the service, a `public` address that does not serve, a
+            telemetry `rule`, or a loss `correlated` over many nodes.
         detail: the cause in words.
         started: the exact instant at which the deadline passed, or at which the death was received.
+        topic: what about the node: `liveness`, or a rule's name. One incident is open at a time for a node and topic.
+        verdict: which part is at fault, as far as both witnesses can tell; "" while unknown.
+        acked: when a person took it over, with their name and words.
+        reminded: when people were last reminded.
+        flaps: how often it began anew since it was opened.
+        parent: the correlated incident that speaks for this one.
     """
 
     id: int
@@ -71,6 +90,14 @@ class Incident:
     escalated: int | None = None
     ended: int | None = None
     end_reason: str = ""
+    topic: str = "liveness"
+    verdict: str = ""
+    acked: int | None = None
+    acked_by: str = ""
+    ack_note: str = ""
+    reminded: int | None = None
+    flaps: int = 0
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

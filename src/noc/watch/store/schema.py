@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
@@ -41,7 +41,7 @@ incidents = Table(
     "incidents",
     metadata,
     Column("id", _Key, primary_key=True, autoincrement=False),
-    Column("node", String(32), nullable=False),
+    Column("node", String(64), nullable=False),
     Column("cause", String(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("started", BigInteger, nullable=False),
@@ -49,13 +49,34 @@ incidents = Table(
     Column("escalated", BigInteger),
     Column("ended", BigInteger),
     Column("end_reason", Text, nullable=False),
+    Column("topic", String(64), nullable=False, server_default="liveness"),
+    Column("verdict", String(32), nullable=False, server_default=""),
+    Column("acked", BigInteger),
+    Column("acked_by", String(64), nullable=False, server_default=""),
+    Column("ack_note", Text, nullable=False, server_default=""),
+    Column("reminded", BigInteger),
+    Column("flaps", Integer, nullable=False, server_default="0"),
+    Column("parent", BigInteger),
 )
 Index(
     "one_open_incident",
     incidents.c.node,
+    incidents.c.topic,
     unique=True,
     sqlite_where=incidents.c.ended.is_(None),
     postgresql_where=incidents.c.ended.is_(None),
+)
+Index("incidents_by_start", incidents.c.started)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("incident", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Index("notes_by_incident", "incident"),
 )
 
 events = Table(
@@ -75,8 +96,10 @@ outbox = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("channel", String(32), primary_key=True),
-    Column("incident", BigInteger, nullable=False),
+    Column("incident", BigInteger),  # none: a digest or a test, which `message` holds
     Column("kind", String(16), nullable=False),
+    Column("message", JSON(none_as_null=True)),
+    Column("expires", BigInteger),
     Column("created", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("last_error", String(500), nullable=False),
@@ -102,4 +125,61 @@ server = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("alive", BigInteger, nullable=False),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),  # single, weekly, cron, silence
+    Column("scope", JSON, nullable=False),  # names of nodes and groups, or ["all"]
+    Column("spec", String(200), nullable=False),  # when it begins, where it repeats
+    Column("zone", String(64), nullable=False),
+    Column("minutes", Integer, nullable=False),
+    Column("starts", BigInteger),
+    Column("reason", String(500), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("node", String(32), primary_key=True),
+    Column("grain", Integer, primary_key=True),  # seconds: 60, 3,600 or 86,400
+    Column("at", BigInteger, primary_key=True),  # the bucket's start
+    Column("beats", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
+    Column("fields", JSON, nullable=False),  # field → [least, most, sum, count]
+    sqlite_with_rowid=False,
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("node", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("stage", String(16), nullable=False),  # where it failed: name, connect, certificate, answer
+    Column("detail", String(500), nullable=False),
+    Column("took_ms", Double),
+    Column("version", String(64)),
+    Column("certificate_until", BigInteger),
+    Index("probes_by_node", "node", "at"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("hash", String(64), primary_key=True),  # SHA-256 of the secret, hex
+    Column("kind", String(16), nullable=False),  # session, link, token, acknowledge
+    Column("name", String(64), nullable=False),  # what a person calls it
+    Column("person", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("incident", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("used", BigInteger),
 )
