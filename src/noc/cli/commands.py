@@ -7,6 +7,7 @@ Each module defines `app`, a typer.Typer: with one command it is that command, w
 COMMANDS: dict[str, tuple[str, str]] = {
     "nodes": ("noc.cli.nodes", "List the fleet's machines and where each is in its life."),
     "render": ("noc.cli.render", "Write what is derived from the fleet file, or check that nothing drifted."),
+    "cost": ("noc.cli.cost", "What the fleet costs a month at list prices, and the ways under the ceiling."),
     "keygen": ("noc.cli.keygen", "Make a WireGuard key pair where it belongs: on the node, or on the hub."),
     "init": ("noc.cli.init", "Make the operator's and the recovery identity, on the operator's machine."),
     "hub": ("noc.cli.hub", "Install HQ: users, tunnel hub, firewall, watch server, runner, proxy."),

@@ -104,9 +104,14 @@ class Freeze(_Part):
 
 
 class Budget(_Part):
-    """What the fleet may cost a month, in US dollars."""
+    """What the fleet may cost a month, in US dollars, and what a node is taken to use.
+
+    `disk_gb` is a node's disk; `egress_gb` is what a node is expected to send to the internet a month.
+    """
 
     ceiling_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    disk_gb: Annotated[int, Field(ge=4, le=16_384)] = 8
+    egress_gb: Annotated[float, Field(ge=0, le=1_000_000)] = 2
 
 
 class Acme(_Part):
@@ -143,7 +148,7 @@ class Accepted(_Part):
 
 
 class Node(_Part):
-    """One machine that runs the service."""
+    """One machine that runs the service. `public` says which addresses the world reaches it by."""
 
     name: Name
     number: Annotated[int, Field(ge=1, le=244)]
@@ -160,6 +165,7 @@ class Node(_Part):
     aliases: tuple[Domain, ...] = ()
     tags: tuple[Name, ...] = ()
     batch: Annotated[int, Field(ge=0)] = 0
+    public: Literal["ipv4", "ipv6", "both"] = "ipv4"
 
 
 class Fleet(_Part):
