@@ -26,6 +26,7 @@ from noc.hosts.platform import Change, Facts, NodeConfig
 from noc.hosts.shell import Result, Session
 from noc.hosts.ssh import Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
+from noc.hosts.web import Health
 from noc.release.manifest import Manifest
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Plan
@@ -35,7 +36,6 @@ from noc.runs.site.book import Book
 from noc.runs.site.pushtoken import ENVIRONMENT
 from noc.runs.site.site import Site
 from noc.runs.site.watchdoor import WatchDoor
-from noc.runs.site.web import Health
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = ("virginia", "frankfurt", "singapore")

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from noc.hosts.web import Health
 from noc.runs.errors import NotProven
 from noc.runs.rollout.gate import Expected, Sight, error_share, missing, prove, soak, unsteady
 from noc.runs.site.watchdoor import Heartbeat
-from noc.runs.site.web import Health
 from runs_kit import NOW
 
 EXPECTED = Expected("1.1.0", 2, deadline_s=0.1, not_boot="before")

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from noc.fleet.model import Fleet
+from noc.hosts.web import Health
 from noc.runs.health.checks import Facts, State, healthy, judge, odd_telemetry
 from noc.runs.health.health import health, round_trip_ms
 from noc.runs.paths import Paths
 from noc.runs.site.watchdoor import Heartbeat, Watched
-from noc.runs.site.web import Health
 from runs_kit import NOW, World, make_site, manifest
 
 TELEMETRY = {

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from noc.hosts.web import Health
 from noc.release.manifest import Manifest
 from noc.runs.site.watchdoor import Watched
-from noc.runs.site.web import Health
 
 PORTS = (21, 22, 23, 25, 80, 111, 443, 2019, 2375, 3306, 5432, 6379, 8080, 8084, 8443, 9090, 9100, 10250, 27017, 51820)
 """TCP ports that are tried from HQ: the two that must be open, and those that are commonly forgotten."""

@@ -14,6 +14,7 @@ from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.hosts.trust import renewal_due, sign_host
+from noc.hosts.web import Health
 from noc.mesh.keys import check_public
 from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
 from noc.release.store import Release
@@ -31,7 +32,6 @@ from noc.runs.site.configuration import node_config
 from noc.runs.site.contact import Route, reach, routes
 from noc.runs.site.credential import credential
 from noc.runs.site.site import Site
-from noc.runs.site.web import Health
 
 FIREWALL_REVERT_S = 60
 HANDSHAKE_S = 60

@@ -7,11 +7,11 @@ from typing import Any
 from noc.fleet.model import Node
 from noc.hosts.activation import Verdict as NodeVerdict
 from noc.hosts.errors import ActivationRefused, CommandFailed, ConnectionLost, Overdue, Unreachable
+from noc.hosts.web import Health
 from noc.runs.rollout.gate import Sight, error_share
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 from noc.runs.site.watchdoor import Heartbeat
-from noc.runs.site.web import Health
 
 SERVICE = "clavitor.service"
 _RECONNECT_S = 20

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from noc.hosts.activation import FINAL
+from noc.hosts.web import Health
 from noc.runs.errors import NotProven
 from noc.runs.site.watchdoor import Heartbeat
-from noc.runs.site.web import Health
 
 _INTERVAL_S = 0.05
 _LOOKS_A_SOAK = 20

@@ -1,8 +1,8 @@
 """What is looked at before anything is touched: pure judgement over facts that were read."""
 
 from noc.hosts.activation import NodeFacts
+from noc.hosts.web import Health
 from noc.release.manifest import Manifest
-from noc.runs.site.web import Health
 
 ROOM = 64 * 1024 * 1024
 """Bytes that stay free on a node's disk beside release and snapshot: the database grows, and the system's journal."""

@@ -8,6 +8,7 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority
+from noc.hosts.web import Web
 from noc.release.store import Release, ReleaseStore
 from noc.runs.errors import CredentialExposed
 from noc.runs.paths import Paths
@@ -17,7 +18,6 @@ from noc.runs.site.link import Link
 from noc.runs.site.pool import LinkPool
 from noc.runs.site.watchdoor import WatchDoor
 from noc.runs.site.ways import SSHWays, Ways
-from noc.runs.site.web import Web
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,25 @@
 
 import asyncio
 import json
+import os
+import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
+
+Stage = Literal["", "name", "connect", "certificate", "answer"]
 
 _T = TypeVar("_T")
 
 _TIMEOUT_S = 5.0
+_CONNECT_S = 4.0
+"""Less than the whole, so that a port that swallows packets is told from a service that does not answer."""
 _MAX_BODY = 64 * 1024
 _PLAIN = {"Accept-Encoding": "identity"}
 """A packed body is not unpacked: a few bytes of it could fill our memory."""
@@ -27,6 +35,8 @@ class Health:
         version, build, boot_id: what it says of its process; None where it does not.
         certificate_begins, certificate_ends: the certificate's validity, UTC; None where TLS did not hold.
         trouble: why there is no status, "" otherwise.
+        stage: how far the question came where there is no status: its name was not found, nobody took the connection,
+            the certificate did not hold, no answer came; "" otherwise.
     """
 
     status: int | None = None
@@ -36,6 +46,7 @@ class Health:
     certificate_begins: datetime | None = None
     certificate_ends: datetime | None = None
     trouble: str = ""
+    stage: Stage = ""
 
 
 class Web:
@@ -53,49 +64,90 @@ class Web:
             self._context.load_verify_locations(cafile=str(ca_root))
         self._port = port
 
-    async def health(self, hostname: str) -> Health:
-        """Ask one name over a connection of its own; a failure is an answer as well, and never an exception."""
-        face = self.face(hostname, keep=False)
+    async def health(self, hostname: str, address: IPv4Address | None = None) -> Health:
+        """Ask one name over a connection of its own; a failure is an answer as well, and never an exception.
+
+        Args:
+            hostname: the name, for which the certificate must hold.
+            address: where to; None for the one that the name has now.
+        """
+        face = self.face(hostname, keep=False, address=address)
         try:
             return await face.health()
         finally:
             await face.close()
 
-    def face(self, hostname: str, *, keep: bool = True) -> "Face":
+    def face(self, hostname: str, *, keep: bool = True, address: IPv4Address | None = None) -> "Face":
         """One name, to be asked again and again.
 
         Args:
             hostname: the name.
             keep: over one connection while it holds; otherwise over a new one each time.
+            address: as `health`.
         """
         limits = httpx.Limits(max_keepalive_connections=1 if keep else 0)
-        client = httpx.AsyncClient(verify=self._context, timeout=_TIMEOUT_S, trust_env=False, limits=limits)
-        return Face(client, f"https://{hostname}:{self._port}/health")
+        timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S)
+        client = httpx.AsyncClient(verify=self._context, timeout=timeout, trust_env=False, limits=limits)
+        request = client.build_request(
+            "GET",
+            f"https://{address or hostname}:{self._port}/health",
+            headers={**_PLAIN, "Host": hostname},
+            extensions={"sni_hostname": hostname},  # the name that TLS asks for and verifies
+        )
+        return Face(client, request)
 
 
 class Face:
     """The public face of one node. Its certificate and name are verified at each new connection."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
         """Use `Web.face`."""
-        self._client, self._url = client, url
+        self._client, self._request = client, request
 
     async def health(self) -> Health:
         """Ask; a failure is an answer as well, and never an exception."""
         try:
-            async with (
-                asyncio.timeout(_TIMEOUT_S),
-                self._client.stream("GET", self._url, headers=_PLAIN) as response,
-            ):
-                return _health(response, await _body(response))
+            async with asyncio.timeout(_TIMEOUT_S):
+                response = await self._client.send(self._request, stream=True)
+                try:
+                    return _health(response, await _body(response))
+                finally:
+                    await response.aclose()
         except TimeoutError:
-            return Health(trouble=f"no answer within {_TIMEOUT_S:g} s")
+            return Health(trouble=f"no answer within {_TIMEOUT_S:g} s", stage="answer")
         except (httpx.HTTPError, OSError) as error:
-            return Health(trouble=str(error) or type(error).__name__)
+            return Health(trouble=_words(error), stage=stage_of(error))
 
     async def close(self) -> None:
         """End the connection, where one is kept."""
         await self._client.aclose()
+
+
+def stage_of(error: BaseException) -> Stage:
+    """How far a question came that failed, by the types of the exception and of what caused it, never by its words."""
+    causes = list(_causes(error))
+    if any(isinstance(each, socket.gaierror) for each in causes):
+        return "name"
+    if not any(isinstance(each, httpx.ConnectError | httpx.ConnectTimeout) for each in causes):
+        return "answer"
+    return "certificate" if any(isinstance(each, ssl.SSLError) for each in causes) else "connect"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _words(error: BaseException) -> str:
+    """The sentence of the innermost cause that has one: the library's own only says that an attempt failed."""
+    for each in reversed(list(_causes(error))):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"certificate: {each.verify_message}"
+        if isinstance(each, OSError) and each.errno is not None and not isinstance(each, ssl.SSLError):
+            own_numbers = isinstance(each, socket.gaierror)
+            return each.strerror or "" if own_numbers else os.strerror(each.errno)
+    return str(error) or type(error).__name__
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from noc.runs.site.web import Web
+from noc.hosts.web import Web
 
 HEALTH = {"status": "ok", "version": "1.1.0", "build": 2, "started_at": "now", "boot_id": "b", "db": "ok"}
 
@@ -93,20 +94,46 @@ async def test_a_certificate_that_does_not_hold_is_no_answer(face: Face, tmp_pat
     (tmp_path / "other").mkdir()
     root = certificate(tmp_path / "other", "localhost")[0] if wrong == "another authority" else pem
     health = await Web(root, port=await face.open(pem, key)).health("localhost")
-    assert (health.status, health.certificate_ends) == (None, None)
+    assert (health.status, health.certificate_ends, health.stage) == (None, None, "certificate")
     assert "certificate" in health.trouble.lower()
 
 
 async def test_nothing_that_listens_is_an_answer_and_not_an_exception(tmp_path: Path) -> None:
     pem, _ = certificate(tmp_path, "localhost")
-    assert (await Web(pem, port=1).health("localhost")).trouble
+    health = await Web(pem, port=1).health("localhost")
+    assert (health.trouble, health.stage) == ("Connection refused", "connect")
+
+
+async def test_a_name_that_nobody_has_is_told_from_a_port_where_nobody_is(tmp_path: Path) -> None:
+    pem, _ = certificate(tmp_path, "localhost")
+    health = await Web(pem, port=1).health("nobody.invalid")
+    assert (bool(health.trouble), health.stage) == (True, "name")
+
+
+async def test_a_server_that_breaks_off_its_answer_got_as_far_as_the_answer(face: Face, tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    face.extra = "Content-Length: 1000000\r\nX-"
+    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
+    assert (health.status, health.stage) == (None, "answer")
+
+
+async def test_a_name_can_be_asked_at_an_address_and_its_certificate_must_still_hold(
+    face: Face, tmp_path: Path
+) -> None:
+    pem, key = certificate(tmp_path, "vault.invalid")
+    web, loopback = Web(pem, port=await face.open(pem, key)), IPv4Address("127.0.0.1")
+    there = await web.health("vault.invalid", loopback)
+    other = await web.health("elsewhere.invalid", loopback)
+    assert (there.status, there.stage) == (200, "")
+    assert (other.status, other.stage) == (None, "certificate")
 
 
 async def test_a_silent_server_is_given_up(face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noc.runs.site.web._TIMEOUT_S", 0.3)
+    monkeypatch.setattr("noc.hosts.web._TIMEOUT_S", 0.3)
     face.silent = True
     pem, key = certificate(tmp_path, "localhost")
-    assert "no answer within" in (await Web(pem, port=await face.open(pem, key)).health("localhost")).trouble
+    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
+    assert ("no answer within" in health.trouble, health.stage) == (True, "answer")
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[]", b'{"version": 7, "build": "2"}', b"x" * 200_000, b""])
