@@ -24,8 +24,9 @@ from noc.watch.store.records import (
     IncidentSaved,
     Prune,
     Record,
+    Sighting,
 )
-from noc.watch.store.schema import HEAD, deployments, events, heartbeats, incidents, outbox, server
+from noc.watch.store.schema import HEAD, deployments, events, heartbeats, incidents, outbox, probes, server
 
 PRAGMAS = {
     "journal_mode": "WAL",
@@ -178,6 +179,10 @@ class Store:
         connection.execute(delete(deployments).where(deployments.c.node == record.node))
 
     @_save.register
+    def _(self, record: Sighting, connection: Connection) -> None:
+        connection.execute(insert(probes).values(asdict(record)))
+
+    @_save.register
     def _(self, record: Alive, connection: Connection) -> None:
         if not connection.execute(update(server).values(alive=record.at)).rowcount:
             connection.execute(insert(server).values(id=1, alive=record.at))
@@ -187,6 +192,7 @@ class Store:
         old = select(heartbeats.c.id).where(heartbeats.c.node == record.node, heartbeats.c.at < record.heartbeats)
         connection.execute(delete(heartbeats).where(heartbeats.c.id.in_(old.limit(PRUNED_AT_ONCE))))
         connection.execute(delete(events).where(events.c.node == record.node, events.c.at < record.events))
+        connection.execute(delete(probes).where(probes.c.node == record.node, probes.c.at < record.heartbeats))
 
     @_save.register
     def _(self, record: AlertSent, connection: Connection) -> None:

@@ -169,4 +169,35 @@ class AlertFailed:
     error: str
 
 
-Record = Beat | IncidentSaved | Event | Deployment | DeploymentEnded | Alive | Prune | AlertSent | AlertFailed
+SightingStage = Literal["", "name", "connect", "certificate", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One look at a node's public address, as a stranger has it. Times are ms UTC.
+
+    Attributes:
+        node: the node's name.
+        at: when it was asked.
+        ok: whether it serves: its name leads to it, its certificate holds, and it answers as the service does.
+        stage: where that failed: its `name`, the `connect`ion, its `certificate`, its `answer`; "" where it did not.
+        detail: what was seen, in one line of at most 500 characters.
+        took_ms: from the question for its address to the end.
+        version: the release that it named.
+        certificate_from, certificate_until: validity of its certificate, where that holds.
+    """
+
+    node: str
+    at: int
+    ok: bool
+    stage: SightingStage
+    detail: str
+    took_ms: float
+    version: str | None = None
+    certificate_from: int | None = None
+    certificate_until: int | None = None
+
+
+Record = (
+    Beat | IncidentSaved | Event | Deployment | DeploymentEnded | Alive | Prune | AlertSent | AlertFailed | Sighting
+)

@@ -166,6 +166,7 @@ probes = Table(
     Column("detail", String(500), nullable=False),
     Column("took_ms", Double),
     Column("version", String(64)),
+    Column("certificate_from", BigInteger),
     Column("certificate_until", BigInteger),
     Index("probes_by_node", "node", "at"),
 )

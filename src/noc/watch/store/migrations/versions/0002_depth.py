@@ -104,6 +104,7 @@ def _probes() -> None:
         sa.Column("detail", sa.String(500), nullable=False),
         sa.Column("took_ms", sa.Double),
         sa.Column("version", sa.String(64)),
+        sa.Column("certificate_from", sa.BigInteger),
         sa.Column("certificate_until", sa.BigInteger),
     )
     op.create_index("probes_by_node", "probes", ["node", "at"])
