@@ -31,6 +31,7 @@ look() {
                 need nftables command -v nft
                 need caddy command -v caddy
                 need systemd command -v systemd-analyze
+                need prometheus command -v promtool
                 ;;
             web)
                 need chromium command -v chromium

@@ -43,3 +43,45 @@ class BadRequest(NocError):
     """A request to the watch's local listener says something that it cannot act on."""
 
     code, exit_code = "E607", 2
+
+
+class Malformed(NocError):
+    """The body of a request to the watch's API is not the JSON document that the operation takes."""
+
+    code, exit_code = "E650", 2
+
+
+class TooLarge(NocError):
+    """The body of a request to the watch's API is larger than the operation takes; it was not read to its end."""
+
+    code, exit_code = "E651", 2
+
+
+class NotOurName(NocError):
+    """The proxy passed a request on that names another host than the fleet's own, so that it was meant for another."""
+
+    code, exit_code = "E645", 2
+
+
+class ForeignForm(NocError):
+    """A form did not come from a page of ours: another site sent it, or the page is older than its session."""
+
+    code, exit_code = "E646", 5
+
+
+class LinkSpent(NocError):
+    """A link to sign in is good once and for ten minutes; this one was used, has expired, or was never one."""
+
+    code, exit_code = "E647", 5
+
+
+class TooManyTries(NocError):
+    """Somebody tried to sign in too often within a minute, from one address or from everywhere."""
+
+    code, exit_code = "E648", 7
+
+
+class NoTunnel(NocError):
+    """SSH did not bring HQ's dashboard to this machine: its own words say why."""
+
+    code = "E649"
