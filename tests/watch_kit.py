@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from forked import Forked, fork
+from noc.watch.store.outbox import Router
 
 PROGRAM = "from noc.cli.main import run; run()"
 NAMES = ("virginia", "frankfurt", "singapore")
@@ -34,6 +35,11 @@ def token(name: str) -> str:
 def address(name: str) -> str:
     """The loopback address that plays a node's tunnel address."""
     return f"127.84.0.{11 + NAMES.index(name)}"
+
+
+def to(*channels: str) -> Router:
+    """A router that sends every alert to these channels, at once."""
+    return lambda _incident, _kind, _before: dict.fromkeys(channels)
 
 
 def write_fleet(

@@ -15,7 +15,7 @@ from noc.watch.service.restore import restore
 from noc.watch.store.database import Store
 from noc.watch.store.records import AlertSent, Alive, Beat, Deployment, Event, Incident, IncidentSaved, Prune
 from noc.watch.store.schema import HEAD, heartbeats, incidents, metadata, outbox
-from watch_kit import write_fleet
+from watch_kit import to, write_fleet
 
 EPOCH = 1_700_000_000_000
 OPEN = Incident(1, "frankfurt", "death", "killed", EPOCH)
@@ -23,7 +23,7 @@ OPEN = Incident(1, "frankfurt", "death", "killed", EPOCH)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "watch.db", ["ntfy"])
+    store = Store(tmp_path / "watch.db", to("ntfy"))
     yield store
     store.close()
 

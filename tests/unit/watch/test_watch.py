@@ -20,7 +20,7 @@ from noc.watch.service.watch import Watch
 from noc.watch.store import writer as writing
 from noc.watch.store.database import Store
 from noc.watch.store.records import Beat
-from watch_kit import write_fleet
+from watch_kit import to, write_fleet
 
 
 class Channel:
@@ -47,7 +47,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def watching(tmp_path: Path, channel: Channel) -> AsyncIterator[Watch]:
     config = Config.read(write_fleet(tmp_path / "fleet"))
-    store = Store(tmp_path / "watch.db", [channel.name])
+    store = Store(tmp_path / "watch.db", to(channel.name))
     watch = Watch(config, store, lambda: config, [channel])
     await watch.start()
     try:

@@ -43,7 +43,7 @@ def waiting_alerts(engine: Engine, channel: str) -> list[Waiting]:
             *(c.label(f"i_{c.name}") for c in incidents.c),
         )
         .join(incidents, incidents.c.id == outbox.c.incident)
-        .where(outbox.c.sent.is_(None), outbox.c.channel == channel)
+        .where(outbox.c.outcome == "", outbox.c.channel == channel)
         .order_by(outbox.c.created)
     )
     try:
@@ -147,5 +147,5 @@ class Outbox:
         if refusal.others:
             self._not_before[alert.id] = now().mono + pause
         log.warning("%s: alert %s waits %.0f s: %s", self._channel.name, alert.id, pause, refusal)
-        await self._submit([AlertFailed(self._channel.name, alert.id, str(refusal))])
+        await self._submit([AlertFailed(self._channel.name, (alert.id,), str(refusal))])
         return pause

@@ -43,7 +43,7 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     os.umask(0o077)
     allow_connections()
     ntfy = NtfyChannel(lambda: (watch.config.fleet.ntfy, watch.config.directory))
-    store = Store(database, [ntfy.name])
+    store = Store(database, lambda _incident, _kind, _before: {ntfy.name: None})
     watch = Watch(config, store, lambda: Config.read(fleet_directory), [ntfy])
     try:
         uvloop.run(_run(watch, push_socket, local_socket, over_tcp=isinstance(local, Tcp)))

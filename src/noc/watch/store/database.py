@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import singledispatchmethod
 from pathlib import Path
@@ -12,8 +12,11 @@ from sqlalchemy import Connection, Engine, and_, create_engine, delete, event, f
 from sqlalchemy.exc import SQLAlchemyError
 
 from noc.watch.errors import NoSuchFolder, StoreTrouble
+from noc.watch.store.outbox import Router, move, note_failure, nowhere, queue_alert, queue_message, settle
 from noc.watch.store.records import (
+    AlertDropped,
     AlertFailed,
+    AlertMoved,
     AlertSent,
     Alive,
     Beat,
@@ -22,11 +25,14 @@ from noc.watch.store.records import (
     Event,
     Incident,
     IncidentSaved,
+    KeyGone,
+    KeySaved,
+    MessageQueued,
     Prune,
     Record,
     Sighting,
 )
-from noc.watch.store.schema import HEAD, deployments, events, heartbeats, incidents, outbox, probes, server
+from noc.watch.store.schema import HEAD, deployments, events, heartbeats, incidents, keys, probes, server
 
 PRAGMAS = {
     "journal_mode": "WAL",
@@ -111,13 +117,17 @@ class Past:
 class Store:
     """Records in, one transaction a batch; what was remembered out."""
 
-    def __init__(self, path: Path, channels: Sequence[str] = ()) -> None:
-        """Open and migrate the database; each alert is queued for each of `channels`.
+    def __init__(self, path: Path, route: Router = nowhere) -> None:
+        """Open and migrate the database.
+
+        Args:
+            path: the SQLite file; made where there is none.
+            route: says to which channels an alert goes; called by the thread that writes.
 
         Raises:
             NoSuchFolder, StoreTrouble: it cannot be opened.
         """
-        self.channels = tuple(channels)
+        self._route = route
         self.engine = open_engine(path)
         try:
             migrate(self.engine)
@@ -167,7 +177,7 @@ class Store:
         if not connection.execute(update(incidents).where(incidents.c.id == incident.id).values(values)).rowcount:
             connection.execute(insert(incidents).values(values))
         if record.alert is not None:
-            _queue(record, self.channels, connection)
+            queue_alert(record, self._route, connection)
 
     @_save.register
     def _(self, record: Deployment, connection: Connection) -> None:
@@ -194,16 +204,31 @@ class Store:
         connection.execute(delete(events).where(events.c.node == record.node, events.c.at < record.events))
         connection.execute(delete(probes).where(probes.c.node == record.node, probes.c.at < record.heartbeats))
 
-    @_save.register
-    def _(self, record: AlertSent, connection: Connection) -> None:
-        settled = and_(outbox.c.channel == record.channel, outbox.c.id.in_(record.alerts))
-        connection.execute(update(outbox).where(settled).values(sent=record.at, last_error=""))
+    @_save.register(AlertSent)
+    @_save.register(AlertDropped)
+    def _(self, record: AlertSent | AlertDropped, connection: Connection) -> None:
+        settle(record, connection)
 
     @_save.register
     def _(self, record: AlertFailed, connection: Connection) -> None:
-        failed = and_(outbox.c.channel == record.channel, outbox.c.id == record.alert)
-        values = {"attempts": outbox.c.attempts + 1, "last_error": record.error[:500]}
-        connection.execute(update(outbox).where(failed).values(values))
+        note_failure(record, connection)
+
+    @_save.register
+    def _(self, record: AlertMoved, connection: Connection) -> None:
+        move(record, connection)
+
+    @_save.register
+    def _(self, record: MessageQueued, connection: Connection) -> None:
+        queue_message(record, connection)
+
+    @_save.register
+    def _(self, record: KeySaved, connection: Connection) -> None:
+        connection.execute(delete(keys).where(keys.c.hash == record.key.hash))
+        connection.execute(insert(keys).values(asdict(record.key)))
+
+    @_save.register
+    def _(self, record: KeyGone, connection: Connection) -> None:
+        connection.execute(delete(keys).where(keys.c.hash == record.hash))
 
     def past(self) -> Past:
         """Read what the server must know to go on where it stopped.
@@ -218,15 +243,6 @@ class Store:
             raise StoreTrouble(
                 "the watch's database cannot be read", why=_cause(error), fix="check the disk"
             ) from error
-
-
-def _queue(saved: IncidentSaved, channels: Sequence[str], connection: Connection) -> None:
-    incident = saved.incident
-    created = incident.ended or incident.escalated or incident.started
-    row = {"incident": incident.id, "kind": saved.alert, "created": created, "attempts": 0, "last_error": ""}
-    name = f"{incident.id}-{incident.started // 1000}-{saved.alert}"
-    for channel in channels:
-        connection.execute(insert(outbox).values(row | {"id": name, "channel": channel}))
 
 
 def _past(connection: Connection) -> Past:

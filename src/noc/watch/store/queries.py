@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Engine, RowMapping, select
 
 from noc.watch.clock import iso
-from noc.watch.store.schema import events, heartbeats, incidents, outbox
+from noc.watch.store.records import Key
+from noc.watch.store.schema import events, heartbeats, incidents, keys, outbox
 
 Document = dict[str, Any]
 
@@ -50,6 +51,11 @@ def pushes_since(engine: Engine, at: int) -> list[tuple[str, int, bool]]:
     """Every push since a time (ms): node, when it was received, whether it reported life."""
     query = select(heartbeats.c.node, heartbeats.c.at, heartbeats.c.up).where(heartbeats.c.at >= at)
     return [(row["node"], row["at"], row["up"]) for row in _rows(engine, query)]
+
+
+def read_keys(engine: Engine) -> list[Key]:
+    """Every key that was given away and not taken back, the oldest first, those that have expired included."""
+    return [Key(**row) for row in _rows(engine, select(keys).order_by(keys.c.created))]
 
 
 def incident_document(row: RowMapping, alerts: list[Document]) -> Document:

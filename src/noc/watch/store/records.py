@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from noc.fleet.model import Role
+
 Severity = Literal["SEV1", "SEV2"]
 State = Literal["pending", "up", "late", "down"]
 Cause = Literal["missed", "death", "public", "rule", "correlated"]
 AlertKind = Literal["opened", "escalated", "reminder", "acknowledged", "closed"]
+MessageKind = Literal["briefing", "test"]
+Outcome = Literal["sent", "told", "expired", "failed"]
 EventKind = Literal[
     "death",
     "missed",
@@ -153,7 +157,7 @@ class Prune:
 
 @dataclass(frozen=True, slots=True)
 class AlertSent:
-    """One message went out on a channel, and settles these alerts."""
+    """One message went out on a channel at a time (ms UTC), and settles these alerts."""
 
     channel: str
     alerts: tuple[str, ...]
@@ -161,12 +165,51 @@ class AlertSent:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertFailed:
-    """An alert could not go out yet."""
+class AlertDropped:
+    """Alerts that nobody needs any more on a channel.
+
+    Attributes:
+        outcome: `told`: a message of another kind said the same; `expired`: too late to be of use; `failed`: a test
+            that did not go out.
+    """
 
     channel: str
-    alert: str
+    alerts: tuple[str, ...]
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFailed:
+    """One attempt to send these alerts on a channel failed."""
+
+    channel: str
+    alerts: tuple[str, ...]
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMoved:
+    """What waits on a channel goes out on another: the fleet file names the first no more."""
+
+    channel: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQueued:
+    """A message about no incident; one of that id that was queued for the channel before stays as it is.
+
+    Attributes:
+        message: its `level`, `title` and `text`.
+        created, expires: ms UTC.
+    """
+
+    id: str
+    channel: str
+    kind: MessageKind
+    message: dict[str, str]
+    created: int
+    expires: int
 
 
 SightingStage = Literal["", "name", "connect", "certificate", "answer"]
@@ -198,6 +241,62 @@ class Sighting:
     certificate_until: int | None = None
 
 
+KeyKind = Literal["session", "link", "token", "acknowledge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a secret that the watch gave away is good for; the secret itself is stored nowhere. Times are ms UTC.
+
+    Attributes:
+        hash: SHA-256 of the secret, hex.
+        kind: a page's `session`, a `link` to sign in once, an API `token`, or leave to `acknowledge` one incident.
+        name: what people call it.
+        person: whose it is.
+        role: what it may do at most.
+        incident: the one that may be acknowledged with it.
+        used: when it was last used.
+    """
+
+    hash: str
+    kind: KeyKind
+    name: str
+    person: str
+    role: Role
+    created: int
+    expires: int
+    incident: int | None = None
+    used: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySaved:
+    """A key as it stands now."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGone:
+    """The key of that hash is good for nothing any more."""
+
+    hash: str
+
+
 Record = (
-    Beat | IncidentSaved | Event | Deployment | DeploymentEnded | Alive | Prune | AlertSent | AlertFailed | Sighting
+    Beat
+    | IncidentSaved
+    | Event
+    | Deployment
+    | DeploymentEnded
+    | Alive
+    | Prune
+    | AlertSent
+    | AlertDropped
+    | AlertFailed
+    | AlertMoved
+    | MessageQueued
+    | Sighting
+    | KeySaved
+    | KeyGone
 )

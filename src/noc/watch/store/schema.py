@@ -96,21 +96,25 @@ outbox = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("channel", String(32), primary_key=True),
-    Column("incident", BigInteger),  # none: a digest or a test, which `message` holds
+    Column("incident", BigInteger),  # none: a briefing or a test, which `message` holds
     Column("kind", String(16), nullable=False),
     Column("message", JSON(none_as_null=True)),
-    Column("expires", BigInteger),
+    Column("due", BigInteger),  # not to be sent before
+    Column("expires", BigInteger),  # of no use to anybody after
     Column("created", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("last_error", String(500), nullable=False),
     Column("sent", BigInteger),
+    Column("outcome", String(16), nullable=False, server_default=""),  # "": it waits
 )
 Index(
     "outbox_waiting",
+    outbox.c.channel,
     outbox.c.created,
-    sqlite_where=outbox.c.sent.is_(None),
-    postgresql_where=outbox.c.sent.is_(None),
+    sqlite_where=outbox.c.outcome == "",
+    postgresql_where=outbox.c.outcome == "",
 )
+Index("outbox_by_incident", outbox.c.incident)
 
 deployments = Table(
     "deployments",

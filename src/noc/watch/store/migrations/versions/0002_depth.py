@@ -45,10 +45,19 @@ def _incidents() -> None:
 
 
 def _outbox() -> None:
+    op.drop_index("outbox_waiting", "outbox")
     with op.batch_alter_table("outbox") as table:
         table.alter_column("incident", existing_type=sa.BigInteger, nullable=True)
         table.add_column(sa.Column("message", sa.JSON))
+        table.add_column(sa.Column("due", sa.BigInteger))
         table.add_column(sa.Column("expires", sa.BigInteger))
+        table.add_column(sa.Column("outcome", sa.String(16), nullable=False, server_default=""))
+    op.execute("UPDATE outbox SET outcome = 'sent' WHERE sent IS NOT NULL")
+    waiting = sa.text("outcome = ''")
+    op.create_index(
+        "outbox_waiting", "outbox", ["channel", "created"], sqlite_where=waiting, postgresql_where=waiting
+    )
+    op.create_index("outbox_by_incident", "outbox", ["incident"])
 
 
 def _notes() -> None:
