@@ -7,12 +7,13 @@ type is passed over here, because the schema names it.
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from ipaddress import IPv4Address, IPv4Network
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 from zoneinfo import available_timezones
 
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
+from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
@@ -171,6 +172,21 @@ def acceptances(document: Document) -> Iterator[Problem]:
             yield document.problem(path, f"{who} may not accept a finding", "name an approver from [[people]]")
 
 
+def retention(document: Document) -> Iterator[Problem]:
+    """What is coarser is kept at least as long as what it was made from."""
+    given, grains = document.data.get("keep"), ("heartbeats", "minutes", "hours", "days")
+    if not isinstance(given, dict):
+        return
+    kept = {name: given.get(name, Keep.model_fields[name].default) for name in grains}
+    for finer, coarser in pairwise(grains):
+        least, most = kept[finer], kept[coarser]
+        if isinstance(least, int) and isinstance(most, int) and least > most:
+            at = ("keep", coarser if coarser in given else finer)
+            yield document.problem(
+                at, f"{finer} are kept for longer than {coarser}", f"keep {coarser} for {least} days"
+            )
+
+
 CHECKS: tuple[Check, ...] = (
     unique_names,
     unique_numbers,
@@ -183,4 +199,5 @@ CHECKS: tuple[Check, ...] = (
     known_timezones,
     freeze_windows,
     acceptances,
+    retention,
 )

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from noc.errors import NotFound
+from noc.fleet.keeping import Keep
+from noc.fleet.part import Part
+from noc.fleet.pushing import Push
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
@@ -20,11 +23,7 @@ PublicKey = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*
 """A public key as OpenSSH writes it, in one line."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hub(_Part):
+class Hub(Part):
     """HQ: the machine that runs `noc`, the watch and the tunnel's hub."""
 
     name: Name
@@ -40,7 +39,7 @@ class Hub(_Part):
     names: tuple[Name, ...] = ("noc", "soc")
 
 
-class Tunnel(_Part):
+class Tunnel(Part):
     """The management network: hub and spokes over WireGuard."""
 
     network: IPv4Network
@@ -51,7 +50,7 @@ class Tunnel(_Part):
     push_port: Annotated[int, Field(ge=1, le=65535)] = 8084
 
 
-class Policy(_Part):
+class Policy(Part):
     """Intervals in seconds, counts, what each severity means, and how a rollout proceeds unless a command says else.
 
     `batch` nodes are activated at a time once the canary is proven; the rollout ends when more than `max_failures`
@@ -77,7 +76,7 @@ class Policy(_Part):
     lease_ttl: Seconds = 30
 
 
-class Approval(_Part):
+class Approval(Part):
     """Who must agree before a run begins, by its risk.
 
     `nobody`; `one` approver, the requester too; `another` approver than the requester; `delayed`: another at once, the
@@ -92,7 +91,7 @@ class Approval(_Part):
     delay: Annotated[float, Field(ge=0, le=86_400)] = 900
 
 
-class Freeze(_Part):
+class Freeze(Part):
     """A time in which no run begins: weekly (`Fri 17:00`) or once (`2026-12-20 00:00`), as clocks in `zone` show it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -103,7 +102,7 @@ class Freeze(_Part):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Budget(_Part):
+class Budget(Part):
     """What the fleet may cost a month, in US dollars, and what a node is taken to use.
 
     `disk_gb` is a node's disk; `egress_gb` is what a node is expected to send to the internet a month.
@@ -114,7 +113,7 @@ class Budget(_Part):
     egress_gb: Annotated[float, Field(ge=0, le=1_000_000)] = 2
 
 
-class Acme(_Part):
+class Acme(Part):
     """The certificate authority of the public names."""
 
     directory: Annotated[str, Field(pattern=r"^https://[!-z]+$")] = "https://acme-v02.api.letsencrypt.org/directory"
@@ -122,7 +121,7 @@ class Acme(_Part):
     email: Annotated[str, Field(pattern=r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+)?$")] = ""
 
 
-class Ntfy(_Part):
+class Ntfy(Part):
     """Where alerts go. The token lies in HQ's credentials as `ntfy_token`, never here."""
 
     url: Annotated[str, Field(pattern=r"^https?://[!-z]+$")]
@@ -130,7 +129,7 @@ class Ntfy(_Part):
     ca_root: str | None = None
 
 
-class Person(_Part):
+class Person(Part):
     """Somebody who may act on the fleet: `name` is the login on HQ, `ssh_key` signs approvals."""
 
     name: Name
@@ -138,7 +137,7 @@ class Person(_Part):
     ssh_key: PublicKey | None = None
 
 
-class Accepted(_Part):
+class Accepted(Part):
     """A finding that a person has taken responsibility for, with a reason and an end."""
 
     what: str
@@ -147,7 +146,7 @@ class Accepted(_Part):
     until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
-class Node(_Part):
+class Node(Part):
     """One machine that runs the service. `public` says which addresses the world reaches it by."""
 
     name: Name
@@ -168,7 +167,7 @@ class Node(_Part):
     public: Literal["ipv4", "ipv6", "both"] = "ipv4"
 
 
-class Fleet(_Part):
+class Fleet(Part):
     """The whole fleet file. Cross-checks (duplicates, networks, regions) are the loader's, which knows the lines."""
 
     name: Name
@@ -184,6 +183,8 @@ class Fleet(_Part):
     approval: Approval = Approval()
     freeze: tuple[Freeze, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    push: Push = Push()
+    keep: Keep = Keep()
     nodes: tuple[Node, ...]
 
     def node(self, name: str) -> Node:
