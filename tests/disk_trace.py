@@ -199,7 +199,7 @@ def traced(trace: Path, synchronous: str) -> tuple[str, ...]:
     The log is taken into the database after few pages, so that a short life sees it happen several times.
     """
     settings = {"synchronous": synchronous, "wal_autocheckpoint": "50"}
-    patch = f"from noc.watch.store import database; database.PRAGMAS |= {settings}"
+    patch = f"from noc.watch.store import engine; engine.PRAGMAS |= {settings}"
     program = f"{patch}\nfrom noc.cli.main import run; run()"
     return (*STRACE, str(trace), sys.executable, "-c", program)
 

@@ -45,6 +45,24 @@ class BadRequest(NocError):
     code, exit_code = "E607", 2
 
 
+class NoSuchDatabase(NocError):
+    """There is no watch's database at that path, or this user may not read it."""
+
+    code, exit_code = "E620", 4
+
+
+class NewerDatabase(NocError):
+    """The watch's database has a schema that this release does not know: a newer release has made or changed it."""
+
+    code, exit_code = "E621", 6
+
+
+class CannotMigrate(NocError):
+    """The watch's database could not be brought to this release's schema. It is as it was: the change is one transaction."""
+
+    code = "E622"
+
+
 class Malformed(NocError):
     """The body of a request to the watch's API is not the JSON document that the operation takes."""
 

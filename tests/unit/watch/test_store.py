@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from noc.fleet.keeping import Keep
 from noc.watch.clock import Moment
 from noc.watch.config import Config
 from noc.watch.errors import NoSuchFolder, StoreTrouble
@@ -98,7 +99,7 @@ def test_a_settled_alert_no_longer_waits(store: Store) -> None:
 
 def test_old_heartbeats_are_dropped_and_new_ones_kept(store: Store) -> None:
     store.write([Beat("virginia", EPOCH + number) for number in range(10)])
-    store.write([Prune("virginia", heartbeats=EPOCH + 7, events=0)])
+    store.write([Prune(EPOCH + 7 + 7 * 86_400_000, Keep())])
     assert count(store, heartbeats) == 3
 
 

@@ -7,7 +7,7 @@ and always enough for one more push.
 from noc.watch.clock import Moment
 from noc.watch.config import Config
 from noc.watch.judge.judge import Judge
-from noc.watch.store.database import Past
+from noc.watch.store.past import Past
 
 
 def restore(config: Config, past: Past, now: Moment) -> Judge:

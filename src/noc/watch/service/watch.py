@@ -24,8 +24,6 @@ STALL_S: Final = 0.25
 ALIVE_EVERY_S: Final = 10
 REBUILD_PAUSE_S: Final = 1.0
 FOREIGN_EVERY_S: Final = 60
-KEEP_HEARTBEATS_MS: Final = 7 * 86_400_000
-KEEP_EVENTS_MS: Final = 90 * 86_400_000
 
 Listener = Callable[[Sequence[Record]], None]
 
@@ -52,7 +50,6 @@ class Watch:
         self._planned = inf
         self.broken = False
         self._foreign: dict[tuple[str, str], float] = {}
-        self._known: set[str] = set()
 
     async def start(self) -> None:
         """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
@@ -157,7 +154,6 @@ class Watch:
         self._writer.mend()
         await self._writer.submit([Alive(moment.wall), *records])
         self.judge, self.broken = judge, False
-        self._known = set(past.first)
         self._poke.set()
 
     async def _tick(self) -> None:
@@ -186,16 +182,12 @@ class Watch:
             self._submit(records)
 
     async def _keep_house(self) -> None:
-        """Say that we are alive, and drop what is too old: one node a round, so that no commit is long."""
-        turn = 0
+        """Say that we are alive, and drop what is too old: a bite a round, so that no commit is long."""
         while True:
             await asyncio.sleep(ALIVE_EVERY_S)
             wall = now().wall
-            names = sorted(self._known | set(self.config.nodes))
-            turn += 1
-            prune = Prune(names[turn % len(names)], wall - KEEP_HEARTBEATS_MS, wall - KEEP_EVENTS_MS) if names else None
             if not self.broken:
-                self._submit([Alive(wall), prune] if prune else [Alive(wall)])
+                self._submit([Alive(wall), Prune(wall, self.config.fleet.keep)])
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

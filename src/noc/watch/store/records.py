@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from noc.fleet.keeping import Keep
 from noc.fleet.model import Role
 
 Severity = Literal["SEV1", "SEV2"]
@@ -148,11 +149,10 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """What is older than these times (ms UTC) may go, for one node."""
+    """What is too old at a time (ms UTC) may go, a bite of it."""
 
-    node: str
-    heartbeats: int
-    events: int
+    at: int
+    keep: Keep
 
 
 @dataclass(frozen=True, slots=True)

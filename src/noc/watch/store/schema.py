@@ -88,6 +88,7 @@ events = Table(
     Column("at", BigInteger, nullable=False),
     Column("incident", BigInteger),
     Column("detail", JSON, nullable=False),
+    Index("events_by_node", "node", "at"),
     sqlite_autoincrement=True,
 )
 

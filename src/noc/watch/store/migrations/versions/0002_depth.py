@@ -17,6 +17,7 @@ def upgrade() -> None:
     _windows()
     _rollups()
     _probes()
+    _events()
     _keys()
 
 
@@ -54,9 +55,7 @@ def _outbox() -> None:
         table.add_column(sa.Column("outcome", sa.String(16), nullable=False, server_default=""))
     op.execute("UPDATE outbox SET outcome = 'sent' WHERE sent IS NOT NULL")
     waiting = sa.text("outcome = ''")
-    op.create_index(
-        "outbox_waiting", "outbox", ["channel", "created"], sqlite_where=waiting, postgresql_where=waiting
-    )
+    op.create_index("outbox_waiting", "outbox", ["channel", "created"], sqlite_where=waiting, postgresql_where=waiting)
     op.create_index("outbox_by_incident", "outbox", ["incident"])
 
 
@@ -100,6 +99,10 @@ def _rollups() -> None:
         sa.Column("fields", sa.JSON, nullable=False),
         sqlite_with_rowid=False,
     )
+
+
+def _events() -> None:
+    op.create_index("events_by_node", "events", ["node", "at"])
 
 
 def _probes() -> None:
