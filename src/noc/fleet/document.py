@@ -17,6 +17,7 @@ MAX_BYTES = 1_000_000
 
 # A pattern says to a machine what a key may hold; this says it to a person.
 SHAPES = {
+    "addresses": "IP:PORT, such as 9.9.9.9:443, or an https:// address",
     "aliases": "a public name, such as vault.example.com",
     "country": "two capital letters, such as CH",
     "directory": "an https:// address",

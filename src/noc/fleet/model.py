@@ -10,6 +10,7 @@ from noc.errors import NotFound
 from noc.fleet.keeping import Keep
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
+from noc.fleet.witnessing import DeadMan, House, Outside, Witness
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
@@ -179,6 +180,10 @@ class Fleet(Part):
     budget: Budget
     acme: Acme = Acme()
     ntfy: Ntfy
+    witness: Witness = Witness()
+    house: House = House()
+    outside: Outside = Outside()
+    dead_man: DeadMan = DeadMan()
     people: tuple[Person, ...] = ()
     approval: Approval = Approval()
     freeze: tuple[Freeze, ...] = ()
