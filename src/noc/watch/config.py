@@ -11,11 +11,17 @@ from noc.watch.judge.rules import Rules
 
 @dataclass(frozen=True)
 class Watched:
-    """One node as the watch sees it. `token` is the hex SHA-256 of its push token, None while it has none."""
+    """One node as the watch sees it.
+
+    Attributes:
+        token: hex SHA-256 of its push token, None while it has none.
+        public: its public address, "" while it has none.
+    """
 
     node: Node
     life: Life
     token: str | None
+    public: str = ""
 
     @property
     def live(self) -> bool:
@@ -47,7 +53,7 @@ class Config:
         nodes = {}
         for node in fleet.nodes:
             record = inventory.record(node.name)
-            nodes[node.name] = Watched(node, record.life, record.push_token_sha256)
+            nodes[node.name] = Watched(node, record.life, record.push_token_sha256, str(record.address or ""))
         by_token = {
             each.token.lower(): name for name, each in nodes.items() if each.token and each.life is not Life.RETIRED
         }

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with the bounds it lacks: a head's size and time, and one address's connections."""
+"""uvicorn's HTTP protocol with the bounds it lacks: a head's size and time, one address's connections, slow readers."""
 
 import asyncio
 from typing import Any, Final
@@ -8,6 +8,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD: Final = 64 * 1024
 HEAD_DEADLINE_S: Final = 10.0
 MOST_OF_ONE_ADDRESS: Final = 64
+READ_DEADLINE_S: Final = 20.0
+"""So long a peer may leave its connection full before it is hung up on."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -21,6 +23,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request's head its time."""
@@ -30,8 +33,9 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline."""
+        """Forget the deadlines."""
         self._head_is_here()
+        self._reader_reads()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -41,6 +45,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The peer does not read what it asked for: it has some time to begin."""
+        super().pause_writing()
+        self._reader = self.loop.call_later(READ_DEADLINE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        self._reader_reads()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """A request begins: its head has a deadline of its own."""
@@ -55,6 +69,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _same_address(self, other: object) -> bool:
         assert isinstance(other, BoundedProtocol)
         return bool(self.client and other.client and self.client[0] == other.client[0])
+
+    def _reader_reads(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            self._reader = None
 
     def _expect_head(self) -> None:
         self._head_is_here()

@@ -106,6 +106,11 @@ class Watch:
         self._refuse_if_broken()
         await self._submit(self.judge.deployed(node, now()))
 
+    async def save(self, records: Sequence[Record]) -> None:
+        """Store what the judge has no part in, such as keys; durable when this returns. Raises StoreTrouble."""
+        self._refuse_if_broken()
+        await self._submit(records)
+
     async def reload(self) -> None:
         """Read the fleet again. Raises NocError, and keeps the old one, where the files have problems."""
         config = await asyncio.to_thread(self._read)
