@@ -17,6 +17,7 @@ from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
+from noc.fleet.telling_checks import TELLING_CHECKS
 from noc.fleet.windows import known_zone, mistakes
 
 Check = Callable[[Document], Iterator[Problem]]
@@ -144,7 +145,8 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
 
 def known_timezones(document: Document) -> Iterator[Problem]:
     """Every time zone is an IANA zone that this machine knows."""
-    for path, zone in chain(document.texts("timezone"), document.texts("freeze", "zone")):
+    places = (("timezone",), ("freeze", "zone"), ("route", "zone"), ("briefing", "zone"))
+    for path, zone in chain.from_iterable(document.texts(*place) for place in places):
         if not known_zone(zone):
             fix = "an IANA name, such as Europe/Zurich" if available_timezones() else "apt-get install tzdata"
             yield document.problem(path, f"timezone {zone!r} is not known here", fix)
@@ -211,6 +213,7 @@ CHECKS: tuple[Check, ...] = (
     known_timezones,
     freeze_windows,
     acceptances,
+    *TELLING_CHECKS,
     witnessed,
     retention,
 )

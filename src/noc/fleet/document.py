@@ -18,11 +18,13 @@ MAX_BYTES = 1_000_000
 # A pattern says to a machine what a key may hold; this says it to a person.
 SHAPES = {
     "addresses": "IP:PORT, such as 9.9.9.9:443, or an https:// address",
+    "at": 'a time of day, such as "08:00", or "never"',
     "aliases": "a public name, such as vault.example.com",
     "country": "two capital letters, such as CH",
     "directory": "an https:// address",
     "email": "an address, such as noc@clavitor.com",
     "domain": "a domain in lower case, such as clavitor.com",
+    "hours": 'two times of day, such as "07:00-22:00"',
     "host_key": "a fingerprint as ssh-keygen -l prints it, SHA256:…",
     "interface": "up to 15 lower-case letters and digits, such as wg0",
     "topic": "up to 64 letters, digits, dashes and underscores",

@@ -10,6 +10,7 @@ from noc.errors import NotFound
 from noc.fleet.keeping import Keep
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
+from noc.fleet.telling import Briefing, Channel, Route
 from noc.fleet.witnessing import DeadMan, House, Outside, Witness
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
@@ -123,7 +124,7 @@ class Acme(Part):
 
 
 class Ntfy(Part):
-    """Where alerts go. The token lies in HQ's credentials as `ntfy_token`, never here."""
+    """Where alerts go by default: the channel called ntfy. The token lies in HQ's credentials as `ntfy_token`."""
 
     url: Annotated[str, Field(pattern=r"^https?://[!-z]+$")]
     topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -190,6 +191,9 @@ class Fleet(Part):
     accepted: tuple[Accepted, ...] = ()
     push: Push = Push()
     keep: Keep = Keep()
+    channel: tuple[Channel, ...] = ()
+    route: tuple[Route, ...] = ()
+    briefing: Briefing = Briefing()
     nodes: tuple[Node, ...]
 
     def node(self, name: str) -> Node:
