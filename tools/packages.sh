@@ -30,6 +30,7 @@ look() {
                 need strace command -v strace
                 need nftables command -v nft
                 need caddy command -v caddy
+                need nix-bin command -v nix-instantiate
                 need systemd command -v systemd-analyze
                 need prometheus command -v promtool
                 ;;

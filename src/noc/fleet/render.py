@@ -1,6 +1,5 @@
 """What is derived from the fleet file and the inventory: pure text, then written or compared."""
 
-import re
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
@@ -9,13 +8,13 @@ from pathlib import Path
 from noc.errors import NotPermitted
 from noc.fleet.files import replace
 from noc.fleet.inventory import Inventory, Life
-from noc.fleet.model import Fleet, Node
+from noc.fleet.model import Fleet
+from noc.fleet.nix import BANNER, nix_files
+from noc.fleet.nix import RENDERED as NIX_RENDERED
 
 PEERS = "wireguard/peers.conf"
 HUB_KEY = "wireguard/hans.pub"
-NIX_NODES = "nixos/nodes/*.nix"
-RENDERED = (PEERS, HUB_KEY, NIX_NODES)
-BANNER = "# Derived from fleet.toml and inventory.toml by `noc render`; edited by hand, it drifts."
+RENDERED = (PEERS, HUB_KEY, *NIX_RENDERED)
 
 
 def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
@@ -23,7 +22,7 @@ def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
     files = {PEERS: peers_conf(fleet, inventory)}
     if inventory.hub.wireguard_key:
         files[HUB_KEY] = inventory.hub.wireguard_key + "\n"
-    return files | {f"nixos/nodes/{node.name}.nix": nix_node(node) for node in fleet.nodes}
+    return files | nix_files(fleet, inventory)
 
 
 def peers_conf(fleet: Fleet, inventory: Inventory) -> str:
@@ -35,27 +34,6 @@ def peers_conf(fleet: Fleet, inventory: Inventory) -> str:
             peer = f"[Peer]\n# {node.name}\nPublicKey = {record.wireguard_key}\nAllowedIPs = {node.tunnel}/32\n"
             parts.append(peer)
     return "\n".join(parts)
-
-
-def nix_node(node: Node) -> str:
-    """One node's variables as a Nix module; what they mean stands in `nixos/base.nix`."""
-    values = {
-        "hostName": node.name,
-        "pushTokenFile": "/etc/clavitor/environment",
-        "region": node.region,
-        "subdomain": node.subdomain,
-        "tunnelAddress": str(node.tunnel),
-    }
-    lines = [f"    {name} = {nix_value(value)};" for name, value in values.items()]
-    return "\n".join([BANNER, "{", "  clavitor.node = {", *lines, "  };", "}", ""])
-
-
-def nix_value(value: str | None) -> str:
-    """A Nix literal: null, or a string with what would end or interpolate it escaped."""
-    if value is None:
-        return "null"
-    escaped = re.sub(r'(["\\]|\$\{)', r"\\\1", value)
-    return f'"{escaped}"'.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
 class DriftKind(StrEnum):

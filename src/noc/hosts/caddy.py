@@ -1,9 +1,9 @@
 """The proxy in front of the service: TLS with certificates of its own making, on the names of one node."""
 
+from noc.fleet.nix import ACME_ROOT
 from noc.hosts.platform import NodeConfig
 
 CADDYFILE = "/etc/caddy/Caddyfile"
-ACME_ROOT = "/etc/noc-node/acme-root.pem"
 MAX_BODY = "2MB"
 
 

@@ -1,8 +1,9 @@
 """Debian and Ubuntu: what NixOS gets by a closure is done here step by step, each step only where it is wanting."""
 
+from noc.fleet.nix import ACME_ROOT
 from noc.hosts.activation import RELEASES
 from noc.hosts.bundle import Bundle
-from noc.hosts.caddy import ACME_ROOT, CADDYFILE, caddyfile
+from noc.hosts.caddy import CADDYFILE, caddyfile
 from noc.hosts.debiantunnel import UNIT, bring_up, tunnel_files
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules

@@ -2,7 +2,7 @@
 
 import json
 
-from noc.hosts.caddy import ACME_ROOT
+from noc.fleet.nix import ACME_ROOT
 from noc.hosts.errors import HostError
 from noc.hosts.facts import read_facts
 from noc.hosts.files import File, install

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from noc.fleet.inventory import HubRecord, Inventory, Life, NodeRecord, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
-from noc.fleet.render import BANNER, DriftKind, drift, nix_value, render, write
+from noc.fleet.nix import BANNER, nix_value
+from noc.fleet.render import DriftKind, drift, render, write
 from noc.mesh.keys import generate
 
 PLAN = Path(__file__).parents[3] / "fleet"
@@ -46,6 +47,7 @@ def test_a_nodes_nix_file_holds_its_variables_only(fleet: Fleet) -> None:
     assert render(fleet, Inventory())["nixos/nodes/frankfurt.nix"].splitlines()[1:] == [
         "{",
         "  clavitor.node = {",
+        "    aliases = [ ];",
         '    hostName = "frankfurt";',
         '    pushTokenFile = "/etc/clavitor/environment";',
         '    region = "eu-central-1";',

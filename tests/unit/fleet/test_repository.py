@@ -29,6 +29,8 @@ def test_the_first_commit_makes_the_repository_and_holds_the_fleet_file(director
     commit(directory, "made")
     assert git(directory, "ls-files").splitlines() == [
         "fleet.toml",
+        "nixos/base.nix",
+        "nixos/flake.nix",
         "nixos/nodes/frankfurt.nix",
         "nixos/nodes/virginia.nix",
         "wireguard/peers.conf",

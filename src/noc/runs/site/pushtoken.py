@@ -4,7 +4,7 @@ import hashlib
 import secrets
 
 from noc.fleet.model import Fleet, Node
-from noc.hosts.caddy import ACME_ROOT
+from noc.fleet.nix import ACME_ROOT
 
 ENVIRONMENT = "/etc/clavitor/environment"
 DATABASE = "/var/lib/clavitor/clavitor.db"

@@ -1,0 +1,1 @@
+../../nixos/flake.nix
