@@ -1,11 +1,11 @@
-# setup · demo · pilot · test · bench · lint · dist
+# setup · demo · pilot · test · bench · lint · dist · nix-eval
 # Each target does all that it needs, Debian packages included (as root; without root it says what to install).
 
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup lock lint test demo pilot bench bench-fleet dist
+.PHONY: setup lock lint test demo pilot bench bench-fleet dist nix-eval
 
 setup: $(STAMP)
 
@@ -53,3 +53,7 @@ bench: setup
 
 bench-fleet: setup
 	@echo "== benchmarks/deploy.py"; $(BIN)/python benchmarks/deploy.py near --nodes 5 --rounds 1
+
+# Every node with the whole NixOS module set: make nix-eval NIXPKGS=path/to/nixpkgs [FLEET=directory]
+nix-eval:
+	@sh tools/nix-eval.sh "$(NIXPKGS)" $(FLEET)
