@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from noc.errors import NotFound
+from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
@@ -189,6 +190,9 @@ class Fleet(Part):
     approval: Approval = Approval()
     freeze: tuple[Freeze, ...] = ()
     accepted: tuple[Accepted, ...] = ()
+    judging: Judging = Judging()
+    rule: tuple[TelemetryRule, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     push: Push = Push()
     keep: Keep = Keep()
     channel: tuple[Channel, ...] = ()

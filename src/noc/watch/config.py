@@ -1,6 +1,7 @@
 """What the watch knows of the fleet: read from the fleet directory, and only from there."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from noc.fleet.inventory import Inventory, Life, load_inventory
@@ -58,7 +59,7 @@ class Config:
             each.token.lower(): name for name, each in nodes.items() if each.token and each.life is not Life.RETIRED
         }
         by_address = {str(each.node.tunnel): name for name, each in nodes.items()}
-        return cls(fleet, Rules.of(fleet.policy), nodes, by_token, by_address, directory)
+        return cls(fleet, Rules.of(fleet.policy, fleet.judging), nodes, by_token, by_address, directory)
 
     @classmethod
     def read(cls, directory: Path) -> "Config":

@@ -30,11 +30,13 @@ from noc.watch.store.records import (
     KeyGone,
     KeySaved,
     MessageQueued,
+    Note,
     Prune,
     Record,
     Sighting,
+    Window,
 )
-from noc.watch.store.schema import deployments, events, incidents, keys, probes, server
+from noc.watch.store.schema import deployments, events, incidents, keys, notes, probes, server, windows
 
 
 class Store:
@@ -115,6 +117,15 @@ class Store:
     @_save.register
     def _(self, record: Sighting, connection: Connection) -> None:
         connection.execute(insert(probes).values(asdict(record)))
+
+    @_save.register
+    def _(self, record: Note, connection: Connection) -> None:
+        connection.execute(insert(notes).values(asdict(record)))
+
+    @_save.register
+    def _(self, record: Window, connection: Connection) -> None:
+        connection.execute(delete(windows).where(windows.c.id == record.id))
+        connection.execute(insert(windows).values(asdict(record) | {"scope": list(record.scope)}))
 
     @_save.register
     def _(self, record: Alive, connection: Connection) -> None:

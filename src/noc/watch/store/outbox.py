@@ -36,14 +36,20 @@ def nowhere(_incident: Incident, _kind: AlertKind, _before: Dues) -> Dues:
 
 def alert_made(incident: Incident, kind: AlertKind) -> int:
     """When an incident came to deserve an alert of a kind (ms UTC)."""
-    stamps = {"reminder": incident.reminded, "acknowledged": incident.acked, "escalated": incident.escalated}
-    return (incident.ended if kind == "closed" else stamps.get(kind)) or incident.started
+    stamps = {
+        "opened": incident.reopened,
+        "reminder": incident.reminded,
+        "acknowledged": incident.acked,
+        "escalated": incident.escalated,
+        "closed": incident.ended,
+    }
+    return stamps[kind] or incident.started
 
 
 def alert_id(incident: Incident, kind: AlertKind) -> str:
     """The alert's name on every channel and in every attempt; what can happen again to an incident carries its time."""
     name = f"{incident.id}-{incident.started // 1000}-{kind}"
-    return name if kind == "opened" else f"{name}-{alert_made(incident, kind) // 1000}"
+    return name if kind == "opened" and not incident.flaps else f"{name}-{alert_made(incident, kind) // 1000}"
 
 
 def queue_alert(saved: IncidentSaved, route: Router, connection: Connection) -> None:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
-from noc.watch.store.records import Beat, Deployment, Incident
-from noc.watch.store.schema import deployments, events, heartbeats, incidents, server
+from noc.watch.store.records import Beat, Deployment, Incident, Window
+from noc.watch.store.schema import deployments, events, heartbeats, incidents, server, windows
 
 RETRIES_READ: Final = 64
+REOPENED_WITHIN_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,9 @@ class Past:
         open: the open incidents.
         ended: when each node's last incident ended.
         first: when each node was first heard.
+    over: the incidents that ended last.
+    windows: those of maintenance that nobody has closed.
+    baseline: each node's version and generation as its last deployment left them.
         deployments: the deployments that were standing.
         alive: when the server is last known to have been up; None in an empty database.
         next_incident: the number of the next incident.
@@ -31,6 +35,9 @@ class Past:
     open: list[Incident]
     ended: dict[str, int]
     first: dict[str, int]
+    over: list[Incident]
+    windows: list[Window]
+    baseline: dict[str, tuple[str | None, int | None]]
     deployments: list[Deployment]
     alive: int | None
     next_incident: int
@@ -43,16 +50,36 @@ def read_past(connection: Connection) -> Past:
     return Past(
         last={name: beat for name in names if (beat := _last_beat(connection, name))},
         counted={name: _counted(connection, name) for name in names},
-        open=[
-            Incident(**row._asdict())
-            for row in connection.execute(select(incidents).where(incidents.c.ended.is_(None)))
+        open=_incidents(connection, select(incidents).where(incidents.c.ended.is_(None))),
+        over=_over(connection),
+        windows=[
+            Window(**row._asdict() | {"scope": tuple(row.scope)})
+            for row in connection.execute(select(windows).where(windows.c.ended.is_(None)))
         ],
+        baseline=_baseline(connection),
         ended=_by_node(connection, select(incidents.c.node, func.max(incidents.c.ended)).group_by(incidents.c.node)),
         first=_by_node(connection, select(heartbeats.c.node, func.min(heartbeats.c.at)).group_by(heartbeats.c.node)),
         deployments=[Deployment(**row._asdict()) for row in connection.execute(select(deployments))],
         alive=_alive(connection),
         next_incident=(connection.scalar(select(newest)) or 0) + 1,
     )
+
+
+def _incidents(connection: Connection, query: Select[Any]) -> list[Incident]:
+    return [Incident(**row._asdict()) for row in connection.execute(query)]
+
+
+def _over(connection: Connection) -> list[Incident]:
+    """Those that may still be opened again: the last one of each node and topic, if it ended within a day."""
+    newest = connection.scalar(select(func.max(incidents.c.ended))) or 0
+    recent = select(incidents).where(incidents.c.ended > newest - REOPENED_WITHIN_MS).order_by(incidents.c.ended)
+    return list({(each.node, each.topic): each for each in _incidents(connection, recent)}.values())
+
+
+def _baseline(connection: Connection) -> dict[str, tuple[str | None, int | None]]:
+    told = select(func.max(events.c.id)).where(events.c.kind == "version").group_by(events.c.node)
+    rows = connection.execute(select(events.c.node, events.c.detail).where(events.c.id.in_(told)))
+    return {node: (detail["version"], detail["generation"]) for node, detail in rows}
 
 
 def _by_node(connection: Connection, statement: Any) -> dict[str, int]:  # noqa: ANN401 - any select of two columns

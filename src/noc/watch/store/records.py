@@ -7,7 +7,7 @@ from noc.fleet.keeping import Keep
 from noc.fleet.model import Role
 
 Severity = Literal["SEV1", "SEV2"]
-State = Literal["pending", "up", "late", "down"]
+State = Literal["pending", "up", "late", "down", "unheard"]
 Cause = Literal["missed", "death", "public", "rule", "correlated"]
 AlertKind = Literal["opened", "escalated", "reminder", "acknowledged", "closed"]
 MessageKind = Literal["briefing", "test"]
@@ -83,6 +83,7 @@ class Incident:
         acked: when a person took it over, with their name and words.
         reminded: when people were last reminded.
         flaps: how often it began anew since it was opened.
+        reopened: when it was last opened again after its end.
         parent: the correlated incident that speaks for this one.
     """
 
@@ -102,6 +103,7 @@ class Incident:
     ack_note: str = ""
     reminded: int | None = None
     flaps: int = 0
+    reopened: int | None = None
     parent: int | None = None
 
 
@@ -138,6 +140,44 @@ class DeploymentEnded:
     """The deployment of that node is over."""
 
     node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person wrote about an incident at a time (ms UTC), at most 2,000 characters."""
+
+    incident: int
+    at: int
+    who: str
+    text: str
+
+
+WindowKind = Literal["single", "weekly", "cron", "silence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time of maintenance, or one that repeats. Times are ms UTC.
+
+    Attributes:
+        scope: names of nodes, of tags, `batch-N`, the hub's name, or `all`.
+        spec: when it begins, on clocks of `zone`: `2026-12-20 00:00`, `Sun 02:00`, or the five fields of cron; "" where
+            `starts` says it.
+        minutes: how long it lasts, on the same clocks.
+        ended: when a person closed it for good.
+    """
+
+    id: str
+    kind: WindowKind
+    scope: tuple[str, ...]
+    spec: str
+    zone: str
+    minutes: int
+    starts: int | None
+    reason: str
+    who: str
+    created: int
+    ended: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +329,8 @@ Record = (
     | Event
     | Deployment
     | DeploymentEnded
+    | Note
+    | Window
     | Alive
     | Prune
     | AlertSent

@@ -56,6 +56,7 @@ incidents = Table(
     Column("ack_note", Text, nullable=False, server_default=""),
     Column("reminded", BigInteger),
     Column("flaps", Integer, nullable=False, server_default="0"),
+    Column("reopened", BigInteger),
     Column("parent", BigInteger),
 )
 Index(

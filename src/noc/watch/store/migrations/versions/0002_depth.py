@@ -32,6 +32,7 @@ def _incidents() -> None:
         table.add_column(sa.Column("ack_note", sa.Text, nullable=False, server_default=""))
         table.add_column(sa.Column("reminded", sa.BigInteger))
         table.add_column(sa.Column("flaps", sa.Integer, nullable=False, server_default="0"))
+        table.add_column(sa.Column("reopened", sa.BigInteger))
         table.add_column(sa.Column("parent", sa.BigInteger))
     still_open = sa.text("ended IS NULL")
     op.create_index(
