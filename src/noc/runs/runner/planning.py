@@ -1,7 +1,8 @@
 """From a request to a plan: read the fleet as it is, choose the planner, ask the nodes, and seal the result."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from noc.fleet.inventory import FILE, Inventory, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
+from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.risk import risk
 from noc.runs.errors import PlanRefused
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import Options, Plan, Rules
+from noc.runs.plan.plan import Action, Options, Plan, Rules
 from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision, plan_rollback
 from noc.runs.runner.works import Survey
 
@@ -37,32 +39,75 @@ async def make_plan(request: Mapping[str, Any], paths: Paths, survey: Survey, no
     return plan.model_copy(update={"risk": risk(plan, inventory), "basis": stands}).sealed()
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a client asked for, and the fleet as it is, for one planner.
+
+    Attributes:
+        request: as the client sent it.
+        names: nodes, or "all".
+        release: the release that was named, None for none.
+        options: what was said beside that.
+    """
+
+    request: Mapping[str, Any]
+    names: list[str]
+    release: Manifest | None
+    options: Options
+    fleet: Fleet
+    inventory: Inventory
+    store: ReleaseStore
+    now: datetime
+
+    @property
+    def rules(self) -> Rules:
+        """How a rollout is to proceed."""
+        return Rules.read(self.fleet, self.request.get("rules", {}))
+
+
+def _deploy(asked: Asked) -> Plan:
+    return plan_deploy(
+        asked.fleet,
+        asked.inventory,
+        asked.release,
+        asked.names,
+        asked.now,
+        configuration=bool(asked.request.get("configuration")),
+        canary=asked.request.get("canary"),
+        options=asked.options,
+        rules=asked.rules,
+    )
+
+
+def _rollback(asked: Asked) -> Plan:
+    named = (asked.fleet, asked.inventory, asked.names, asked.now)
+    return plan_rollback(*named, options=asked.options, rules=asked.rules)
+
+
+def _provision(asked: Asked) -> Plan:
+    manifests = [kept.manifest for kept in asked.store.list()]
+    named = (asked.fleet, asked.inventory, manifests, asked.names, asked.now)
+    return plan_provision(*named, chosen=asked.release, options=asked.options)
+
+
+def _keygen(asked: Asked) -> Plan:
+    return plan_keygen(asked.fleet, asked.inventory, asked.names, asked.now)
+
+
+PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
+    "deploy": _deploy,
+    "rollback": _rollback,
+    "provision": _provision,
+    "keygen": _keygen,
+}
+
+
 def outline(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, store: ReleaseStore, now: datetime) -> Plan:
     """The plan as far as it can be made without asking a node. Raises as the planners do."""
-    action, (names, reference) = request["action"], _targets(request, fleet)
-    options = Options.read(request.get("options", {}))
+    names, reference = _targets(request, fleet)
     release = store.get(reference).manifest if reference else None
-    if action == "deploy":
-        return plan_deploy(
-            fleet,
-            inventory,
-            release,
-            names,
-            now,
-            configuration=bool(request.get("configuration")),
-            canary=request.get("canary"),
-            options=options,
-            rules=Rules.read(fleet, request.get("rules", {})),
-        )
-    if action == "rollback":
-        rules = Rules.read(fleet, request.get("rules", {}))
-        return plan_rollback(fleet, inventory, names, now, options=options, rules=rules)
-    if action == "provision":
-        manifests = [kept.manifest for kept in store.list()]
-        return plan_provision(fleet, inventory, manifests, names, now, chosen=release, options=options)
-    if action == "keygen":
-        return plan_keygen(fleet, inventory, names, now)
-    raise ValueError(f"no plan for {action}")
+    options = Options.read(request.get("options", {}))
+    return PLANNERS[request["action"]](Asked(request, names, release, options, fleet, inventory, store, now))
 
 
 def _targets(request: Mapping[str, Any], fleet: Fleet) -> tuple[list[str], str | None]:
