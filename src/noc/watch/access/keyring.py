@@ -91,6 +91,12 @@ class Keyring:
             return
         await self._watch.save([KeySaved(replace(key, used=wall, expires=wall + lasts_ms))])
 
+    async def change(self, key: Key, *, role: Role, expires: int) -> Key:
+        """Let a key do something else, until another time (ms UTC); its secret stays. Raises StoreTrouble."""
+        changed = replace(key, role=role, expires=expires)
+        await self._watch.save([KeySaved(changed)])
+        return changed
+
     async def drop(self, keys: Iterable[Key]) -> None:
         """Take keys back; they are good for nothing from this moment on. Raises StoreTrouble."""
         gone = [key.hash for key in keys if self._keys.pop(key.hash, None)]

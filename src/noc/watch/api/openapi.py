@@ -108,10 +108,12 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _good(operation: Operation[Any, Any]) -> dict[str, Any]:
-    content = {"content": _json(operation.answers)} if operation.answers else {}
-    status = operation.status if operation.answers or operation.status != 200 else 204
-    others = {str(other): {"description": meaning} | content for other, meaning in (operation.others or {}).items()}
-    return {str(status): {"description": "Done."} | content, **others}
+    if operation.media is not None:
+        return {"200": {"description": "Done.", "content": {operation.media: {"schema": {"type": "string"}}}}}
+    if operation.answers is None:
+        return {"204": {"description": "Done."}}
+    answers = {operation.status: operation.answers, **(operation.others or {})}
+    return {str(status): {"description": "Done.", "content": _json(model)} for status, model in answers.items()}
 
 
 def _refusals(operation: Operation[Any, Any]) -> Iterable[int]:
@@ -133,7 +135,8 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _schemas(operations: Iterable[Operation[Any, Any]]) -> dict[str, Any]:
-    answers = {each.answers for each in operations if each.answers} | {Refusal}
+    answers = {model for each in operations for model in (each.answers, *(each.others or {}).values()) if model}
+    answers.add(Refusal)
     bodies = {each.body for each in operations if each.body is not Nothing}
     named = [(model, "serialization") for model in answers] + [(model, "validation") for model in bodies]
     by_name = sorted(named, key=lambda pair: pair[0].__name__)

@@ -77,8 +77,9 @@ class Operation(Generic[Query, Body]):
         role: what the caller must be at least; None where anybody may who reaches the listener.
         handle: answers; a mapping is sent as JSON, None as 204, and a Response as it is.
         answers: what the mapping looks like; None where no JSON comes back.
+        media: of an answer that is text rather than JSON.
         status: of a good answer.
-        others: further good statuses with the same document, and what each means.
+        others: what comes with other good statuses, which the handler answers by itself.
     """
 
     method: Method
@@ -89,8 +90,9 @@ class Operation(Generic[Query, Body]):
     answers: type[BaseModel] | None = None
     query: type[Query] = Nothing  # type: ignore[assignment]
     body: type[Body] = Nothing  # type: ignore[assignment]
+    media: str | None = None
     status: int = 200
-    others: Mapping[int, str] | None = None
+    others: Mapping[int, type[BaseModel]] | None = None
 
     async def serve(self, request: Request) -> Response:
         """Check one request, and answer it. Raises NocError."""

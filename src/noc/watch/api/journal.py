@@ -1,0 +1,76 @@
+"""What the API tells of incidents and events."""
+
+import asyncio
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from noc.watch.api import answers
+from noc.watch.api.nodes import Limit
+from noc.watch.api.operation import LARGEST_ID, Answer, Asked, Nothing, Operation, Part
+from noc.watch.clock import iso, now
+from noc.watch.service.watch import Watch
+from noc.watch.store.queries import read_events, read_incidents
+
+
+class WhichIncidents(Part):
+    """Only open ones or all of them, and at most how many."""
+
+    open: bool = False
+    limit: Limit = 100
+
+
+class WhichEvents(Part):
+    """The ones behind an event's number, and at most how many."""
+
+    after: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
+    limit: Limit = 100
+
+
+class JournalApi:
+    """The handlers that read incidents and events."""
+
+    def __init__(self, watch: Watch) -> None:
+        """Take the watch that is asked."""
+        self._watch = watch
+
+    def operations(self) -> list[Operation[Any, Any]]:
+        """Their table."""
+        return [
+            Operation(
+                method="GET",
+                path="/api/v1/incidents",
+                summary="Incidents, open ones first, then the newest.",
+                role="viewer",
+                query=WhichIncidents,
+                handle=self.incidents,
+                answers=answers.Incidents,
+            ),
+            Operation(
+                method="GET",
+                path="/api/v1/events",
+                summary="What happened, in order, behind the event `after`.",
+                role="viewer",
+                query=WhichEvents,
+                handle=self.events,
+                answers=answers.Events,
+            ),
+        ]
+
+    async def incidents(self, asked: Asked[WhichIncidents, Nothing]) -> Answer:
+        """Incidents, open ones first."""
+        document = await asyncio.to_thread(
+            read_incidents,
+            self._watch.store.engine,
+            only_open=asked.query.open,
+            limit=asked.query.limit,
+            timezone=self._watch.config.fleet.timezone,
+        )
+        return {"now": iso(now().wall)} | document
+
+    async def events(self, asked: Asked[WhichEvents, Nothing]) -> Answer:
+        """What happened, in order."""
+        rows = await asyncio.to_thread(
+            read_events, self._watch.store.engine, after=asked.query.after, limit=asked.query.limit
+        )
+        return {"now": iso(now().wall), "events": rows}
