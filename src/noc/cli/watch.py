@@ -1,9 +1,15 @@
 """`noc watch`: the server on HQ."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from noc.cli.options import FleetOption, JsonOption
+from noc.cli.output import out, print_json, print_table
+
+if TYPE_CHECKING:
+    from noc.watch.store.stats import Stats
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -44,3 +50,49 @@ def serve(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     push = read_tcp(push_listen) if push_listen else None
     serve_watch(fleet_directory(directory), db, push, read_local(local))
+
+
+@app.command()
+def stats(
+    *,
+    directory: FleetOption = None,
+    db: Annotated[Path, typer.Option("--db", metavar="FILE", help="The watch's database.")] = DATABASE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the watch's database holds, and what a node comes to in a year.
+
+    The file is read from end to end, beside a server that uses it. How long rows stay is `[keep]` in the fleet file.
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from noc.fleet.directory import fleet_directory  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.watch.clock import iso  # noqa: PLC0415
+    from noc.watch.store.stats import read_stats  # noqa: PLC0415
+
+    found = read_stats(db, load(fleet_directory(directory)).keep)
+    if as_json:
+        tables = [asdict(table) | {"oldest": table.oldest and iso(table.oldest)} for table in found.tables]
+        print_json(asdict(found) | {"tables": tables})
+    else:
+        _show(found)
+
+
+def _show(found: "Stats") -> None:
+    from noc.watch.clock import iso  # noqa: PLC0415
+
+    rows = [
+        (table.name, f"{table.rows:,}", _size(table.bytes), iso(table.oldest) if table.oldest else "")
+        for table in found.tables
+    ]
+    print_table(("table", "rows", "size", "oldest"), rows)
+    out.print(
+        f"the file {_size(found.bytes)}, of which {_size(found.free_bytes)} are free; its log {_size(found.log_bytes)}"
+    )
+    if found.node_year:
+        parts = ", ".join(f"{name} {_size(size)}" for name, size in found.node_year.items())
+        out.print(f"a node comes to {_size(sum(found.node_year.values()))} in a year: {parts}")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:,.1f} MB" if count >= 100_000 else f"{count / 1_000:,.1f} kB"

@@ -1,4 +1,4 @@
-"""Heartbeats, the rows that come all day: written past the layer that builds statements, together with their rollups."""
+"""Heartbeats, the rows that come all day: written past SQLAlchemy's compiler, with their rollups."""
 
 from collections.abc import Sequence
 from operator import attrgetter

@@ -32,7 +32,7 @@ class Pruner:
             connection.execute(delete(rollups).where(old, rollups.c.at.in_(first)))
         _incidents(now - keep.incidents * DAY_MS, connection)
         connection.execute(delete(keys).where(keys.c.expires < now - DAY_MS))
-        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").all()
+        _give_back(connection)
 
     def _oldest(self, table: Table, before: int, connection: Connection) -> None:
         node = self._next(table, connection)
@@ -46,6 +46,12 @@ class Pruner:
         node: str | None = connection.scalar(select(func.min(table.c.node)).where(after))
         self._turn[table.name] = node or ""
         return node
+
+
+def _give_back(connection: Connection) -> None:
+    free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+    for _ in range(min(free, PAGES_AT_ONCE)):  # the driver takes one step of a statement without rows: one page
+        connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
 
 
 def _incidents(before: int, connection: Connection) -> None:

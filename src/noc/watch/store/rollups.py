@@ -21,7 +21,8 @@ MOST_FIELDS: Final = 64
 
 _READ: Final = "SELECT beats, deaths, fields FROM rollups WHERE node = ? AND grain = ? AND at = ?"
 _WRITE: Final = (
-    "INSERT INTO rollups (node, grain, at, beats, deaths, fields) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (node, grain, at)"
+    "INSERT INTO rollups (node, grain, at, beats, deaths, fields) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (node, grain, at)"
     " DO UPDATE SET beats = excluded.beats, deaths = excluded.deaths, fields = excluded.fields"
 )
 

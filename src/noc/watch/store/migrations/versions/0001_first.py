@@ -11,6 +11,15 @@ _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     """Make the tables of version 0001, as they were then."""
+    _heartbeats()
+    _incidents()
+    _events()
+    _outbox()
+    _deployments()
+    _server()
+
+
+def _heartbeats() -> None:
     op.create_table(
         "heartbeats",
         sa.Column("id", _KEY, primary_key=True),
@@ -27,6 +36,9 @@ def upgrade() -> None:
         sa.Column("warn", sa.String(500), nullable=False),
     )
     op.create_index("heartbeats_by_node", "heartbeats", ["node", "at"])
+
+
+def _incidents() -> None:
     op.create_table(
         "incidents",
         sa.Column("id", _KEY, primary_key=True, autoincrement=False),
@@ -43,6 +55,9 @@ def upgrade() -> None:
     op.create_index(
         "one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open, postgresql_where=still_open
     )
+
+
+def _events() -> None:
     op.create_table(
         "events",
         sa.Column("id", _KEY, primary_key=True),
@@ -53,6 +68,9 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON, nullable=False),
         sqlite_autoincrement=True,
     )
+
+
+def _outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(64), primary_key=True),
@@ -66,12 +84,18 @@ def upgrade() -> None:
     )
     waiting = sa.text("sent IS NULL")
     op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting, postgresql_where=waiting)
+
+
+def _deployments() -> None:
     op.create_table(
         "deployments",
         sa.Column("node", sa.String(32), primary_key=True),
         sa.Column("run", sa.String(128), nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
     )
+
+
+def _server() -> None:
     op.create_table(
         "server",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
