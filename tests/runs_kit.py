@@ -4,6 +4,7 @@ Behind that seam everything is a fake that remembers the order in which it was a
 tests, and the lab proves all of it together. The watch answers on a real Unix socket.
 """
 
+import asyncio
 import json
 import socket
 import threading
@@ -107,7 +108,7 @@ class Store:
 
 @dataclass
 class Machine:
-    """One node. `flaw` says what goes wrong with NEW on it; "" for nothing."""
+    """One node. `flaw` says what goes wrong with NEW on it, "" for nothing; a release comes once `arriving` is set."""
 
     name: str
     flaw: str = ""
@@ -129,6 +130,7 @@ class Machine:
     environment: str = ""
     certificate: str = ""
     handshakes: bool = True
+    arriving: asyncio.Event | None = None
 
     def restart(self, sha: str | None) -> None:
         self.current, self.life = sha, self.life + 1
@@ -204,6 +206,8 @@ class FakeActivator:
 
     async def stage(self, release_dir: Path) -> int:
         self.world.did(self.machine.name, "stage")
+        if self.machine.arriving is not None:
+            await self.machine.arriving.wait()
         self.machine.releases.add(release_dir.name)
         return 1000
 

@@ -44,8 +44,10 @@ class Loaded:
     def failed(self) -> list[str]:
         return [why for counted in self.counted.values() for why in counted["failed"]]
 
-    def times(self, step: str, state: str) -> list[str]:
-        return [event["at"] for event in self.events if (event["step"], event["state"]) == (step, state)]
+    def times(self, step: str, state: str) -> dict[str, str]:
+        """When each node was so far, in the order in which they were."""
+        rows = (event for event in self.events if (event["step"], event["state"]) == (step, state))
+        return {event["node"]: event["at"] for event in rows}
 
 
 def under_load(fleet: Fleet, work: Path, *nodes: str, stream: bool) -> Loaded:
@@ -92,8 +94,10 @@ def test_a_deployment_of_the_fleet_loses_no_request_of_any_kind(loaded: Loaded) 
 def test_stages_overlap_and_activations_never_do(loaded: Loaded) -> None:
     begun, ended = loaded.times("stage", "started"), loaded.times("stage", "ok")
     assert len(begun) == len(ended) == len(NODES)
-    assert max(begun) < min(ended)
-    assert max(ended) < min(loaded.times("activate", "started"))
+    assert max(begun.values()) < min(ended.values())
+    activated = loaded.times("activate", "started")
+    for number, begin in enumerate(activated.values()):
+        assert all(ended[name] < begin for name in list(activated)[: number + 1])
     assert overlapping(in_hand(loaded.events)) == ""
 
 

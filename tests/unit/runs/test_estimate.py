@@ -41,7 +41,7 @@ def test_without_a_history_an_estimate_says_that_it_is_assumed() -> None:
     assert told[0].seconds == round(15 * MIB / RATE + ACTIVATE_S + 10, 3)
 
 
-def test_a_rollout_takes_the_survey_the_staging_and_every_wave() -> None:
+def test_a_rollout_takes_the_survey_the_first_nodes_staging_and_every_wave() -> None:
     history = History(surveys=(2.0,), activations={"node0": (1.0,)}, rates={"node0": (float(15 * MIB),)})
     _, estimate = estimate_rollout(rows(3), RULES, history, 600)
     assert (estimate.stage_s, estimate.activate_s, estimate.total_s) == (1.0, 3 * 1.0 + 10 + 3 + 3, 2.0 + 1.0 + 19.0)
@@ -65,6 +65,14 @@ def test_four_nodes_are_staged_at_once_and_never_faster_than_the_uplink() -> Non
     history = History(rates={"node0": (float(15 * MIB),)})
     assert estimate_rollout(rows(8), RULES, history, 600)[1].stage_s == 2.0
     assert estimate_rollout(rows(8), RULES, replace(history, uplink=20.0 * MIB), 600)[1].stage_s == 6.0
+
+
+def test_a_node_that_is_not_staged_when_its_turn_has_come_is_waited_for() -> None:
+    history = History(
+        surveys=(1.0,), activations={"node0": (1.0,)}, rates={"node0": (1e12,), "node1": (15 * MIB / 60,)}
+    )
+    _, estimate = estimate_rollout(rows(2), RULES, history, 600)
+    assert (estimate.stage_s, estimate.total_s) == (60.0, 1 + 60 + 1 + 3)
 
 
 def test_nodes_that_stay_as_they_are_take_no_time() -> None:

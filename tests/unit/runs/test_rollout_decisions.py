@@ -187,12 +187,38 @@ def test_no_second_node_is_touched_before_one_is_confirmed_or_has_ended(play: Pl
 
 
 @given(plays)
-def test_no_node_is_touched_before_every_node_was_asked_and_staged(play: Play) -> None:
+def test_no_node_is_touched_before_every_node_was_asked(play: Play) -> None:
     play.play()
     steps = [act.step for act in play.acts if not (act.node and play.rollout.nodes[act.node].waited)]
     if Step.ACTIVATE in steps:
-        begun = steps.index(Step.ACTIVATE)
-        assert not {Step.PREFLIGHT, Step.STAGE} & set(steps[begun:])
+        assert Step.PREFLIGHT not in steps[steps.index(Step.ACTIVATE) :]
+
+
+@given(plays)
+def test_no_node_is_touched_before_it_and_all_before_it_were_staged(play: Play) -> None:
+    for state in play.play().states:
+        for name in state.at(Phase.ACTIVATING):
+            earlier = NODES[: NODES.index(name)]
+            assert state.nodes[name].returning or not {state.nodes[other].phase for other in earlier} & {Phase.READY}
+
+
+def test_a_node_is_activated_while_later_ones_are_still_staged() -> None:
+    pattern = dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok")
+    first = next(state for state in Play(pattern, Rules(), []).play().states if state.at(Phase.ACTIVATING))
+    assert (first.at(Phase.ACTIVATING), first.at(Phase.READY)) == (("a",), ("b", "c", "d", "e"))
+
+
+def test_a_node_that_cannot_be_staged_ends_a_rollout_that_has_begun_as_any_failure_does() -> None:
+    pattern = dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok") | {("c", Step.STAGE): "failed"}
+    for allowed, words in (
+        (0, ["confirmed", "halted", "refused", "untouched", "untouched"]),
+        (1, ["confirmed", "confirmed", "refused", "confirmed", "confirmed"]),
+    ):
+        play = Play(pattern, Rules(max_failures=allowed), [])
+        while play.rollout.nodes["b"].phase is not Phase.ACTIVATED:
+            assert play.step()
+        play.end("c")
+        assert [play.play().rollout.verdict(name) for name in NODES] == words
 
 
 @given(plays)
@@ -252,12 +278,20 @@ def test_a_rollout_that_is_cut_at_any_record_goes_on_to_an_end(play: Play, cut: 
 
 
 def test_what_is_activated_next_can_be_made_ready_ahead() -> None:
-    play = Play(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), Rules(batch=2), [])
+    # The last of those that are busy ends first, so that all are staged when the first is activated.
+    play = Play(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), Rules(batch=2), [-1])
     seen = []
     while play.step():
         if play.rollout.in_hand and (ahead := upcoming(play.rollout)):
             seen.append(ahead)
     assert list(dict.fromkeys(seen)) == ["b", "c", "d", "e"]
+
+
+def test_what_follows_a_node_is_made_ready_from_the_moment_that_one_is_begun() -> None:
+    rollout = Rollout.begin(NODES, Rules())
+    for name in NODES:
+        rollout = advance(advance(rollout, event(name, Step.PREFLIGHT, "ok")), event(name, Step.STAGE, "ok"))
+    assert (upcoming(rollout), upcoming(rollout, frozenset({"a"}))) == ("a", "b")
 
 
 def test_waves_are_the_canary_and_then_batches() -> None:

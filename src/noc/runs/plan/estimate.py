@@ -1,15 +1,14 @@
 """How long a change of the fleet takes, from how long earlier ones took, or from the parts that one node costs. Pure.
 
-Nodes are staged side by side, so many at once, within what HQ's own line carries. Then come the waves: the nodes of one
-are activated one after the other, and share the soak that follows. Both ways to an estimate add up like that; they
-differ in where the seconds of one node come from.
+Nodes are staged side by side, so many at once, within what HQ's own line carries. In the same order they are activated,
+one after the other, each as soon as it is staged; those of one wave share the soak that follows. Both ways to an
+estimate add up like that; they differ in where the seconds of one node come from.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapreplace
-from itertools import chain
+from itertools import accumulate, chain, groupby
 from statistics import median
 
 from noc.runs.plan.plan import Estimate, NodePlan, Rules
@@ -67,6 +66,15 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class _Turn:
+    """One node in a rollout: its wave, seconds from the begin of all staging until it is staged, and to activate it."""
+
+    wave: int
+    staged_s: float
+    activate_s: float
+
+
+@dataclass(frozen=True)
 class Distance:
     """How far nodes are.
 
@@ -95,8 +103,10 @@ def estimate_rollout(
     Returns:
         The rows, each with its seconds, and the estimate.
     """
-    staging = {row.node: row.bytes / _typical(history.rates, row.node, RATE) for row in rows if row.state == "change"}
-    activating = {node: _typical(history.activations, node, ACTIVATE_S) for node in staging}
+    changing = [row for row in rows if row.state == "change"]
+    staging = {row.node: row.bytes / _typical(history.rates, row.node, RATE) for row in changing}
+    activating = {row.node: _typical(history.activations, row.node, ACTIVATE_S) for row in changing}
+    staged = _staged(list(staging.values()), [row.bytes for row in changing], history.uplink)
     told = tuple(
         row.model_copy(
             update={"seconds": round(staging[row.node] + activating[row.node] + _soak(rules, row.wave), 3)}
@@ -107,8 +117,8 @@ def estimate_rollout(
     )
     estimate = _estimate(
         survey_s=median(history.surveys[:RECENT]) if history.surveys else SURVEY_S,
-        stage_s=_staged(staging.values(), sum(row.bytes for row in rows if row.node in staging), history.uplink),
-        waves=_waves([(row.wave, activating[row.node]) for row in rows if row.node in activating], rules),
+        turns=[_Turn(row.wave, at, activating[row.node]) for row, at in zip(changing, staged, strict=True)],
+        rules=rules,
         bound_s=bound_s,
         source=_source(history.activations, "activation"),
     )
@@ -130,7 +140,7 @@ def estimate_provision(nodes: Sequence[str], history: History, bound_s: float) -
     return Estimate(
         stage_s=0,
         activate_s=round(max(seconds, default=0), 1),
-        total_s=round(_side_by_side(seconds, PROVISIONED_AT_ONCE), 1),
+        total_s=round(max(_side_by_side(seconds, PROVISIONED_AT_ONCE), default=0), 1),
         bound_s=bound_s,
         source=_source(history.provisions, "provisioning"),
     )
@@ -150,52 +160,48 @@ def predict(parts: Parts, distance: Distance, rules: Rules, *, nodes: int, bytes
     each = parts.restart_s + parts.work_s + parts.activate_trips * distance.rtt_s
     places = [0 if number == 0 else 1 + (number - 1) // rules.batch for number in range(nodes)]
     sending = bytes_each / distance.rate + parts.stage_trips * distance.rtt_s
+    staged = _staged([sending] * nodes, [bytes_each] * nodes, distance.uplink)
     return _estimate(
         survey_s=parts.work_s + parts.survey_trips * distance.rtt_s,
-        stage_s=_staged([sending] * nodes, bytes_each * nodes, distance.uplink),
-        waves=_waves([(wave, each) for wave in places], rules),
+        turns=[_Turn(wave, at, each) for wave, at in zip(places, staged, strict=True)],
+        rules=rules,
         bound_s=bound_s,
         source=f"from {parts.restart_s:g} s a restart, {distance.rtt_s * 1000:g} ms a round trip, "
         f"{distance.rate / 1e6:g} MB/s a node",
     )
 
 
-def _estimate(*, survey_s: float, stage_s: float, waves: Sequence[float], bound_s: float, source: str) -> Estimate:
-    activate_s = sum(waves)
-    busy = survey_s if not waves else survey_s + stage_s + activate_s
+def _estimate(*, survey_s: float, turns: Sequence[_Turn], rules: Rules, bound_s: float, source: str) -> Estimate:
+    waves = [list(wave) for _, wave in groupby(turns, key=lambda turn: turn.wave)]
+    clock = activate_s = 0.0
+    for wave in waves:
+        soak = _soak(rules, wave[0].wave)
+        for turn in wave:
+            clock = max(clock, turn.staged_s) + turn.activate_s
+        clock += soak
+        activate_s += sum(turn.activate_s for turn in wave) + soak
     return Estimate(
-        stage_s=round(stage_s, 3),
+        stage_s=round(max((turn.staged_s for turn in turns), default=0), 3),
         activate_s=round(activate_s, 3),
-        total_s=round(busy, 3),
+        total_s=round(survey_s + clock, 3),
         bound_s=bound_s,
         source=source,
     )
 
 
-def _staged(seconds: Iterable[float], total_bytes: int, uplink: float | None) -> float:
-    """Seconds to send to all: by the slots that are free, and never faster than HQ's line."""
-    return max(_side_by_side(seconds, STAGED_AT_ONCE), total_bytes / uplink if uplink else 0)
+def _staged(seconds: Sequence[float], sizes: Sequence[int], uplink: float | None) -> list[float]:
+    """When each is staged, in order: by the places that are free, and never faster than HQ's line carries the bytes."""
+    by_line = [size / uplink for size in accumulate(sizes)] if uplink else [0.0] * len(sizes)
+    return list(map(max, _side_by_side(seconds, STAGED_AT_ONCE), by_line))
 
 
-def _side_by_side(seconds: Iterable[float], at_once: int) -> float:
-    """Seconds until all are done, when each begins as soon as one of the places is free."""
-    free = [0.0] * at_once
+def _side_by_side(seconds: Iterable[float], at_once: int) -> list[float]:
+    """When each is done, where each begins in its turn as soon as one of the places is free."""
+    free, done = [0.0] * at_once, []
     for each in seconds:
-        heapreplace(free, free[0] + each)
-    return max(free)
-
-
-def _waves(activations: Iterable[tuple[int, float]], rules: Rules) -> list[float]:
-    """Seconds of each wave: all its activations, and one soak after the last of them.
-
-    Args:
-        activations: of each node its wave, and the seconds of its activation without a soak.
-        rules: soaks.
-    """
-    busy: dict[int, float] = defaultdict(float)
-    for wave, seconds in activations:
-        busy[wave] += seconds
-    return [seconds + _soak(rules, wave) for wave, seconds in busy.items()]
+        done.append(free[0] + each)
+        heapreplace(free, done[-1])
+    return done
 
 
 def _soak(rules: Rules, wave: int) -> float:

@@ -123,7 +123,7 @@ class Estimate(BaseModel):
     Attributes:
         stage_s: sending, all nodes together.
         activate_s: activating, proving and soaking, one wave after the other.
-        total_s: both, with the survey.
+        total_s: from the survey to the last node: each is activated while later ones are sent theirs.
         bound_s: what the fleet allows.
         source: what it rests on, in words.
     """

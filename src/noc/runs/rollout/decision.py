@@ -1,11 +1,16 @@
 """How a rollout decides what may be done now. Pure: its state comes from the journal's records, see `rollout`.
 
 The order. Every node is asked first; a node that cannot take the change keeps the whole rollout from beginning. Then
-all are staged, and only then the first is activated. It goes alone, as the canary, with the longer soak; until one node
-is confirmed, each further one is a canary again. After that come waves of `batch` nodes. Within a wave nodes are
-switched one after the other too, from the order to activate until both sides have seen the new process: activations
-never overlap. What a wave of several shares is the time after that: while one node soaks, the next is switched. With
-a batch of 1 a node is confirmed before the next is touched. Nodes that were down and are waited for come last.
+all are staged side by side, in their order, and a node is activated as soon as it and all before it are staged, while
+those behind it still are: a node whose turn has come and that is not staged yet is waited for, never overtaken. The
+first goes alone, as the canary, with the longer soak; until one node is confirmed, each further one is a canary again.
+After that come waves of `batch` nodes. Within a wave nodes are switched one after the other too, from the order to
+activate until both sides have seen the new process: activations never overlap. What a wave of several shares is the
+time after that: while one node soaks, the next is switched. With a batch of 1 a node is confirmed before the next is
+touched. Nodes that were down and are waited for come last.
+
+A node that cannot be staged is a failure like any other, or down like any other, also when others have been activated
+by then: it falls out of its wave, and the rules say whether the rollout goes on.
 
 The end. More than `max_failures` failures end the rollout, and so does the wish to stop: nodes in hand that are not
 proven go back (`halted`: nothing was wrong with them), proven ones are confirmed, rollbacks are finished, nothing is
@@ -74,14 +79,31 @@ def _stage(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
 
 def _switch(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
     """The next node of the wave, or the next wave once the present one has ended."""
-    staged = rollout.at(Phase.STAGED)
-    if not staged or busy & set(staged) or rollout.at(Phase.PLANNED, Phase.READY, *SWITCHING):
+    following = _following(rollout)
+    if following is None or following in busy or rollout.at(Phase.PLANNED, *SWITCHING):
         return ()
-    if waiting := [name for name in rollout.wave if name in staged]:
-        return (Act(Step.ACTIVATE, (waiting[0],)),)
+    if following in rollout.wave:
+        return (Act(Step.ACTIVATE, (following,)),)
     if rollout.in_hand:
         return ()
-    return (Act(Step.WAVE, staged[: 1 if rollout.has_canary else rollout.rules.batch]),)
+    return (Act(Step.WAVE, _coming(rollout)[: 1 if rollout.has_canary else rollout.rules.batch]),)
+
+
+def _coming(rollout: Rollout) -> tuple[str, ...]:
+    """The nodes that are still to be activated, in order, staged or not yet."""
+    return rollout.at(Phase.READY, Phase.STAGED)
+
+
+def _following(rollout: Rollout, begun: frozenset[str] = frozenset()) -> str | None:
+    """The node whose turn is next: of the present wave while that has any left. None where it is not staged yet.
+
+    Args:
+        rollout: how it stands.
+        begun: nodes whose turn has come, and of which no record tells yet.
+    """
+    coming = [name for name in _coming(rollout) if name not in begun]
+    following = next((name for name in coming if name in rollout.wave), coming[0] if coming else None)
+    return following if following in rollout.at(Phase.STAGED) else None
 
 
 def _wait(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
@@ -101,12 +123,13 @@ def _return(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
     return (Act(Step.ACTIVATE, (left[0],)),)
 
 
-def upcoming(rollout: Rollout) -> str | None:
-    """The node that is activated next if all goes well, so that it can be made ready before its turn."""
+def upcoming(rollout: Rollout, busy: frozenset[str] = frozenset()) -> str | None:
+    """The node that is activated next if all goes well, so that it can be made ready before its turn.
+
+    Args:
+        rollout: how it stands.
+        busy: nodes on which a step is under way; one of them that is staged is about to be activated.
+    """
     if rollout.over or rollout.at(Phase.PLANNED):
         return None
-    staged = rollout.at(Phase.STAGED)
-    following = next((name for name in rollout.wave if name in staged), staged[0] if staged else None)
-    # A node that is staged later may stand before it in the order.
-    earlier = list(rollout.nodes)[: list(rollout.nodes).index(following)] if following else []
-    return None if any(rollout.nodes[name].phase is Phase.READY for name in earlier) else following
+    return _following(rollout, begun=busy & frozenset(rollout.at(Phase.STAGED)))

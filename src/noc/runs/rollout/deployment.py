@@ -160,7 +160,7 @@ class Deployment:
 
     def _make_ready(self) -> None:
         """Arm the node that comes next while others are staged or in hand, so that its start costs nobody time."""
-        name = upcoming(self._rollout)
+        name = upcoming(self._rollout, frozenset(self._busy))
         if name is not None and name not in self._changes and not self._run.stopping.is_set():
             self._changes[name] = self._nodes[name].change(self._order(name))
             self._set_aside(self._arm(self._changes[name]))
