@@ -29,6 +29,7 @@ look() {
             test)
                 need strace command -v strace
                 need openssh-server command -v sshd
+                need wireguard-tools command -v wg
                 need nftables command -v nft
                 need caddy command -v caddy
                 need nix-bin command -v nix-instantiate
