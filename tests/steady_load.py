@@ -1,9 +1,10 @@
 """A steady load on a node's public name over strict TLS; counts what was sent and what was not answered.
 
-As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--until FILE]`, which prints one
-JSON document: requests sent, why those failed that did, and the seconds of the slowest one. Half of the senders open a
+As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--until FILE] [--least N]`, which
+prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. Half of the senders open a
 connection for each request, the others keep theirs as browsers do: told to close it, they open the next one. Half of
-either kind write, with a body. A stream is one more sender, whose body takes 5 s to send.
+either kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the machine is slow the
+load goes on until the least number is sent, for a minute at most.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAUSE_S = 0.06
+PATIENCE_S = 60.0
 STREAM_S, PIECES = 5.0, 10
 READ, WRITE = ("GET", "/health"), ("POST", "/api/v1/derivation")
 BODY = json.dumps({"name": "somebody"}).encode()
@@ -83,15 +85,21 @@ class Stream(Sender):
 class Node:
     """Where the load goes, and until when."""
 
-    def __init__(self, hostname: str, address: str, trust: str, seconds: float, until: Path | None) -> None:
-        self._hostname, self._address, self._until = hostname, address, until
+    def __init__(
+        self, hostname: str, address: str, trust: str, seconds: float, *, until: Path | None = None, least: int = 0
+    ) -> None:
+        self._hostname, self._address, self._until, self._least = hostname, address, until, least
+        self.senders: list[Sender] = []
         self._trust = ssl.create_default_context(cafile=trust)
         self._end = time.monotonic() + seconds
 
     @property
     def is_over(self) -> bool:
         """Whether no further request is to be sent."""
-        return time.monotonic() > self._end or (self._until is not None and self._until.exists())
+        if self._until is not None and self._until.exists():
+            return True
+        late = time.monotonic() - self._end
+        return late > 0 and (late > PATIENCE_S or sum(sender.sent for sender in self.senders) >= self._least)
 
     def connect(self) -> http.client.HTTPSConnection:
         """A new connection, verified."""
@@ -110,10 +118,12 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=6)
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--until", type=Path)
+    parser.add_argument("--least", type=int, default=0)
     given = parser.parse_args()
-    node = Node(given.hostname, given.address, given.trust, given.seconds, given.until)
+    node = Node(given.hostname, given.address, given.trust, given.seconds, until=given.until, least=given.least)
     senders = [Sender(node, kept=bool(number % 2), writes=number // 2 % 2 == 0) for number in range(given.senders)]
     senders += [Stream(node, kept=False, writes=True)] if given.stream else []
+    node.senders = senders
     for sender in senders:
         sender.start()
     for sender in senders:
