@@ -103,3 +103,15 @@ class NoTunnel(NocError):
     """SSH did not bring HQ's dashboard to this machine: its own words say why."""
 
     code = "E649"
+
+
+class CannotTrust(NocError):
+    """The certificates of `acme.ca_root` cannot be read; until they can, no public address is asked: never unverified."""
+
+    code, exit_code = "E630", 6
+
+
+class BadDeadManAddress(NocError):
+    """The credential `dead_man_url` is no address that HQ's sign of life may go to; until it is mended, none is given."""
+
+    code, exit_code = "E631", 6
