@@ -1,10 +1,10 @@
 """A steady load on a node's public name over strict TLS; counts what was sent and what was not answered.
 
 As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--until FILE] [--least N]`, which
-prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. Half of the senders open a
-connection for each request, the others keep theirs as browsers do: told to close it, they open the next one. Half of
-either kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the machine is slow the
-load goes on until the least number is sent, for a minute at most.
+prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. Half of the
+senders open a connection for each request, the others keep theirs as browsers do: told to close it, they open the next
+one. Half of either kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the
+machine is slow the load goes on until the least number is sent, for a minute at most.
 """
 
 import argparse

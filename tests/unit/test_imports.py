@@ -11,7 +11,7 @@ FLOORS = (
     ("errors", "version"),
     ("fleet",),
     ("mesh",),
-    ("release", "hosts"),
+    ("release", "hosts", "cloud"),
     ("runs", "watch"),
     ("lab", "hub"),
     ("demo",),

@@ -1,7 +1,7 @@
 """The inventory: what was learnt about the machines. Written only by runs, one commit a run."""
 
 from enum import StrEnum
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +35,7 @@ class NodeRecord(BaseModel):
 
     Attributes:
         life: its state of life.
-        address: its public address.
+        address, address6: its public addresses.
         host_key: fingerprint (`SHA256:…`) of the host key expected at first contact; None once the node's own
             key is certified, from when on only the host CA is trusted.
         wireguard_key: public half of its tunnel key, base64.
@@ -49,6 +49,7 @@ class NodeRecord(BaseModel):
 
     life: Life = Life.PLANNED
     address: IPv4Address | None = None
+    address6: IPv6Address | None = None
     host_key: HostKey | None = None
     wireguard_key: WireGuardKey | None = None
     wireguard_key_before: WireGuardKey | None = None
@@ -68,9 +69,11 @@ class HubRecord(BaseModel):
 
 
 class Inventory(BaseModel):
-    """The file `inventory.toml`."""
+    """The file `inventory.toml`. `apex` is the node that was proven to answer for the domain itself."""
 
     model_config = ConfigDict(extra="forbid")
+
+    apex: Name | None = None
 
     hub: HubRecord = HubRecord()
     nodes: dict[Name, NodeRecord] = {}

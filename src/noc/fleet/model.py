@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from noc.errors import NotFound
 from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
+from noc.fleet.naming import Dns
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
 from noc.fleet.telling import Briefing, Channel, Route
@@ -181,6 +182,7 @@ class Fleet(Part):
     policy: Policy = Policy()
     budget: Budget
     acme: Acme = Acme()
+    dns: Dns = Dns()
     ntfy: Ntfy
     witness: Witness = Witness()
     house: House = House()

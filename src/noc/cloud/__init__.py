@@ -1,0 +1,1 @@
+"""What others offer the fleet: machines, names, prices. Each service stands behind a thin port of ours."""

@@ -1,0 +1,140 @@
+"""A zone on a name server of its own: read by a transfer, changed by dynamic updates (RFC 2136), signed (RFC 8945).
+
+An address record has no room for a mark, so that stands beside it: a TXT record `_noc.NAME` that names the fleet.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from noc.cloud.dns.plan import Change, Found
+from noc.cloud.dns.records import Record, RecordType
+from noc.cloud.errors import DnsRefused, DnsUnreachable, NoDnsToken
+
+if TYPE_CHECKING:
+    import dns.message
+    import dns.name
+    import dns.tsig
+    import dns.zone
+
+TIMEOUT_S: Final = 10
+MOST_RECORDS: Final = 5_000
+MARK: Final = "_noc"
+TYPES: Final[tuple[RecordType, ...]] = ("A", "AAAA")
+
+
+class NameServerZone:
+    """The zone of a domain at a name server. Implements Zone."""
+
+    def __init__(self, domain: str, fleet: str, server: str, tsig: str) -> None:
+        """Take whose zone it is.
+
+        Args:
+            domain: the zone's name.
+            fleet: the fleet's name, which the mark carries.
+            server: `ADDRESS:PORT`, IPv6 in brackets.
+            tsig: `NAME ALGORITHM SECRET`, the secret in base64.
+
+        Raises:
+            NoDnsToken: the key is not written so.
+        """
+        self._domain, self._mark = domain, f"noc={fleet}"
+        host, _, port = server.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
+        self._key = _key(tsig)
+
+    async def records(self) -> Sequence[Found]:
+        """See Zone; read over TCP by AXFR, so it is the server's own view and no cache's."""
+        zone = await self._transferred()
+        marks = {name.removeprefix(f"{MARK}.") for name, _, text in _rows(zone, "TXT") if text == f'"{self._mark}"'}
+        found = [
+            Found(Record(name, kind, text, ttl), "", name in marks)
+            for kind in TYPES
+            for name, ttl, text in _rows(zone, kind)
+        ]
+        if len(found) > MOST_RECORDS:
+            raise DnsRefused(f"the zone {self._domain} has more than {MOST_RECORDS} address records")
+        return found
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """See Zone; one update message is one transaction (RFC 2136, 3.7)."""
+        if changes:
+            await self._send(self._update(changes))
+
+    def _update(self, changes: Sequence[Change]) -> "dns.message.Message":
+        import dns.update  # noqa: PLC0415 - only these commands pay for it
+
+        update = dns.update.UpdateMessage(self._domain, keyring=self._key)
+        names = {change.name for change in changes}
+        for change in changes:
+            at = f"{change.name}."
+            if change.before is not None:
+                update.delete(at, change.before.record.type, change.before.record.content)
+            if change.after is not None:
+                update.add(at, change.after.ttl, change.after.type, change.after.content)
+        for name in sorted(names):
+            left = [change for change in changes if change.name == name and change.after is not None]
+            update.replace(f"{MARK}.{name}.", 300, "TXT", f'"{self._mark}"') if left else update.delete(
+                f"{MARK}.{name}.", "TXT"
+            )
+        return update
+
+    async def _send(self, message: "dns.message.Message") -> None:
+        import dns.asyncquery  # noqa: PLC0415
+        import dns.exception  # noqa: PLC0415
+        import dns.rcode  # noqa: PLC0415
+
+        try:
+            answer = await dns.asyncquery.tcp(message, self._host, TIMEOUT_S, self._port)
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            raise self._unreachable(error) from None
+        if answer.rcode() != dns.rcode.NOERROR:
+            word = dns.rcode.to_text(answer.rcode())
+            raise DnsRefused(f"{self._host} refused the update of {self._domain}", why=word, fix=_fix(word))
+
+    async def _transferred(self) -> "dns.zone.Zone":
+        import dns.exception  # noqa: PLC0415
+        import dns.xfr  # noqa: PLC0415
+
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self._transfer), 2 * TIMEOUT_S)
+        except dns.xfr.TransferError as error:
+            raise DnsRefused(f"{self._host} refused a transfer of {self._domain}", why=str(error)) from None
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            raise self._unreachable(error) from None
+
+    def _transfer(self) -> "dns.zone.Zone":
+        import dns.query  # noqa: PLC0415
+        import dns.zone  # noqa: PLC0415
+
+        zone = dns.zone.Zone(self._domain)
+        query, _ = dns.xfr.make_query(zone, keyring=self._key)
+        dns.query.inbound_xfr(self._host, zone, query, port=self._port, timeout=TIMEOUT_S, lifetime=TIMEOUT_S)
+        return zone
+
+    def _unreachable(self, error: Exception) -> DnsUnreachable:
+        where = f"{self._host} port {self._port}"
+        return DnsUnreachable(f"the name server {where} did not answer", why=f"{type(error).__name__}: {error}"[:300])
+
+
+def _rows(zone: "dns.zone.Zone", kind: str) -> Iterator[tuple[str, int, str]]:
+    """Full name, TTL and text of every record of a type."""
+    for name, ttl, data in zone.iterate_rdatas(kind):
+        full = name.derelativize(zone.origin) if zone.origin else name
+        yield str(full).rstrip(".").lower(), ttl, data.to_text()
+
+
+def _key(text: str) -> "dict[dns.name.Name, dns.tsig.Key]":
+    import dns.name  # noqa: PLC0415
+    import dns.tsig  # noqa: PLC0415
+
+    try:
+        name, algorithm, secret = text.split()
+        key = dns.tsig.Key(name, secret, dns.name.from_text(algorithm))
+    except ValueError:
+        raise NoDnsToken("the credential dns_tsig cannot be read", fix="write NAME ALGORITHM SECRET in it") from None
+    return {key.name: key}
+
+
+def _fix(word: str) -> str:
+    return "see that the key may update this zone" if word in {"REFUSED", "NOTAUTH", "BADKEY", "BADSIG"} else ""

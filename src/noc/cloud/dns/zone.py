@@ -1,0 +1,27 @@
+"""What a zone must offer, wherever it is kept."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from noc.cloud.dns.plan import Change, Found
+
+
+class Zone(Protocol):
+    """One zone at one provider."""
+
+    async def records(self) -> Sequence[Found]:
+        """Every A and AAAA record of the zone, and whether it carries the fleet's mark.
+
+        Raises:
+            DnsRefused, DnsUnreachable: it cannot be read.
+        """
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make all changes, or none of them.
+
+        Raises:
+            DnsRefused: none was made.
+            DnsUnreachable: whether they were made is not known.
+        """
+        ...
