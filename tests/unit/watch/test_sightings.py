@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from noc.fleet.keeping import Keep
 from noc.watch.store.database import Store
 from noc.watch.store.records import Prune, Sighting
 from noc.watch.store.sightings import last_sightings, sightings
@@ -42,8 +43,10 @@ def test_a_nodes_sightings_come_newest_first_and_no_more_than_asked_for(store: S
     assert [each.at for each in sightings(store.engine, "virginia", 2)] == [30, 20]
 
 
-def test_old_sightings_of_a_node_go_with_its_old_heartbeats(store: Store) -> None:
+def test_old_sightings_go_with_old_heartbeats(store: Store) -> None:
+    keep = Keep(heartbeats=1)
     store.write([seen("virginia", 10), seen("virginia", 20), seen("frankfurt", 10)])
-    store.write([Prune("virginia", heartbeats=15, events=0)])
+    for _ in range(4):  # one node a bite
+        store.write([Prune(at=15 + 86_400_000, keep=keep)])
     assert [each.at for each in sightings(store.engine, "virginia", 9)] == [20]
-    assert [each.at for each in sightings(store.engine, "frankfurt", 9)] == [10]
+    assert sightings(store.engine, "frankfurt", 9) == []

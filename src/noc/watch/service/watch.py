@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any, Final
 
@@ -35,6 +36,7 @@ class Watch:
         config: the fleet as last read.
         judge: every node's standing.
         listeners: called with each batch of records once it is on the disk.
+        judged: when time last acted on the standings, monotonic seconds.
     """
 
     def __init__(self, config: Config, store: Store, read: Callable[[], Config], channels: Sequence[Channel]) -> None:
@@ -48,6 +50,7 @@ class Watch:
         self._tasks: set[asyncio.Task[None]] = set()
         self._poke = asyncio.Event()
         self._planned = inf
+        self.judged = -inf
         self.broken = False
         self._foreign: dict[tuple[str, str], float] = {}
 
@@ -174,12 +177,12 @@ class Watch:
             self._act(now())
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._poke.wait(), seconds)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # wait_for would lose a cancellation that comes with the poke
+                await self._poke.wait()
 
     def _act(self, moment: Moment) -> None:
+        self.judged = moment.mono
         if (away := moment.mono - self._planned) > STALL_S:
             log.warning("the server was held up for %.1f s; every deadline moves by that", away)
             self.judge.extend(away, moment)
