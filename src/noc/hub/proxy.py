@@ -4,6 +4,7 @@ from ipaddress import IPv4Address, summarize_address_range
 
 from noc.fleet.model import Fleet
 from noc.hub.places import PUBLIC_PAGES, WATCH_SOCKET
+from noc.hub.publicsite import status_page
 
 BANNER = "# Written by `noc hub install`; edited by hand, it is overwritten."
 _FIRST_OPERATOR, _LAST_OPERATOR = 2, 9  # addresses of the tunnel's network that are kept for operators' own peers
@@ -33,7 +34,7 @@ def caddyfile(fleet: Fleet, *, acme_root: str | None) -> str:
 
 
 def _site(name: str, fleet: Fleet) -> str:
-    return _status_page(name) if name.startswith("soc.") else _operators_page(name, fleet)
+    return status_page(name, str(PUBLIC_PAGES)) if name.startswith("soc.") else _operators_page(name, fleet)
 
 
 def _operators_page(name: str, fleet: Fleet) -> str:
@@ -50,22 +51,6 @@ def _operators_page(name: str, fleet: Fleet) -> str:
 	}}
 	handle {{
 		respond "This page is for the fleet's operators: ssh -L 8443:127.0.0.1:443 to this machine." 403
-	}}
-}}
-"""
-
-
-def _status_page(name: str) -> str:
-    """The public status page; where none was written yet, the page says so instead of looking healthy."""
-    return f"""
-{name} {{
-	root * {PUBLIC_PAGES}
-	@written file /index.html
-	handle @written {{
-		file_server
-	}}
-	handle {{
-		respond "The status page has not been published yet. This says nothing about the service." 503
 	}}
 }}
 """

@@ -115,3 +115,9 @@ class BadDeadManAddress(NocError):
     """The credential `dead_man_url` is no address that HQ's sign of life may go to; until it is mended, none is given."""
 
     code, exit_code = "E631", 6
+
+
+class CannotPublish(NocError):
+    """The public status page could not be written. It lapses within 90 s, and the proxy says so in its place."""
+
+    code = "E652"

@@ -142,7 +142,7 @@ class NodeApi:
         """A node's days."""
         name, zone = self._known(asked), self._watch.config.fleet.timezone
         found = await asyncio.to_thread(
-            read_days, self._watch.store.engine, {}, now=now().wall, zone=ZoneInfo(zone), days=asked.query.days
+            read_days, self._watch.store.engine, [name], {}, now=now().wall, zone=ZoneInfo(zone), days=asked.query.days
         )
         days = found.get(name, [])
         return {"node": name, "timezone": zone, "availability": overall(days), "days": [_day(each) for each in days]}

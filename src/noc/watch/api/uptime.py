@@ -17,9 +17,15 @@ SERVING: Final = "tunnel"
 
 
 def read_days(
-    engine: Engine, maintenance: Mapping[str, Sequence[Span]], *, now: int, zone: tzinfo, days: int
+    engine: Engine,
+    nodes: Iterable[str],
+    maintenance: Mapping[str, Sequence[Span]],
+    *,
+    now: int,
+    zone: tzinfo,
+    days: int,
 ) -> dict[str, list[Day]]:
-    """Each node's last days, by its name; runs in a thread of its own.
+    """The last days of nodes, by name, those that were ever heard; runs in a thread of its own.
 
     Args:
         maintenance: when maintenance of a node was announced, by its name.
@@ -30,7 +36,7 @@ def read_days(
     outages = read_outages(engine, now - (days + 1) * DAY_MS)
     return {
         name: days_of(name, first, outages, maintenance.get(name, ()), now=now, zone=zone, days=days)
-        for name, first in first_heard(engine).items()
+        for name, first in first_heard(engine, nodes).items()
     }
 
 

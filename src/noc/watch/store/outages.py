@@ -1,8 +1,9 @@
 """What availability is made from: since when each node was heard, and every time at which it was not well."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, or_, select
+from sqlalchemy import Engine, and_, func, or_, select
 
 from noc.watch.store.records import Severity
 from noc.watch.store.schema import heartbeats, incidents, rollups
@@ -37,16 +38,19 @@ def read_outages(engine: Engine, since: int) -> list[Outage]:
         return [Outage(**row) for row in connection.execute(query).mappings()]
 
 
-def first_heard(engine: Engine) -> dict[str, int]:
-    """When each node was first heard (ms UTC): its oldest push, or the first day of its telemetry where that is older.
+def first_heard(engine: Engine, nodes: Iterable[str]) -> dict[str, int]:
+    """When nodes were first heard (ms UTC): the oldest push, or the first day of telemetry where that is older.
 
-    Pushes are kept for some days only; of those before, the day is known.
+    Pushes are kept for some days only; of those before, the day is known. A node that was never heard is left out.
     """
-    pushes = select(heartbeats.c.node, func.min(heartbeats.c.at)).group_by(heartbeats.c.node)
-    days = select(rollups.c.node, func.min(rollups.c.at)).where(rollups.c.grain == DAY_MS // 1000)
+    heard: dict[str, int] = {}
     with engine.connect() as connection:
-        heard = {node: at for node, at in connection.execute(pushes)}  # noqa: C416 - as in measures
-        for node, at in connection.execute(days.group_by(rollups.c.node)):
-            if at <= heard.get(node, at + DAY_MS) - DAY_MS:
-                heard[node] = at
+        for node in nodes:  # one by one: each is the end of an index, all at once would be the whole table
+            push = connection.scalar(select(func.min(heartbeats.c.at)).where(heartbeats.c.node == node))
+            of_days = and_(rollups.c.node == node, rollups.c.grain == DAY_MS // 1000)
+            day = connection.scalar(select(func.min(rollups.c.at)).where(of_days))
+            if day is not None and (push is None or day <= push - DAY_MS):
+                heard[node] = day
+            elif push is not None:
+                heard[node] = push
     return heard
