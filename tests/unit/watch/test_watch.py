@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from noc.watch.pages.page import Page
 from sqlalchemy import text
 
 from noc.watch.alerts.channels import Message
 from noc.watch.clock import now
 from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
-from noc.watch.pages.page import Page
 from noc.watch.pages.web import Web
 from noc.watch.service.watch import Watch
 from noc.watch.store import writer as writing
@@ -65,7 +65,7 @@ async def until(condition: Callable[[], Any], within: float = 10) -> None:
 
 async def push(watch: Watch, node: str, seq: int, *, up: bool = True, msg: str = "killed-KILL") -> None:
     moment = now()
-    await watch.push(Beat(node, moment.wall, up=up, msg=msg, boot="b", seq=seq), moment)
+    await watch.take(Beat(node, moment.wall, up=up, msg=msg, boot="b", seq=seq), moment)
 
 
 def rename(watch: Watch, table: str, name: str) -> None:

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MAX_HEAD: Final = 64 * 1024
-HEAD_DEADLINE_S: Final = 10.0
-MOST_OF_ONE_ADDRESS: Final = 64
+from noc.watch.push.bounds import HEAD_DEADLINE_S, MAX_HEAD, MOST_OF_ONE_ADDRESS
+
 READ_DEADLINE_S: Final = 20.0
 """So long a peer may leave its connection full before it is hung up on."""
 

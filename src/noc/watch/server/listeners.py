@@ -13,12 +13,10 @@ from typing import Any, Final
 import uvicorn
 
 from noc.watch.errors import BadListener, CannotListen
+from noc.watch.push.bounds import KEEP_ALIVE_S, MOST_CONNECTIONS, STOP_WITHIN_S
 from noc.watch.server.bounded import BoundedProtocol
 
-KEEP_ALIVE_S: Final = 90
-MOST_CONNECTIONS: Final = 4_000
 BACKLOG: Final = 1_024
-STOP_WITHIN_S: Final = 3
 IP_FREEBIND: Final = 15  # linux/in.h; Python's socket module does not name it
 
 
@@ -139,8 +137,8 @@ def listener(app: Any) -> Listener:  # noqa: ANN401 - an ASGI application, which
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
+            timeout_keep_alive=int(KEEP_ALIVE_S),
+            timeout_graceful_shutdown=int(STOP_WITHIN_S),
             limit_concurrency=MOST_CONNECTIONS,
         )
     )

@@ -15,11 +15,13 @@ from noc.watch.config import Config
 from noc.watch.pages.page import Page
 from noc.watch.pages.runs import RunBoard
 from noc.watch.pages.web import Web
-from noc.watch.push.ingest import PushApp
+from noc.watch.push.ingest import Ingest
+from noc.watch.push.listener import PushListener
 from noc.watch.server.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
 from noc.watch.server.local import local_app
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
+from noc.watch.store.migration import migrate_apart
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     os.umask(0o077)
     allow_connections()
     ntfy = NtfyChannel(lambda: (watch.config.fleet.ntfy, watch.config.directory))
+    migrate_apart(database)
     store = Store(database, lambda _incident, _kind, _before: {ntfy.name: None})
     watch = Watch(config, store, lambda: Config.read(fleet_directory), [ntfy])
     try:
@@ -53,7 +56,9 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
 
 async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.socket, *, over_tcp: bool) -> None:
     await watch.start()
-    pushes = listener(PushApp(watch))
+    ingest = Ingest(watch)
+    pushes = PushListener(ingest, ingest.report)
+    await pushes.start(push_socket)
     runs = RunBoard()
     page = Page(watch, runs)
     await page.start()
@@ -62,19 +67,16 @@ async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.so
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    serving = [
-        asyncio.create_task(pushes.serve([push_socket])),
-        asyncio.create_task(locals_.serve([local_socket])),
-    ]
+    serving = asyncio.create_task(locals_.serve([local_socket]))
     log.info("pushes on %s, the page and the API on %s", _name(push_socket), _name(local_socket))
     notify("READY=1")
     try:
         await _until(stopping, watch)
     finally:
         notify("STOPPING=1")
-        pushes.should_exit = locals_.should_exit = True
+        locals_.should_exit = True
         await web.stop()
-        await asyncio.gather(*serving)
+        await asyncio.gather(pushes.stop(), serving)
         await watch.stop()
 
 

@@ -78,14 +78,14 @@ class Watch:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._writer.close()
 
-    async def push(self, beat: Beat, moment: Moment) -> None:
-        """Take a push that was received at `moment`; when this returns it is on the disk.
+    def take(self, beat: Beat, moment: Moment) -> "asyncio.Future[None]":
+        """Take a push that was received at `moment`; the future is done when it is on the disk.
 
         Raises:
-            StoreTrouble: it was not stored; the pusher should try again.
+            StoreTrouble: it is not taken, or, from the future, not stored; the pusher should try again.
         """
         self._refuse_if_broken()
-        await self._submit(self.judge.push(beat, moment))
+        return self._submit(self.judge.push(beat, moment))
 
     def foreign(self, owner: str, address: str) -> None:
         """Note that a node's token came from another address; once a minute for each pair."""

@@ -35,6 +35,11 @@ EventKind = Literal[
 ]
 
 
+Value = float | int | str | None
+Telemetry = dict[str, Value]
+"""What a node reports of itself, by field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beat:
     """One push of a node, as it is stored.
@@ -62,7 +67,7 @@ class Beat:
     boot: str | None = None
     version: str | None = None
     sent: int | None = None
-    telemetry: dict[str, Any] | None = None
+    telemetry: Telemetry | None = None
     warn: str = ""
 
 
