@@ -1,28 +1,24 @@
-"""The push listener's application: a bare ASGI callable, because this path is walked by every node all day."""
+"""What a push is answered with: who pushes, what it says, and that it is on the disk."""
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from math import ceil
+from typing import Final
+
+import orjson
 
 from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
+from noc.watch.push.connection import Exchange, Headers
+from noc.watch.push.gate import Gate, TooOften
 from noc.watch.push.telemetry import MAX_BODY, read_telemetry
-from noc.watch.push.wire import BadPush, read_push, token_of
+from noc.watch.push.wire import BadPush, read_push, split_target, token_of
 from noc.watch.service.watch import Watch
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Header = tuple[bytes, bytes]
-
-BODY_DEADLINE_S: Final = 5.0
-COMMIT_DEADLINE_S: Final = 10.0
 UNKNOWN: Final = "Monitor not found or not active."
-CLOSE: Final[Header] = (b"connection", b"close")
-CORS: Final[tuple[Header, ...]] = (
+STORED: Final = b'{"ok":true}'
+RETRY_AFTER_S: Final = 2
+CORS: Final[Headers] = (
     (b"allow", b"GET, POST, PUT, DELETE, PATCH, HEAD, OPTIONS"),
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, PATCH"),
@@ -30,80 +26,63 @@ CORS: Final[tuple[Header, ...]] = (
 )
 
 
-class PushApp:
-    """`/api/push/<token>` and nothing else. No word of a request's path ever reaches a log: it is a secret."""
+class Ingest:
+    """`/api/push/<token>` and nothing else. No word of a request's target ever reaches a log: it is a secret."""
 
     def __init__(self, watch: Watch) -> None:
         """Take the watch that the pushes are for."""
         self._watch = watch
+        self._gate = Gate(lambda: watch.config)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        token = token_of(scope["path"])
-        if scope["method"] == "OPTIONS" and token is not None:
-            await _answer(send, 204, b"", CORS)
+    def take(self, exchange: Exchange) -> None:
+        """Answer a request: at once where it is refused, else when it is stored."""
+        path, query = split_target(exchange.target)
+        token = token_of(path)
+        if exchange.method == b"OPTIONS" and token is not None:
+            exchange.answer(204, b"", CORS)
             return
-        node = self._node_of(token or "", scope["client"][0])
-        if node is None or token is None:
-            await _refuse(send, 404, UNKNOWN)
-        elif scope["method"] == "HEAD":
-            await _answer(send, 200, b'{"ok":true}')
+        try:
+            node = self._gate.admit(token or "", exchange.address, now())
+        except TooOften as refusal:
+            _refuse(exchange, 429, "Too many pushes.", max(1, ceil(refusal.wait)))
+            return
+        if node is None:
+            _refuse(exchange, 404, UNKNOWN)
+        elif exchange.method == b"HEAD":
+            exchange.answer(200, STORED)
         else:
-            await self._take(node, scope["query_string"], receive, send)
+            self._store(node, query, exchange)
 
-    def _node_of(self, token: str, address: str) -> str | None:
-        """The node that may push with this token from this address; both refusals look the same from outside."""
-        owner = self._watch.config.by_token.get(hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
-        if owner is None or str(self._watch.config.nodes[owner].node.tunnel) == address:
-            return owner
-        self._watch.foreign(owner, address)
-        return None
+    def late(self, exchange: Exchange) -> None:
+        """Answer a push that is not on the disk in time; it may get there yet, and a retry of it counts once."""
+        _refuse(exchange, 503, "The watch cannot store pushes now.", RETRY_AFTER_S)
 
-    async def _take(self, node: str, query: bytes, receive: Receive, send: Send) -> None:
-        body, whole = await _body(receive)
-        moment = now()  # only now: what the judge decided while the body was on its way must not lie in the future
+    def report(self) -> None:
+        """Tell the watch of tokens that came from addresses not their own."""
+        self._gate.report(self._watch.foreign)
+
+    def _store(self, node: str, query: str, exchange: Exchange) -> None:
+        telemetry, warn = read_telemetry(exchange.body)
+        if not exchange.whole:
+            telemetry, warn = None, f"the body is too slow, or over {MAX_BODY} bytes"
+        moment = now()
         try:
-            beat = read_push(query, node, moment.wall)
+            beat = read_push(query, node, moment.wall, telemetry, warn)
+            stored = self._watch.take(beat, moment)
         except BadPush as refusal:
-            await _refuse(send, 404, str(refusal))
-            return
-        telemetry, warn = read_telemetry(body) if whole else (None, f"the body is too slow, or over {MAX_BODY} bytes")
-        try:
-            async with asyncio.timeout(COMMIT_DEADLINE_S):
-                await self._watch.push(replace(beat, telemetry=telemetry, warn=warn), moment)
-        except (StoreTrouble, TimeoutError):
-            await _refuse(send, 503, "The watch cannot store pushes now.", ((b"retry-after", b"2"),))
-            return
-        document = {"ok": True, "warn": warn} if warn else {"ok": True}
-        await _answer(send, 200, _json(document), () if whole else (CLOSE,))
+            _refuse(exchange, 404, str(refusal))
+        except StoreTrouble:
+            self.late(exchange)
+        else:
+            stored.add_done_callback(partial(self._stored, exchange, warn))
+
+    def _stored(self, exchange: Exchange, warn: str, stored: "asyncio.Future[None]") -> None:
+        if stored.cancelled() or stored.exception() is not None:
+            self.late(exchange)
+        else:
+            exchange.answer(200, orjson.dumps({"ok": True, "warn": warn}) if warn else STORED)
 
 
-async def _body(receive: Receive) -> tuple[bytes, bool]:
-    """The request's body, and whether it is all of it: what is too large or too slow is left unread."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
-            while True:
-                message = await receive()
-                body += message.get("body", b"")
-                if len(body) > MAX_BODY:
-                    return bytes(body), False
-                if not message.get("more_body"):
-                    return bytes(body), message["type"] == "http.request"
-    except TimeoutError:
-        return bytes(body), False
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-async def _refuse(send: Send, status: int, msg: str, headers: Iterable[Header] = ()) -> None:
-    await _answer(send, status, _json({"ok": False, "msg": msg}), headers)
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
-    length = () if status == 204 else ((b"content-length", str(len(body)).encode()),)
-    kind = (b"content-type", b"application/json; charset=utf-8")
-    await send({"type": "http.response.start", "status": status, "headers": [kind, *length, *headers]})
-    await send({"type": "http.response.body", "body": body})
+def _refuse(exchange: Exchange, status: int, msg: str, retry_after: int = 0) -> None:
+    headers = ((b"retry-after", b"%d" % retry_after),) if retry_after else ()
+    exchange.answer(status, orjson.dumps({"ok": False, "msg": msg}), headers)

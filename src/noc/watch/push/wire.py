@@ -7,9 +7,9 @@ the path is 404, never a page with 200; a repeated parameter counts with its las
 import re
 from math import isfinite
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote, unquote_plus, urlsplit
 
-from noc.watch.store.records import Beat
+from noc.watch.store.records import Beat, Telemetry
 
 PREFIX: Final = "/api/push/"
 MAX_MSG: Final = 2_000
@@ -32,6 +32,19 @@ def plain(text: str, most: int) -> str:
     return _CONTROL.sub(" ", text)[:most]
 
 
+def split_target(target: bytes) -> tuple[str, str]:
+    """Path and query of a request's target, which names a host as well where a proxy was meant (RFC 9112, 3.2.2)."""
+    text = target.decode(errors="replace")
+    if not text.startswith("/"):
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return "", ""
+        return unquote(parts.path), parts.query
+    path, _, query = text.partition("?")
+    return unquote(path) if "%" in path else path, query
+
+
 def token_of(path: str) -> str | None:
     """The token in a push's path, with or without one slash behind it; None for any other path."""
     if not path.startswith(PREFIX):
@@ -40,21 +53,20 @@ def token_of(path: str) -> str | None:
     return token if token and "/" not in token else None
 
 
-def read_push(query: bytes, node: str, at: int) -> Beat:
+def read_push(query: str, node: str, at: int, telemetry: Telemetry | None = None, warn: str = "") -> Beat:
     """Read a push's query string.
 
     Args:
-        query: the raw query string.
+        query: the query string, still escaped.
         node: the node that the token belongs to.
         at: when it was received, ms UTC.
+        telemetry: what its body says.
+        warn: what was wrong with the body.
 
     Raises:
         BadPush: the ping is out of range, or there are more than 64 parameters.
     """
-    try:
-        given = dict(parse_qsl(query.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS))
-    except ValueError as error:
-        raise BadPush("Too many parameters.") from error
+    given = _parameters(query)
     return Beat(
         node=node,
         at=at,
@@ -65,11 +77,25 @@ def read_push(query: bytes, node: str, at: int) -> Beat:
         boot=_name(given.get("boot", "")),
         version=_name(given.get("v", "")),
         sent=_sent(given.get("t", "")),
+        telemetry=telemetry,
+        warn=warn,
     )
 
 
+def _parameters(query: str) -> dict[str, str]:
+    """The parameters by name, as a form has them; of one that is repeated the last counts."""
+    if query.count("&") >= MAX_PARAMETERS:
+        raise BadPush("Too many parameters.")
+    if "%" in query or "+" in query:
+        pairs = (part.partition("=") for part in query.split("&") if part)
+        return {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
+    return {name: value for name, _, value in (part.partition("=") for part in query.split("&") if part)}
+
+
 def _message(text: str) -> str:
-    text = plain(text, MAX_MSG + 1) or "OK"
+    if not text or text == "OK":
+        return "OK"
+    text = plain(text, MAX_MSG + 1)
     return text if len(text) <= MAX_MSG else text[: MAX_MSG - len(CUT)] + CUT
 
 
@@ -79,7 +105,7 @@ def _leading_number(text: str) -> float | None:
 
 
 def _ping(text: str) -> float | None:
-    value = _leading_number(text)
+    value = _leading_number(text) if text else None
     if value is not None and not 0 <= value <= MAX_PING:
         raise BadPush(f"Invalid ping value. Must be between 0 and {MAX_PING} ms.")
     return value or None
@@ -91,7 +117,7 @@ def _sequence(text: str) -> int | None:
 
 
 def _name(text: str) -> str | None:
-    return text if _NAME.fullmatch(text) else None
+    return text if text and _NAME.fullmatch(text) else None
 
 
 def _sent(text: str) -> int | None:
