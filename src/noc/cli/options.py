@@ -13,6 +13,9 @@ FleetOption = Annotated[
     typer.Option("-C", "--fleet", metavar="DIR", help="The fleet directory. Default: $NOC_FLEET, else /etc/noc."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+AtOption = Annotated[
+    str | None, typer.Option("--at", metavar="unix:PATH|127.0.0.1:PORT", help="The watch's local listener.")
+]
 PlanOption = Annotated[
     bool,
     typer.Option(
