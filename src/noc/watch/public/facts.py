@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from noc.watch.api.availability import Day, overall
-from noc.watch.api.uptime import SERVING, UNSEEN
+from noc.watch.api.uptime import SERVING, WHOLE_FLEET, is_unseen
 from noc.watch.store.outages import Outage
 
 Face = Literal["operational", "disrupted", "outage", "maintenance", "unknown"]
@@ -113,12 +113,13 @@ def gather(
         at, until: ms UTC.
     """
     open_now = [each for each in outages if each.ended is None]
-    blind = any(each.verdict == UNSEEN for each in open_now)
+    blind = any(is_unseen(each) and each.node == WHOLE_FLEET for each in open_now)
     waiting, excused = set(pending), set(maintained)
     nodes = []
     for place in places:
         own = [each for each in open_now if each.node == place.name and each.verdict != SERVING]
-        face = node_face(own, blind=blind or place.name in waiting, maintained=place.name in excused)
+        unseen = blind or place.name in waiting or any(map(is_unseen, own))
+        face = node_face(own, unseen=unseen, maintained=place.name in excused)
         history = list(days.get(place.name, ()))
         nodes.append(NodeFacts(place.name, place.city, place.country, face, history, overall(history)))
     known = {place.name for place in places}
@@ -141,9 +142,9 @@ def gather(
     )
 
 
-def node_face(own: Sequence[Outage], *, blind: bool, maintained: bool) -> Face:
+def node_face(own: Sequence[Outage], *, unseen: bool, maintained: bool) -> Face:
     """One node's face, from its open outages; where HQ cannot see, nobody knows."""
-    if blind:
+    if unseen:
         return "unknown"
     if maintained:
         return "maintenance"
@@ -170,15 +171,21 @@ def fleet_face(faces: Sequence[Face]) -> Face:
 
 def public_incidents(outages: Sequence[Outage], known: set[str]) -> list[IncidentFacts]:
     """The incidents that the public sees, the newest first: a group's speaks for those of its nodes."""
-    children: dict[int, list[str]] = {}
+    children: dict[int, set[str]] = {}
     for each in outages:
         if each.parent is not None and each.node in known:
-            children.setdefault(each.parent, []).append(each.node)
-    shown = []
-    for each in sorted(outages, key=lambda each: each.started, reverse=True):
-        nodes = [each.node] if each.node in known else sorted(set(children.get(each.id, ())))
-        if each.parent is not None or each.verdict == SERVING or not (nodes or each.verdict == UNSEEN):
-            continue
-        face: Face = "unknown" if each.verdict == UNSEEN else "outage" if each.severity == "SEV1" else "disrupted"
-        shown.append(IncidentFacts([] if face == "unknown" else nodes, face, each.started, each.ended))
-    return shown[:INCIDENTS_SHOWN]
+            children.setdefault(each.parent, set()).add(each.node)
+    newest = sorted(outages, key=lambda each: each.started, reverse=True)
+    shown = (_incident(each, known, children.get(each.id, set())) for each in newest if each.parent is None)
+    return [each for each in shown if each is not None][:INCIDENTS_SHOWN]
+
+
+def _incident(outage: Outage, known: set[str], children: set[str]) -> IncidentFacts | None:
+    """One incident as the public sees it; None where it concerns nothing public."""
+    if outage.node == WHOLE_FLEET and is_unseen(outage):
+        return IncidentFacts([], "unknown", outage.started, outage.ended)
+    nodes = [outage.node] if outage.node in known else sorted(children)
+    if not nodes or outage.verdict == SERVING:
+        return None
+    face: Face = "outage" if outage.severity == "SEV1" else "disrupted"
+    return IncidentFacts(nodes, face, outage.started, outage.ended)
