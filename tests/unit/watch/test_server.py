@@ -39,8 +39,8 @@ from watch_kit import (
 
 FAST = {"push_interval": 0.3, "sev1_after": 0.6, "recovery_steady": 0.3}
 PROGRAM = (
-    "from noc.watch.alerts import outbox; from noc.watch.service import watch; "
-    "outbox.FIRST_PAUSE_S = watch.REBUILD_PAUSE_S = 0.1; "
+    "from noc.watch.alerts import patience; from noc.watch.service import watch; "
+    "patience.FIRST_PAUSE_S = watch.REBUILD_PAUSE_S = 0.1; "
     "from noc.cli.main import run; run()"
 )
 

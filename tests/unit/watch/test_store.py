@@ -89,12 +89,12 @@ def test_an_alert_is_queued_with_the_change_that_it_announces(store: Store) -> N
 
 
 def test_a_settled_alert_no_longer_waits(store: Store) -> None:
-    from noc.watch.alerts.outbox import waiting_alerts
+    from noc.watch.alerts.backlog import read_backlog
 
     store.write([IncidentSaved(OPEN, "opened")])
-    [waiting] = waiting_alerts(store.engine, "ntfy")
+    [waiting] = read_backlog(store.engine, "ntfy").alerts
     store.write([AlertSent("ntfy", (waiting.id,), EPOCH + 5)])
-    assert waiting_alerts(store.engine, "ntfy") == []
+    assert read_backlog(store.engine, "ntfy").alerts == []
 
 
 def test_old_heartbeats_are_dropped_and_new_ones_kept(store: Store) -> None:

@@ -40,7 +40,7 @@ class Channel:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noc.watch.alerts.outbox.FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr("noc.watch.alerts.patience.FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
 
 
@@ -48,7 +48,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def watching(tmp_path: Path, channel: Channel) -> AsyncIterator[Watch]:
     config = Config.read(write_fleet(tmp_path / "fleet"))
     store = Store(tmp_path / "watch.db", to(channel.name))
-    watch = Watch(config, store, lambda: config, [channel])
+    watch = Watch(config, store, lambda: config, lambda _: [channel])
     await watch.start()
     try:
         yield watch
@@ -88,8 +88,7 @@ async def test_an_outbox_that_could_not_be_read_is_read_again(tmp_path: Path) ->
     channel = Channel()
     async with watching(tmp_path, channel) as watch:
         rename(watch, "incidents", "away")
-        for outbox in watch._outboxes:
-            outbox.wake()
+        watch.outboxes.refresh()
         await asyncio.sleep(0.1)
         rename(watch, "away", "incidents")
         await push(watch, "frankfurt", 1, up=False)

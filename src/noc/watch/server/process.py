@@ -9,7 +9,8 @@ from pathlib import Path
 
 import uvloop
 
-from noc.watch.alerts.channels.ntfy import NtfyChannel
+from noc.watch.alerts.channels.making import make_channels
+from noc.watch.alerts.routing import router
 from noc.watch.api.rest import Api
 from noc.watch.config import Config
 from noc.watch.pages.page import Page
@@ -44,10 +45,10 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     local_socket = open_tcp(local) if isinstance(local, Tcp) else open_unix(local)
     os.umask(0o077)
     allow_connections()
-    ntfy = NtfyChannel(lambda: (watch.config.fleet.ntfy, watch.config.directory))
     migrate_apart(database)
-    store = Store(database, lambda _incident, _kind, _before: {ntfy.name: None})
-    watch = Watch(config, store, lambda: Config.read(fleet_directory), [ntfy])
+    store = Store(database, router(lambda: watch.config.fleet))
+    channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
+    watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
     try:
         uvloop.run(_run(watch, push_socket, local_socket, over_tcp=isinstance(local, Tcp)))
     finally:

@@ -8,14 +8,14 @@ from math import inf
 from typing import Any, Final
 
 from noc.watch.alerts.channels import Channel
-from noc.watch.alerts.outbox import Outbox
+from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import Moment, now
 from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
 from noc.watch.judge.judge import Judge
 from noc.watch.service.restore import restore
 from noc.watch.store.database import Store
-from noc.watch.store.records import Alive, Beat, Deployment, Event, IncidentSaved, Prune, Record
+from noc.watch.store.records import Alive, Beat, Deployment, Event, Prune, Record
 from noc.watch.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -37,31 +37,40 @@ class Watch:
         judge: every node's standing.
         listeners: called with each batch of records once it is on the disk.
         judged: when time last acted on the standings, monotonic seconds.
+        outboxes: what waits to be told to people.
     """
 
-    def __init__(self, config: Config, store: Store, read: Callable[[], Config], channels: Sequence[Channel]) -> None:
-        """Take the fleet, the database, how to read the fleet again, and the ways to people."""
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        read: Callable[[], Config],
+        channels: Callable[[Config], Sequence[Channel]],
+    ) -> None:
+        """Take the fleet, the database, how to read the fleet again, and how to make a fleet's ways to people."""
         self.config, self.store = config, store
         self.listeners: list[Listener] = []
         self.judge = Judge(config.rules)
         self._read = read
-        self._channels = channels
-        self._outboxes: list[Outbox] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._poke = asyncio.Event()
         self._planned = inf
         self.judged = -inf
         self.broken = False
         self._foreign: dict[tuple[str, str], float] = {}
+        self.outboxes = Outboxes(
+            store.engine,
+            lambda records: self._writer.submit(records),
+            lambda: self.config.fleet,
+            lambda: channels(self.config),
+        )
 
     async def start(self) -> None:
         """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer = Writer(self.store, committed=self._committed, failed=self._failed)
         await self._rebuild()
-        fleet = lambda: self.config.fleet  # noqa: E731 - a reload must be seen
-        self._outboxes = [Outbox(each, self.store.engine, self._writer.submit, fleet) for each in self._channels]
-        for task in (self._tick(), self._keep_house(), *(each.run() for each in self._outboxes)):
+        for task in (self._tick(), self._keep_house(), self.outboxes.run()):
             self._spawn(task)
 
     async def fault(self) -> None:
@@ -119,6 +128,7 @@ class Watch:
         config = await asyncio.to_thread(self._read)
         self._refuse_if_broken()
         self.config = config
+        self.outboxes.refresh()
         await self._submit(self.judge.watch(config.live(), config.rules, now()))
 
     def _submit(self, records: Sequence[Record]) -> "asyncio.Future[None]":
@@ -134,9 +144,7 @@ class Watch:
             raise StoreTrouble("too many pushes wait to be written", fix="check the disk")
 
     def _committed(self, records: Sequence[Record]) -> None:
-        if any(isinstance(record, IncidentSaved) and record.alert for record in records):
-            for outbox in self._outboxes:
-                outbox.wake()
+        self.outboxes.wake(records)
         for listener in self.listeners:
             listener(records)
 

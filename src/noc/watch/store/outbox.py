@@ -4,10 +4,12 @@ Alerts are queued in the transaction that stores the incident; which channels th
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
+from noc.watch.clock import now
 from noc.watch.store.records import (
     AlertDropped,
     AlertFailed,
@@ -34,37 +36,30 @@ def nowhere(_incident: Incident, _kind: AlertKind, _before: Dues) -> Dues:
     return {}
 
 
-def alert_made(incident: Incident, kind: AlertKind) -> int:
-    """When an incident came to deserve an alert of a kind (ms UTC)."""
-    stamps = {
-        "opened": incident.reopened,
-        "reminder": incident.reminded,
-        "acknowledged": incident.acked,
-        "escalated": incident.escalated,
-        "closed": incident.ended,
-    }
-    return stamps[kind] or incident.started
-
-
-def alert_id(incident: Incident, kind: AlertKind) -> str:
-    """The alert's name on every channel and in every attempt; what can happen again to an incident carries its time."""
+def alert_id(incident: Incident, kind: AlertKind, number: int = 1) -> str:
+    """The alert's name on every channel and in every attempt; `number` counts those of a kind, which may come again."""
     name = f"{incident.id}-{incident.started // 1000}-{kind}"
-    return name if kind == "opened" and not incident.flaps else f"{name}-{alert_made(incident, kind) // 1000}"
+    return name if number == 1 else f"{name}-{number}"
 
 
 def queue_alert(saved: IncidentSaved, route: Router, connection: Connection) -> None:
-    """Queue the alert of a saved incident where it goes; one that is there already stays as it is."""
+    """Queue the alert of a saved incident where it goes; where one of its kind still waits, that says it all."""
     assert saved.alert is not None
-    incident, name = saved.incident, alert_id(saved.incident, saved.alert)
-    row = {"id": name, "incident": incident.id, "kind": saved.alert, "created": alert_made(incident, saved.alert)}
-    for channel, due in route(incident, saved.alert, _before(incident.id, connection)).items():
-        _insert(row | {"channel": channel, "due": due}, connection)
+    incident, kind = saved.incident, saved.alert
+    row = {"incident": incident.id, "kind": kind, "created": now().wall}
+    for channel, due in route(incident, kind, _before(incident.id, connection)).items():
+        same = and_(outbox.c.incident == incident.id, outbox.c.kind == kind, outbox.c.channel == channel)
+        outcomes = list(connection.scalars(select(outbox.c.outcome).where(same)))
+        if "" not in outcomes:
+            name = alert_id(incident, kind, len(outcomes) + 1)
+            _insert(row | {"id": name, "channel": channel, "due": due}, connection)
 
 
 def queue_message(message: MessageQueued, connection: Connection) -> None:
     """Queue a message about no incident; one that is there already stays as it is."""
-    row = {"id": message.id, "channel": message.channel, "kind": message.kind, "message": message.message}
-    _insert(row | {"created": message.created, "expires": message.expires}, connection)
+    same = and_(outbox.c.id == message.id, outbox.c.channel == message.channel)
+    if not connection.scalar(select(func.count()).select_from(outbox).where(same)):
+        _insert(asdict(message), connection)
 
 
 def settle(record: AlertSent | AlertDropped, connection: Connection) -> None:
@@ -104,6 +99,4 @@ def _before(incident: int, connection: Connection) -> dict[str, int | None]:
 
 
 def _insert(row: dict[str, Any], connection: Connection) -> None:
-    same = and_(outbox.c.id == row["id"], outbox.c.channel == row["channel"])
-    if not connection.scalar(select(func.count()).select_from(outbox).where(same)):
-        connection.execute(insert(outbox).values({"attempts": 0, "last_error": ""} | row))
+    connection.execute(insert(outbox).values({"attempts": 0, "last_error": ""} | row))

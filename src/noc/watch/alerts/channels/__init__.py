@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+Level = Literal["SEV1", "SEV2", "recovery", "notice", "briefing"]
+
 
 @dataclass(frozen=True)
 class Message:
@@ -11,14 +13,16 @@ class Message:
     Attributes:
         id: the same for every attempt to send the same alert, so that a receiver can drop a repetition.
         level: how loud it is.
-        click: the page that shows more.
+        click: the page that shows more; "" for none.
+        acknowledge: the address that acknowledges the incident, good once; "" where there is nothing to take over.
     """
 
     id: str
-    level: Literal["SEV1", "SEV2", "recovery"]
+    level: Level
     title: str
     text: str
-    click: str
+    click: str = ""
+    acknowledge: str = ""
 
 
 class NotSent(Exception):

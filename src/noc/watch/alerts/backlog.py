@@ -1,0 +1,55 @@
+"""What waits on a channel, read from the database."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from noc.watch.alerts.deliveries import Note, Waiting
+from noc.watch.errors import StoreTrouble
+from noc.watch.store.outbox import WAITING
+from noc.watch.store.records import Incident
+from noc.watch.store.schema import incidents, outbox
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The alerts of incidents, each with its incident as it stands now, and the messages about no incident."""
+
+    alerts: list[Waiting]
+    notes: list[Note]
+
+
+def read_backlog(engine: Engine, channel: str) -> Backlog:
+    """What waits on a channel, the oldest first. Raises StoreTrouble."""
+    query = (
+        select(outbox, *(column.label(f"i_{column.name}") for column in incidents.c))
+        .outerjoin(incidents, incidents.c.id == outbox.c.incident)
+        .where(WAITING, outbox.c.channel == channel)
+        .order_by(outbox.c.created, outbox.c.id)
+    )
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+    except SQLAlchemyError as error:
+        raise StoreTrouble("the waiting alerts cannot be read", why=type(error).__name__) from error
+    alerts = [_alert(row) for row in rows if row["i_id"] is not None]
+    return Backlog(alerts, [_note(row) for row in rows if row["message"] is not None])
+
+
+def waiting_channels(engine: Engine) -> list[str]:
+    """The channels on which anything waits. Raises StoreTrouble."""
+    try:
+        with engine.connect() as connection:
+            return list(connection.scalars(select(outbox.c.channel).where(WAITING).distinct()))
+    except SQLAlchemyError as error:
+        raise StoreTrouble("the waiting alerts cannot be read", why=type(error).__name__) from error
+
+
+def _alert(row: RowMapping) -> Waiting:
+    incident = Incident(**{name[2:]: value for name, value in row.items() if name.startswith("i_")})
+    return Waiting(row["id"], row["kind"], row["created"], row["attempts"], incident, row["due"])
+
+
+def _note(row: RowMapping) -> Note:
+    return Note(row["id"], row["kind"], row["attempts"], row["expires"], row["message"])
