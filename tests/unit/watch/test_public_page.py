@@ -108,7 +108,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 async def test_a_fresh_page_is_served_with_its_feeds_and_badges(watch: Watch, folder: Path, caddy: int) -> None:
     moment = now()
-    await watch.push(Beat("frankfurt", moment.wall), moment)
+    await watch.take(Beat("frankfurt", moment.wall), moment)
     await published(watch, folder)
     status, text, headers = get(caddy, "/")
     assert (status, "Frankfurt" in text) == (200, True)
@@ -157,7 +157,7 @@ async def test_hostile_nodes_and_peoples_words_never_become_public(watch: Watch,
     moment = now()
     hostile = "s3cret-words <b>127.84.0.12</b> johan"
     telemetry = {hostile: 1, "db_integrity": hostile}
-    await watch.push(Beat("frankfurt", moment.wall, msg=hostile, boot=hostile, telemetry=telemetry), moment)
+    await watch.take(Beat("frankfurt", moment.wall, msg=hostile, boot=hostile, telemetry=telemetry), moment)
     incident = Incident(
         1,
         "frankfurt",
