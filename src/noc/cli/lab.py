@@ -189,3 +189,21 @@ def slow(
     """Put a machine far away: everything it sends and receives takes longer."""
     away = _lab().slow(name, ms, rate)
     err.print(f"{name}: {away:.0f} ms of round trip" + (f", {rate:g} MB/s" if rate else ""))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def clock(
+    name: Name, offset: Annotated[str, typer.Argument(help="How far it is ahead: +1h, -90m, 0 for the right time.")]
+) -> None:
+    """Set a machine's clock wrong, and start the machine anew: all of it lives by that time, the kernel excepted."""
+    from noc.lab.clock import parse_offset  # noqa: PLC0415 - with the lab
+
+    _lab().clock(name, parse_offset(offset))
+
+
+@app.command()
+def offer(
+    packages: Annotated[list[Path] | None, typer.Argument(help="Packages (.deb); none takes all of them back.")] = None,
+) -> None:
+    """Let the lab's archive offer packages beside the images' own, so that machines have something to update to."""
+    _lab().offer(*(packages or []))

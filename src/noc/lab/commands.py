@@ -43,6 +43,11 @@ async def run(*argv: str, stdin: str | None = None, timeout_s: float = 30) -> st
 
 def call(*argv: str, timeout_s: float = 30) -> str:
     """The same for code that may block. Raises as `run` does."""
+    return call_bytes(*argv, timeout_s=timeout_s).decode(errors="replace")
+
+
+def call_bytes(*argv: str, timeout_s: float = 30) -> bytes:
+    """The same for output that is no text. Raises as `run` does."""
     try:
         done = subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s)
     except subprocess.TimeoutExpired:
@@ -50,4 +55,4 @@ def call(*argv: str, timeout_s: float = 30) -> str:
     except subprocess.CalledProcessError as error:
         words = last_words(error.stderr.decode(errors="replace") or error.stdout.decode(errors="replace"))
         raise CommandFailed(f"{' '.join(argv)} failed", why=words) from None
-    return done.stdout.decode(errors="replace")
+    return done.stdout

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from noc.lab.commands import call, last_words
 from noc.lab.errors import CommandFailed, ImageFailed
-from noc.lab.recipe import BARE, DISABLED, FILES, INTERNET, KEYRING, MASKED, WARM, Recipe
-from noc.lab.repository import publish
+from noc.lab.recipe import ARCHIVE_ONLY, BARE, DISABLED, FILES, INTERNET, KEYRING, MASKED, WARM, Recipe
+from noc.lab.repository import publish, signing_key
 from noc.lab.sources import distribution
 
 Tell = Callable[[str], None]
@@ -99,7 +99,9 @@ def _build(recipe: Recipe, aside: Path, tell: Tell) -> None:
     tell("downloading packages")
     repository.mkdir()
     _download(bare, repository)
-    publish(repository, bare / str(KEYRING)[1:])
+    with tempfile.TemporaryDirectory(prefix="noc-lab-gpg-") as home:
+        (bare / str(KEYRING)[1:]).write_bytes(signing_key(Path(home)))
+        publish(repository, Path(home))
     tell("installing packages: warm and internet")
     with ThreadPoolExecutor() as pool:
         jobs = [
@@ -138,12 +140,12 @@ def _proxies() -> str:
 
 
 def _download(root: Path, repository: Path) -> None:
-    """Fetch what `warm` and `internet` have more than `bare`, dependencies included."""
+    """Fetch what `warm`, `internet` and the archive have more than `bare`, dependencies included."""
     archives = root / _SCRATCH
     (archives / "partial").mkdir(parents=True)
     _inside(
         root, "apt-get", "install", "--yes", "--download-only", "--no-install-recommends",
-        "-o", f"Dir::Cache::Archives=/{_SCRATCH}", *WARM, *INTERNET,
+        "-o", f"Dir::Cache::Archives=/{_SCRATCH}", *WARM, *INTERNET, *ARCHIVE_ONLY,
     )  # fmt: skip
     for deb in archives.glob("*.deb"):
         deb.rename(repository / deb.name.replace("%3a", "_"))

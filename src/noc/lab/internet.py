@@ -14,9 +14,11 @@ from noc.lab.machines import Machine
 ACME_DIRECTORY = "https://acme.lab:14000/dir"
 ACME_ROOTS = "https://acme.lab:15000/roots/0"
 NTFY_URL = "https://ntfy.lab"
-HEALTH = (f"{NTFY_URL}/v1/health", "http://apt.lab/InRelease", ACME_DIRECTORY)
+HEALTH = (f"{NTFY_URL}/v1/health", "http://apt.lab/base/InRelease", ACME_DIRECTORY)
 """What answers 200 once the lab's internet is there; the names need its DNS."""
-REPOSITORY = "/srv/apt"
+ARCHIVE = "/srv/archive"
+REPOSITORY, OFFERS = f"{ARCHIVE}/base", f"{ARCHIVE}/offers"
+"""The images' packages, and those that the lab offers beside them."""
 TLS_NAMES = ("acme.lab", "ntfy.lab")
 _TLS = "/etc/noc-internet"
 
@@ -68,7 +70,7 @@ def _units() -> dict[str, str]:
     commands = {
         "noc-knot": "/usr/sbin/knotd -c /etc/knot/knot.conf",
         "noc-pebble": f"/usr/bin/pebble -config {_TLS}/pebble.json -dnsserver 127.0.0.1:53",
-        "noc-apt": f"/usr/bin/caddy file-server --listen :80 --root {REPOSITORY}",
+        "noc-apt": f"/usr/bin/caddy file-server --listen :80 --root {ARCHIVE}",
         "noc-ntfy": f"/usr/bin/python3 /usr/local/lib/noc-ntfy.py --listen 0.0.0.0:443 --token-file {_TLS}/ntfy.token"
         f" --certificate {_TLS}/ntfy.lab.crt --key {_TLS}/ntfy.lab.key",
     }

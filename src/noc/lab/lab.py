@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,13 +13,14 @@ from typing import Any
 
 from noc.errors import Usage
 from noc.fleet.load import load
-from noc.lab import cgroups, control, identity, launch
-from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine
+from noc.lab import cgroups, clock, control, identity, launch
+from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine, RequestRefused
 from noc.lab.fleet import SOURCE, write_fleet
 from noc.lab.images import Tell, ensure_images
 from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
+from noc.lab.repository import publish
 
 MAX_ROUND_TRIP_MS = 5000
 MAX_RATE_MB_S = 1000
@@ -134,6 +136,38 @@ class Lab:
             raise Usage(f"{rate_mb_s:g} MB/s is no line", fix=f"give more than 0 and at most {MAX_RATE_MB_S}")
         return float(self._ask("slow", name, ms=ms, rate_mb_s=rate_mb_s))
 
+    def clock(self, name: str, seconds: int) -> None:
+        """Set a machine's clock wrong, and start the machine anew, so that all that runs there lives by it.
+
+        See `noc.lab.clock` for what it reaches; what it needs comes from the lab's archive.
+
+        Args:
+            name: the machine.
+            seconds: how far it is to be ahead of the right time; 0 sets it right.
+
+        Raises:
+            RequestRefused: it could not be done; the machine was left as it is.
+        """
+        done = self.exec(name, "sh", "-euc", clock.script(seconds), timeout_s=120)
+        if done.returncode:
+            raise RequestRefused(f"the clock of {name} cannot be set", why=done.stderr.decode(errors="replace")[-300:])
+        self.exec(name, "sync")
+        self.kill(name)
+        self.boot(name)
+
+    def offer(self, *packages: Path) -> None:
+        """Let the lab's archive offer exactly these packages beside the images' own: to a machine, an update.
+
+        Args:
+            packages: `.deb` files; none takes back what was offered.
+        """
+        self.status()
+        for old in self.places.offers.glob("*.deb"):
+            old.unlink()
+        for package in packages:
+            shutil.copy(package, self.places.offers)
+        publish(self.places.offers, self.places.offers_key)
+
     def exec(self, name: str, *argv: str, stdin: bytes | None = None, timeout_s: float = 60) -> Completed:
         """Run a command as root inside a machine, as at its console: the network is not involved.
 
@@ -159,6 +193,7 @@ class Lab:
             "USER=root",
             "LANG=C.UTF-8",
             f"TERM={os.environ.get('TERM', 'dumb')}",
+            *clock.ENVIRONMENT,
         )
         inside = argv or ("/bin/sh", "-c", "cd; exec bash -l")
         return ["nsenter", "-t", str(pid), "-a", "--", "/usr/bin/env", "-i", *environment, *inside]

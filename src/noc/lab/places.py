@@ -60,6 +60,16 @@ class Places:
         """The bearer token of the lab's ntfy."""
         return self.state / "ntfy.token"
 
+    @property
+    def offers(self) -> Path:
+        """The packages that this lab's archive offers beside the images'."""
+        return self.state / "offers"
+
+    @property
+    def offers_key(self) -> Path:
+        """The home of the key that signs them; only root may enter."""
+        return self.state / "offers-key"
+
     def console(self, name: str) -> Path:
         """What a machine wrote on its console."""
         return self.state / f"console-{name}.log"

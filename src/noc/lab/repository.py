@@ -1,23 +1,35 @@
-"""The lab's package repository: a flat one (sources.list(5)), signed by a key that is forgotten at once."""
+"""The lab's package repositories: flat ones (sources.list(5)), each signed by a key of its own."""
 
+import contextlib
 import gzip
 import hashlib
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
-from noc.lab.commands import call
+from noc.lab.commands import call, call_bytes
 
 
-def publish(directory: Path, keyring: Path) -> None:
+def signing_key(home: Path) -> bytes:
+    """Make a key for a repository in a home of its own (gpg's); its public half, as apt's `signed-by` reads it.
+
+    Args:
+        home: a directory; who removes it forgets the key.
+    """
+    home.mkdir(exist_ok=True)
+    home.chmod(0o700)
+    with _gpg(home) as gpg:
+        call(*gpg, "--passphrase", "", "--quick-generate-key", "noc lab <apt@lab>", "ed25519", "sign", "never")
+        return call_bytes(*gpg, "--export")
+
+
+def publish(directory: Path, home: Path) -> None:
     """Write the index of a directory's packages, and sign it.
 
     Args:
         directory: holds `*.deb` files.
-        keyring: where the public half of the signing key goes; the private half is made for this and forgotten.
+        home: of the key, as `signing_key` made it.
     """
     stanzas = [_stanza(deb) for deb in sorted(directory.glob("*.deb"))]
     index = "\n".join(stanzas).encode()
@@ -25,7 +37,10 @@ def publish(directory: Path, keyring: Path) -> None:
     for name, content in indexes.items():
         (directory / name).write_bytes(content)
     (directory / "Release").write_text(release_file(indexes, datetime.now(UTC)))
-    _sign(directory / "Release", directory / "InRelease", keyring)
+    signed = directory / "InRelease"
+    signed.unlink(missing_ok=True)
+    with _gpg(home) as gpg:
+        call(*gpg, "--passphrase", "", "--clearsign", "--output", str(signed), str(directory / "Release"))
 
 
 def release_file(indexes: Mapping[str, bytes], now: datetime) -> str:
@@ -42,14 +57,10 @@ def _stanza(deb: Path) -> str:
     return f"{control.rstrip()}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n"
 
 
-def _sign(release: Path, signed: Path, keyring: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="noc-lab-gpg-") as home:
-        os.chmod(home, 0o700)  # noqa: PTH101 - gpg insists
-        gpg = ("gpg", "--homedir", home, "--batch", "--quiet", "--no-autostart")
-        quick = ("gpg", "--homedir", home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback")
-        try:
-            call(*quick, "--quick-generate-key", "noc lab <apt@lab>", "ed25519", "sign", "never")
-            call(*quick, "--clearsign", "--output", str(signed), str(release))
-            call(*gpg, "--output", str(keyring), "--export")
-        finally:
-            call("gpgconf", "--homedir", home, "--kill", "gpg-agent")
+@contextlib.contextmanager
+def _gpg(home: Path) -> Iterator[tuple[str, ...]]:
+    """How gpg is called with a home of its own; its agent is gone afterwards."""
+    try:
+        yield ("gpg", "--homedir", str(home), "--batch", "--quiet", "--pinentry-mode", "loopback")
+    finally:
+        call("gpgconf", "--homedir", str(home), "--kill", "gpg-agent")

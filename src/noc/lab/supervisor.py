@@ -19,11 +19,13 @@ from noc.lab.control import listen
 from noc.lab.distance import round_trip_ms
 from noc.lab.errors import NoSuchMachine
 from noc.lab.host import Host
-from noc.lab.internet import ACME_ROOTS, HEALTH, REPOSITORY, TLS_NAMES, internet_files
+from noc.lab.internet import ACME_ROOTS, HEALTH, OFFERS, REPOSITORY, TLS_NAMES, internet_files
 from noc.lab.limits import Limits
 from noc.lab.machines import INTERNET, LabPlan, Machine
 from noc.lab.places import Places
 from noc.lab.readiness import fetch, greeting, until
+from noc.lab.recipe import OFFERS_KEYRING
+from noc.lab.repository import publish, signing_key
 
 UP_S = 120
 BOOT_S = 60
@@ -43,6 +45,7 @@ class Supervisor:
         self.over = asyncio.Event()
         self.raised: asyncio.Task[None] | None = None
         self._authority = Authority()
+        self._offers_key = b""
 
     async def raise_lab(self) -> None:
         """Lay the network, make the disks, boot everything, and wait until sshd and the internet answer.
@@ -52,7 +55,7 @@ class Supervisor:
             CommandFailed: this machine refused a mount or an interface.
         """
         await self._furnish()
-        await network.lay()
+        await asyncio.gather(network.lay(), asyncio.to_thread(self._open_archive))
         for machine in self.plan.machines:
             self.hosts[machine.name] = self._host(machine)
         await asyncio.gather(*(self._first_boot(host) for host in self.hosts.values()))
@@ -130,12 +133,23 @@ class Supervisor:
             image=self.plan.images / machine.image,
             room=self.places.disks / machine.name,
             console=self.places.console(machine.name),
-            shares={REPOSITORY: self.plan.images / "repository"} if is_internet else {},
+            shares=self._archive if is_internet else {},
         )
+
+    @property
+    def _archive(self) -> dict[str, Path]:
+        return {REPOSITORY: self.plan.images / "repository", OFFERS: self.places.offers}
+
+    def _open_archive(self) -> None:
+        """The part of the archive that is this lab's own: empty at first, signed by a key that ends with the lab."""
+        self.places.offers.mkdir()
+        self._offers_key = signing_key(self.places.offers_key)
+        publish(self.places.offers, self.places.offers_key)
 
     async def _first_boot(self, host: Host) -> None:
         await host.insert_disk()
         identity.write_files(host.root, identity.identity_files(host.machine, self.plan.authorized_keys))
+        identity.write_files(host.root, {Path(str(OFFERS_KEYRING)[1:]): (self._offers_key, 0o644)})
         if host.machine.image == "internet":
             self._furnish_internet(host)
         await host.boot()
