@@ -56,9 +56,11 @@ class Store:
         self.engine = open_engine(path)
         migrate(self.engine)
         self._heartbeats, self._pruner = Heartbeats(), Pruner()
+        self._writing: Connection | None = None  # kept: to make one takes longer than to write a push
 
     def close(self) -> None:
         """Close every connection."""
+        self._let_go()
         self.engine.dispose()
 
     def write(self, records: Iterable[Record]) -> None:
@@ -71,7 +73,8 @@ class Store:
         happened: list[dict[str, Any]] = []
         safe = False
         try:
-            with self.engine.begin() as connection:
+            connection = self._writing = self._writing or self.engine.connect()
+            with connection.begin():
                 for record in records:
                     match record:
                         case Beat():
@@ -91,6 +94,12 @@ class Store:
         finally:
             if not safe:
                 self._heartbeats.forget()
+                self._let_go()
+
+    def _let_go(self) -> None:
+        connection, self._writing = self._writing, None
+        if connection is not None:
+            connection.close()
 
     @singledispatchmethod
     def _save(self, record: Record, _connection: Connection) -> None:

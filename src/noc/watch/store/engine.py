@@ -14,6 +14,7 @@ PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",  # every commit is on the disk before it returns
     "busy_timeout": "5000",
+    "wal_autocheckpoint": "4000",  # pages: the same few are written again and again, and are taken over once
     "journal_size_limit": "16777216",
 }
 
