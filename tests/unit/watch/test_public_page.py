@@ -31,7 +31,7 @@ SECRETS = ("s3cret-words", "127.84.0", "192.0.2", "clavitor-alerts", "johan", "S
 async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
     """A watch in this process, of three live nodes."""
     fleet = write_fleet(tmp_path / "fleet")
-    watch = Watch(Config.read(fleet), Store(tmp_path / "watch.db"), lambda: Config.read(fleet), [])
+    watch = Watch(Config.read(fleet), Store(tmp_path / "watch.db"), lambda: Config.read(fleet), lambda _config: [])
     await watch.start()
     yield watch
     await watch.stop()
