@@ -19,7 +19,6 @@ from noc.hub.places import (
     CREDENTIALS,
     DISTRIBUTION,
     HUB_KEY,
-    NTFY_TOKEN,
     PROGRAM,
     PUBLIC_PAGES,
     STATE,
@@ -29,6 +28,7 @@ from noc.hub.places import (
     WIREGUARD,
 )
 from noc.hub.proxy import BANNER, caddyfile
+from noc.hub.secrets import watch_secrets
 from noc.hub.steps import Done, Step, run_steps
 from noc.hub.system import (
     Owner,
@@ -211,11 +211,11 @@ def directories() -> list[str]:
 
 
 def ensure_watch(fleet: Fleet) -> list[str]:
-    """The watch server, with the token of the alert channel where HQ has it."""
-    has_token = (CREDENTIALS / NTFY_TOKEN).exists()
-    unit = units.watch_unit(fleet.tunnel.interface, installed_build(), ntfy_token=has_token)
+    """The watch server, with those of its secrets that HQ has."""
+    secrets = [name for name in watch_secrets(fleet) if (CREDENTIALS / name).exists()]
+    unit = units.watch_unit(fleet.tunnel.interface, installed_build(), secrets)
     changed = ensure_unit_files({"noc-watch.service": unit})
-    reads = [UNITS / "noc-watch.service", *([CREDENTIALS / NTFY_TOKEN] if has_token else [])]
+    reads = [UNITS / "noc-watch.service", *(CREDENTIALS / name for name in secrets)]
     return changed + ensure_running("noc-watch.service", reads)
 
 

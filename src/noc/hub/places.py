@@ -18,4 +18,5 @@ CADDYFILE = Path("/etc/caddy/Caddyfile")
 FIREWALL = Path("/etc/noc-firewall.nft")
 SSH_SETTINGS = Path("/etc/ssh/sshd_config.d/10-noc.conf")
 
-HUB_KEY, SSH_KEY, HOST_CA, NTFY_TOKEN = "hub_wg_key", "ssh_key", "host_ca", "ntfy_token"
+HUB_KEY, SSH_KEY, HOST_CA = "hub_wg_key", "ssh_key", "host_ca"
+NTFY_TOKEN, DEAD_MAN_URL = "ntfy_token", "dead_man_url"

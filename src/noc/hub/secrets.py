@@ -1,22 +1,35 @@
 """Secrets that come from outside: read from standard input, kept as credentials of HQ."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from noc.fleet.model import Fleet
 from noc.hub.errors import BadSecret, UnknownSecret
-from noc.hub.places import CREDENTIALS, NTFY_TOKEN
+from noc.hub.places import CREDENTIALS, DEAD_MAN_URL, HOST_CA, HUB_KEY, NTFY_TOKEN, SSH_KEY
 from noc.hub.system import Owner, ensure_directory, ensure_file
 
-KNOWN = (NTFY_TOKEN,)
+ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
+OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA})
 MAX_CHARS = 4096
 
 
-def set_secret(name: str, value: str, credentials: Path = CREDENTIALS) -> bool:
+def watch_secrets(fleet: Fleet) -> tuple[str, ...]:
+    """The secrets that the watch reads: two that every HQ may have, and those of the fleet file's channels.
+
+    HQ's own keys are never among them, whatever a channel calls its credential.
+    """
+    named = (channel.credential for channel in fleet.channel if channel.credential)
+    return tuple(name for name in dict.fromkeys((*ALWAYS, *named)) if name not in OWN_KEYS)
+
+
+def set_secret(name: str, value: str, credentials: Path = CREDENTIALS, *, known: Sequence[str] = ALWAYS) -> bool:
     """Keep a secret.
 
     Args:
-        name: one of `KNOWN`.
+        name: one of `known`.
         value: one line; white space around it is dropped.
         credentials: directory of HQ's credentials.
+        known: the secrets that a unit of HQ reads.
 
     Returns:
         Whether it is another than before.
@@ -24,8 +37,8 @@ def set_secret(name: str, value: str, credentials: Path = CREDENTIALS) -> bool:
     Raises:
         UnknownSecret, BadSecret: the message never repeats the value.
     """
-    if name not in KNOWN:
-        raise UnknownSecret(f"no unit of HQ reads a secret called {name}", fix=f"one of {', '.join(KNOWN)}")
+    if name not in known:
+        raise UnknownSecret(f"no unit of HQ reads a secret called {name}", fix=f"one of {', '.join(known)}")
     secret = value.strip()
     if not secret or len(secret) > MAX_CHARS or not secret.isprintable():
         raise BadSecret(f"{name} was not set", why="it is empty, too long or not one line", fix="pipe it in")

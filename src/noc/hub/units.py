@@ -1,12 +1,13 @@
 """HQ's systemd units, as pure text (systemd.unit(5), systemd.exec(5))."""
 
+from collections.abc import Sequence
+
 from noc.hub.places import (
     CREDENTIALS,
     FIREWALL,
     FLEET,
     HOST_CA,
     HUB_KEY,
-    NTFY_TOKEN,
     PROGRAM,
     PUBLIC_PAGES,
     SSH_KEY,
@@ -51,13 +52,13 @@ def _load(*names: str) -> str:
     return "".join(f"LoadCredential={name}:{CREDENTIALS / name}\n" for name in names)
 
 
-def watch_unit(interface: str, build: str, *, ntfy_token: bool) -> str:
-    """The watch server: no key to any node.
+def watch_unit(interface: str, build: str, credentials: Sequence[str]) -> str:
+    """The watch server: no key to any node. It asks public names, so a name server that is silent must not hold it up.
 
     Args:
         interface: the tunnel, on whose address pushes arrive.
         build: names the installed noc, so that another one counts as a change.
-        ntfy_token: whether HQ has the credential; systemd would not start a unit whose credential is missing.
+        credentials: those that HQ has; systemd would not start a unit whose credential is missing.
     """
     return f"""\
 [Unit]
@@ -72,8 +73,9 @@ Type=notify
 ExecStart={PROGRAM} watch serve
 User=noc-watch
 Group=noc
-{_load(NTFY_TOKEN) if ntfy_token else ""}\
+{_load(*credentials)}\
 {_SERVICE}\
+Environment="RES_OPTIONS=timeout:2 attempts:2"
 RuntimeDirectory=noc-watch
 ReadWritePaths={WATCH_STATE} {PUBLIC_PAGES}
 CapabilityBoundingSet=

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from noc.errors import TimedOut
+from noc.fleet.load import load
+from noc.fleet.telling import Channel
 from noc.hub.doors import in_ssh_session
 from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
 from noc.hub.install import certificates, check_trust, keep_foreign
 from noc.hub.proxy import BANNER
-from noc.hub.secrets import set_secret
+from noc.hub.secrets import set_secret, watch_secrets
 from noc.hub.steps import Step, run_steps
 from noc.hub.system import Owner, ensure_directory, ensure_file, ensure_owned, run
 from noc.lab.authority import Authority
+from noc.lab.fleet import SOURCE
 
 ME, US = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
 
@@ -140,6 +143,13 @@ def test_a_secret_that_is_no_line_is_refused_without_being_repeated(tmp_path: Pa
 def test_a_secret_that_nothing_reads_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownSecret):
         set_secret("../ssh_key", "x", tmp_path)
+
+
+def test_the_watch_gets_the_secrets_of_its_channels_and_never_a_key_of_hq() -> None:
+    named = ("chat_url", "ssh_key", "host_ca", "hub_wg_key", "chat_url")
+    channels = tuple(Channel(name=f"c{n}", kind="apprise", credential=name) for n, name in enumerate(named))
+    fleet = load(SOURCE).model_copy(update={"channel": channels})
+    assert watch_secrets(fleet) == ("ntfy_token", "dead_man_url", "chat_url")
 
 
 def test_trust_must_hold_a_signer_and_a_recipient(tmp_path: Path) -> None:
