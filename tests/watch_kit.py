@@ -3,6 +3,7 @@
 The receiver stands in for an ntfy server: a real HTTP server on loopback that can be told how to behave.
 """
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -64,6 +65,8 @@ network = "127.84.0.0/24"
 {chr(10).join(f"{name} = {value}" for name, value in numbers.items())}
 [budget]
 ceiling_usd = 100
+[witness]
+not_public = ["all"]
 [ntfy]
 url = "{ntfy}"
 topic = "clavitor-alerts"
@@ -115,6 +118,13 @@ def until(condition: Callable[[], Any], *, within: float = 10, what: str = "") -
             return value
         time.sleep(0.02)
     raise AssertionError(f"not within {within:g} s: {what or condition}")
+
+
+async def until_true(condition: Callable[[], Any], within: float = 10) -> None:
+    """Wait on the event loop until the condition is true. Raises TimeoutError at the deadline."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens on a socket or in another thread
+            await asyncio.sleep(0.01)
 
 
 class Pusher:

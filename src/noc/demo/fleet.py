@@ -10,6 +10,7 @@ import tomli_w
 
 from noc.fleet.inventory import Inventory, Life, NodeRecord, save_inventory
 from noc.fleet.model import Fleet, Node, Policy
+from noc.fleet.witnessing import Outside, Witness
 
 NETWORK = IPv4Address("127.84.0.0")
 HUB = NETWORK + 1
@@ -38,6 +39,8 @@ def demo_fleet(fleet: Fleet, ports: Ports, policy: Policy) -> Fleet:
             "policy": policy,
             "ntfy": fleet.ntfy.model_copy(update={"url": f"http://127.0.0.1:{ports.ntfy}", "ca_root": None}),
             "accepted": (),
+            "witness": Witness(not_public=("all",)),  # their names are those of the real fleet
+            "outside": Outside(),
             "nodes": tuple(node.model_copy(update={"tunnel": address_of(node)}) for node in fleet.nodes),
         }
     )

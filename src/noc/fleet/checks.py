@@ -191,11 +191,11 @@ def retention(document: Document) -> Iterator[Problem]:
 
 def witnessed(document: Document) -> Iterator[Problem]:
     """Nodes that are not asked are nodes; and one outside address alone cannot tell HQ's trouble from its own."""
-    known = {name for _, name in document.texts("nodes", "name")}
+    known = {"all", *(name for _, name in document.texts("nodes", "name"))}
     for path, name in document.texts("witness", "not_public"):
         if name not in known:
             yield document.problem(path, f"no node is called {name}", "name nodes of this file")
-    addresses = [(path, text) for path, text in document.texts("outside", "addresses")]
+    addresses = list(document.texts("outside", "addresses"))
     if len({text for _, text in addresses}) == 1:
         what = "one outside address alone could be at fault itself"
         yield document.problem(addresses[0][0], what, "give two that have nothing to do with each other")

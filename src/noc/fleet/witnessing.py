@@ -18,7 +18,7 @@ class Witness(Part):
     Attributes:
         interval: from one look at a node to the next.
         recheck: after a look that failed, for as long as the node had been well before.
-        not_public: nodes that serve nobody but through the tunnel; they are not asked.
+        not_public: nodes that serve nobody but through the tunnel, or "all"; they are not asked.
     """
 
     interval: Interval = 60

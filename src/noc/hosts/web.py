@@ -116,7 +116,7 @@ class Face:
         except TimeoutError:
             return Health(trouble=f"no answer within {_TIMEOUT_S:g} s", stage="answer")
         except (httpx.HTTPError, OSError) as error:
-            return Health(trouble=_words(error), stage=stage_of(error))
+            return Health(trouble=words(error), stage=stage_of(error))
 
     async def close(self) -> None:
         """End the connection, where one is kept."""
@@ -139,7 +139,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """The sentence of the innermost cause that has one: the library's own only says that an attempt failed."""
     for each in reversed(list(_causes(error))):
         if isinstance(each, ssl.SSLCertVerificationError):
