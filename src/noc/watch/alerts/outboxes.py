@@ -134,7 +134,9 @@ class Outboxes:
             outbox.wake()
 
     async def _adopt(self) -> None:
-        default = next(iter(self._outboxes))
+        default = next(iter(self._outboxes), None)
+        if default is None:
+            return
         try:
             orphaned = set(await asyncio.to_thread(waiting_channels, self._engine)) - self._outboxes.keys()
             for name in orphaned:
