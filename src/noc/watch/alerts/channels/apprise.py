@@ -82,10 +82,17 @@ def service_at(address: str) -> "NotifyBase":
         raise Unfit("Apprise does not understand the address")
     if not service.verify_certificate:
         raise Unfit("the address turns the verification of certificates off")
-    scheme, plain = address.partition(":")[0].lower(), service.protocol or ()
-    if scheme in ({plain} if isinstance(plain, str) else set(plain)) and not loopback(address):
-        raise Unfit(f"{scheme}:// sends in the clear; take the form of it that uses TLS")
+    if in_the_clear(address, service) and not loopback(f"//{getattr(service, 'smtp_host', '') or service.host}"):
+        scheme = address.partition(":")[0].lower()
+        raise Unfit(f"this {scheme}:// sends in the clear; take the form of it that uses TLS")
     return service
+
+
+def in_the_clear(address: str, service: "NotifyBase") -> bool:
+    """Whether a message would travel without TLS: by the scheme, or by e-mail's `mode=insecure`."""
+    scheme, plain = address.partition(":")[0].lower(), service.protocol or ()
+    without: set[str] = {plain} if isinstance(plain, str) else set(plain)
+    return scheme in without or getattr(service, "secure_mode", None) == "insecure"
 
 
 def refusal(service: str, result: Any) -> NotSent:  # noqa: ANN401 - apprise.AppriseResult, whose module is not imported
