@@ -1,4 +1,4 @@
-"""`[judging]`, `[[rule]]` and `[[maintenance]]`: what the watch makes of silence and of telemetry, and when of neither."""
+"""`[judging]`, `[[rule]]`, `[[maintenance]]`: what the watch makes of silence and telemetry, and when of neither."""
 
 import tomllib
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ class TelemetryRule(Part):
     Attributes:
         name: topic of the incident. A rule of a built-in's name replaces that.
         field: of the sample.
-        per: another field; the rule then looks at 100 × field / per, once `per` has reached `least`.
+        per: another field; the rule then looks at field in percent of it, once `per` has reached `least`.
         above, below: the number is wrong beyond this limit.
         beyond: the number is wrong where its size, without its sign, is larger.
         other_than: the text is wrong where it is another one.

@@ -63,14 +63,32 @@ class Window:
         spans = ((first_shown(start, self.zone), last_shown(end, self.zone)) for start, end in self._around(now))
         return next((end for start, end in spans if start <= now < end), None)
 
+    def following(self, now: datetime) -> datetime | None:
+        """When the window begins next, in UTC, later than an instant; None where it never does again.
+
+        Args:
+            now: an aware time.
+        """
+        if isinstance(self.start, datetime):
+            starts = [self.start]
+        else:
+            monday = self._monday(now)
+            starts = [monday + week * _WEEK + self.start for week in range(3)]
+        instants = (first_shown(start, self.zone) for start in starts)
+        return next((instant for instant in instants if instant > now), None)
+
+    def _monday(self, now: datetime) -> datetime:
+        """The start of the week before the one that clocks show at an instant, as they show it."""
+        local = now.astimezone(self.zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+        return local - timedelta(days=local.weekday()) - _WEEK
+
     def _around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Start and end, as clocks show them, of each occurrence that could hold at an instant."""
         if isinstance(self.start, datetime) and isinstance(self.end, datetime):
             yield self.start, self.end
         elif isinstance(self.start, timedelta) and isinstance(self.end, timedelta):
-            local = now.astimezone(self.zone).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
-            monday = local - timedelta(days=local.weekday())
-            for week in (monday - _WEEK, monday):
+            before = self._monday(now)
+            for week in (before, before + _WEEK):
                 start = week + self.start
                 yield start, start + (self.end - self.start) % _WEEK
 

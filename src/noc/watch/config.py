@@ -1,13 +1,13 @@
 """What the watch knows of the fleet: read from the fleet directory, and only from there."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from noc.fleet.inventory import Inventory, Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
 from noc.watch.judge.rules import Rules
+from noc.watch.judge.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Config:
             NocError: the fleet file or the inventory has problems; all of them are named.
         """
         return cls.of(load(directory), load_inventory(directory), directory)
+
+    def scene(self) -> Scene:
+        """The fleet as the judge sees it."""
+        return Scene.of(self.fleet, self.live())
 
     def live(self) -> dict[str, bool]:
         """Every node's name, and whether it is judged."""

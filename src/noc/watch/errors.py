@@ -63,6 +63,30 @@ class CannotMigrate(NocError):
     code = "E622"
 
 
+class IncidentOver(NocError):
+    """The incident has ended, so there is nothing left to take over; a note can still be written about it."""
+
+    code, exit_code = "E625", 7
+
+
+class BadWindow(NocError):
+    """A window of maintenance holds for nobody, never, or for too long; docs/watch.md says how to write one."""
+
+    code, exit_code = "E626", 2
+
+
+class WindowFixed(NocError):
+    """A window of the fleet file is changed there, and one of a deployment ends with its run."""
+
+    code, exit_code = "E627", 7
+
+
+class NothingSaid(NocError):
+    """A note says something in at most 2,000 characters."""
+
+    code, exit_code = "E628", 2
+
+
 class Malformed(NocError):
     """The body of a request to the watch's API is not the JSON document that the operation takes."""
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from noc.watch.clock import Moment
 from noc.watch.judge.judge import Judge
 from noc.watch.judge.rules import Rules
+from noc.watch.judge.scene import Scene
 from noc.watch.store.records import Beat, Deployment, Event, IncidentSaved, Record
 
-RULES = Rules(interval=30, missed=2, sev1_after=300, steady=60)
+RULES = Rules(interval=30, missed=2, sev1_after=300, steady=60, flap_within=0)
 EPOCH = 1_700_000_000_000
 NODE = "frankfurt"
 
@@ -28,7 +29,7 @@ class Story:
 
     def __post_init__(self) -> None:
         self.judge = Judge(self.rules)
-        self.records += self.judge.watch({NODE: self.live}, self.rules, self.now)
+        self.records += self.judge.watch(Scene({NODE: self.live}, self.rules), self.now)
 
     @property
     def now(self) -> Moment:
@@ -66,7 +67,7 @@ class Story:
     def alerts(self) -> list[tuple[str, float]]:
         """What people were told, and at which second it was true."""
         saved = [record for record in self.records if isinstance(record, IncidentSaved) and record.alert]
-        times = {"opened": "started", "escalated": "escalated", "closed": "ended"}
+        times = {"opened": "started", "escalated": "escalated", "closed": "ended", "reminder": "reminded"}
         return [(str(each.alert), (getattr(each.incident, times[str(each.alert)]) - EPOCH) / 1000) for each in saved]
 
     def kinds(self) -> list[str]:
@@ -182,19 +183,19 @@ def test_an_incident_does_not_escalate_during_a_deployment() -> None:
 def test_the_deadline_of_a_node_that_becomes_live_starts_then() -> None:
     story = Story(live=False).push().wait(1000)
     assert story.state() == "pending"
-    story.records += story.judge.watch({NODE: True}, RULES, story.now)
+    story.records += story.judge.watch(Scene({NODE: True}, RULES), story.now)
     assert story.wait(500).alerts()[0] == ("opened", 1060.5)
 
 
 def test_a_node_that_is_no_longer_live_ends_its_incident() -> None:
     story = Story().push().wait(100)
-    story.records += story.judge.watch({NODE: False}, RULES, story.now)
+    story.records += story.judge.watch(Scene({NODE: False}, RULES), story.now)
     assert story.wait(1000).alerts() == [("opened", 60.5), ("closed", 100.0)]
 
 
 def test_a_node_that_leaves_the_fleet_ends_its_incident() -> None:
     story = Story().push().wait(100)
-    story.records += story.judge.watch({}, RULES, story.now)
+    story.records += story.judge.watch(Scene({}, RULES), story.now)
     assert story.wait(1000).alerts() == [("opened", 60.5), ("closed", 100.0)]
 
 
@@ -230,7 +231,7 @@ def test_the_four_words_for_a_state() -> None:
 
 def test_a_step_of_the_wall_clock_raises_nothing() -> None:
     judge = Judge(RULES)
-    judge.watch({NODE: True}, RULES, Moment(0, EPOCH))
+    judge.watch(Scene({NODE: True}, RULES), Moment(0, EPOCH))
     judge.push(Beat(NODE, EPOCH, boot="b", seq=1), Moment(0, EPOCH))
     assert judge.expire(Moment(30, EPOCH + 7_200_000)) == []
 
@@ -241,14 +242,17 @@ gaps = st.lists(st.integers(1, 3600).map(lambda quarters: quarters / 4), min_siz
 def _naive_alerts(gaps: Iterable[float]) -> list[tuple[str, float]]:
     """The same rule once more, by looking at each gap between two pushes."""
     told: list[tuple[str, float]] = []
-    time = 0.0
+    time, late = 0.0, 0.0
     for gap in gaps:
-        if gap >= 60.5:
-            told.append(("opened", time + 60.5))
-        if gap >= 360.5:
-            told.append(("escalated", time + 360.5))
+        silent = 60 + min(3, max(0.5, 4 * late))
+        if gap >= silent:
+            told.append(("opened", time + silent))
+        if gap >= silent + 300:
+            told.append(("escalated", time + silent + 300))
+        if gap < 60:
+            late += (max(0, gap - 30) - late) / 16
         time += gap
-        if gap >= 60.5:
+        if gap >= silent:
             told.append(("closed", time))
     return told
 
@@ -258,7 +262,25 @@ def test_pushes_alone_open_exactly_the_incidents_that_their_gaps_are(gaps: list[
     story = Story().push()
     for gap in gaps:
         story.wait(gap).push()
-    assert story.alerts() == _naive_alerts(gaps)
+    seen, wanted = story.alerts(), _naive_alerts(gaps)
+    assert [kind for kind, _ in seen] == [kind for kind, _ in wanted]
+    assert all(abs(a - b) < 0.002 for (_, a), (_, b) in zip(seen, wanted, strict=True))
+
+
+@given(st.lists(st.floats(0, 29)))
+def test_a_node_that_is_often_late_gets_a_grace_that_has_a_bound(lateness: list[float]) -> None:
+    story = Story().push()
+    for late in lateness:
+        story.wait(30 + late).push()
+    assert 0.5 <= story.judge.nodes[NODE].patience - 30 <= 3
+
+
+@given(st.lists(st.floats(0, 0.1), max_size=50))
+def test_the_grace_of_a_punctual_node_stays_half_a_second(lateness: list[float]) -> None:
+    story = Story().push()
+    for late in lateness:
+        story.wait(30 + late).push()
+    assert story.judge.nodes[NODE].patience == 30.5
 
 
 def eighths(least: int, most: int) -> st.SearchStrategy[float]:
@@ -347,9 +369,9 @@ def test_many_nodes_are_judged_each_by_itself(pushes: list[tuple[str, float]]) -
     names = dict.fromkeys("abc", True)
     judge, alone = Judge(RULES), {name: Judge(RULES) for name in names}
     start = Moment(0, EPOCH)
-    judge.watch(names, RULES, start)
+    judge.watch(Scene(names, RULES), start)
     for name, each in alone.items():
-        each.watch({name: True}, RULES, start)
+        each.watch(Scene({name: True}, RULES), start)
     together: list[Record] = []
     apart: list[Record] = []
     time = 0.0

@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from noc.fleet.keeping import Keep
-from noc.watch.clock import Moment
 from noc.watch.config import Config
 from noc.watch.errors import NoSuchFolder, StoreTrouble
-from noc.watch.service.restore import restore
 from noc.watch.store.database import Store
-from noc.watch.store.records import AlertSent, Alive, Beat, Deployment, Event, Incident, IncidentSaved, Prune
+from noc.watch.store.records import AlertSent, Beat, Event, Incident, IncidentSaved, Prune
 from noc.watch.store.schema import HEAD, heartbeats, incidents, metadata, outbox
 from watch_kit import to, write_fleet
 
@@ -101,56 +99,6 @@ def test_old_heartbeats_are_dropped_and_new_ones_kept(store: Store) -> None:
     store.write([Beat("virginia", EPOCH + number) for number in range(10)])
     store.write([Prune(EPOCH + 7 + 7 * 86_400_000, Keep())])
     assert count(store, heartbeats) == 3
-
-
-def test_a_restart_moves_a_deadline_by_the_servers_absence(store: Store, config: Config) -> None:
-    store.write([Beat("virginia", EPOCH), Alive(EPOCH + 10_000)])
-    now = Moment(5_000.0, EPOCH + 3_600_000)
-    standing = restore(config, store.past(), now).nodes["virginia"]
-    assert standing.expires == pytest.approx(now.mono + config.rules.window - 10)
-
-
-def test_a_restart_leaves_every_node_time_for_one_more_push(store: Store, config: Config) -> None:
-    store.write([Beat("virginia", EPOCH), Alive(EPOCH + 59_000)])
-    now = Moment(5_000.0, EPOCH + 59_500)
-    standing = restore(config, store.past(), now).nodes["virginia"]
-    assert standing.expires == pytest.approx(now.mono + config.rules.patience)
-
-
-def test_a_restart_with_a_wall_clock_that_stepped_back_moves_no_deadline_away(store: Store, config: Config) -> None:
-    store.write([Beat("virginia", EPOCH), Alive(EPOCH)])
-    now = Moment(5_000.0, EPOCH - 86_400_000)
-    standing = restore(config, store.past(), now).nodes["virginia"]
-    assert standing.expires <= now.mono + config.rules.window
-
-
-def test_a_restart_knows_which_pushes_were_counted(store: Store, config: Config) -> None:
-    store.write([Beat("virginia", EPOCH, boot="b", seq=number) for number in range(5)])
-    judge = restore(config, store.past(), Moment(0.0, EPOCH + 1_000))
-    assert judge.push(Beat("virginia", EPOCH + 1_000, boot="b", seq=4), Moment(0.0, EPOCH + 1_000)) == []
-
-
-def test_a_restart_goes_on_with_incidents_deployments_and_numbers(store: Store, config: Config) -> None:
-    store.write([IncidentSaved(replace(OPEN, id=41)), Deployment("virginia", "run-7", EPOCH + 60_000)])
-    past = store.past()
-    judge = restore(config, past, Moment(0.0, EPOCH + 1_000))
-    assert judge.nodes["frankfurt"].state(Moment(0.0, EPOCH)) == "down"
-    assert judge.nodes["virginia"].deployed_until == pytest.approx(59.0)
-    assert past.next_incident == 42
-
-
-def test_a_restart_counts_its_own_absence_towards_no_escalation(store: Store, config: Config) -> None:
-    store.write([IncidentSaved(OPEN), Alive(EPOCH + 10_000)])
-    now = Moment(5_000.0, EPOCH + 3_600_000)
-    standing = restore(config, store.past(), now).nodes["frankfurt"]
-    assert standing.escalates == pytest.approx(now.mono + config.rules.sev1_after - 10)
-
-
-def test_an_incident_of_a_node_that_left_the_fleet_ends(store: Store, config: Config) -> None:
-    store.write([IncidentSaved(replace(OPEN, node="atlantis"))])
-    now = Moment(0.0, EPOCH + 1_000)
-    records = restore(config, store.past(), now).watch(config.live(), config.rules, now)
-    assert [record.alert for record in records if isinstance(record, IncidentSaved)] == ["closed"]
 
 
 def test_events_keep_their_order_and_their_numbers(store: Store) -> None:

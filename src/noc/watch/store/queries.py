@@ -58,6 +58,11 @@ def read_keys(engine: Engine) -> list[Key]:
     return [Key(**row) for row in _rows(engine, select(keys).order_by(keys.c.created))]
 
 
+def has_incident(engine: Engine, number: int) -> bool:
+    """Whether there is, or was, an incident of that number."""
+    return bool(_rows(engine, select(incidents.c.id).where(incidents.c.id == number)))
+
+
 def incident_document(row: RowMapping, alerts: list[Document]) -> Document:
     """One incident as the API shows it: its severity's history is in it, duration in seconds."""
     history = [{"at": iso(row["started"]), "severity": "SEV2", "what": "opened"}]
