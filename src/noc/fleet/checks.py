@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
+from noc.fleet.judging_checks import JUDGING_CHECKS
 from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
@@ -145,7 +146,8 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
 
 def known_timezones(document: Document) -> Iterator[Problem]:
     """Every time zone is an IANA zone that this machine knows."""
-    places = (("timezone",), ("freeze", "zone"), ("route", "zone"), ("briefing", "zone"))
+    tables = ("freeze", "maintenance", "route", "briefing")
+    places = (("timezone",), *((table, "zone") for table in tables))
     for path, zone in chain.from_iterable(document.texts(*place) for place in places):
         if not known_zone(zone):
             fix = "an IANA name, such as Europe/Zurich" if available_timezones() else "apt-get install tzdata"
@@ -214,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     freeze_windows,
     acceptances,
     *TELLING_CHECKS,
+    *JUDGING_CHECKS,
     witnessed,
     retention,
 )

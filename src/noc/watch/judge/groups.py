@@ -3,9 +3,9 @@
 A group's incident begins with the first node whose deadline passes while at least three nodes, and the share
 `lost_share` of those that were well before, have fallen silent (or fail in public) within `together` of now: a node is
 silent from its first missed push on, so nobody is told of the first few by themselves. It also begins when HQ reaches
-nothing outside. Nodes that are lost while it stands become its children. It ends with the last node that is back, or when
-fewer than `lost_clear` have been gone for an interval, in which those on their way back push; children that are still
-lost are then announced by themselves. A reported death was heard, and is nobody's child.
+nothing outside. Nodes that are lost while it stands become its children. It ends with the last node that is back, or
+when fewer than `lost_clear` have been gone for an interval, in which those on their way back push; children that are
+still lost are then announced by themselves. A reported death was heard, and is nobody's child.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
