@@ -62,9 +62,9 @@ class Outboxes:
         """Take the channels as they are now; the workers follow."""
         made, before = [self._of(channel) for channel in self._channels()], self._outboxes
         self._outboxes = {outbox.channel.name: outbox for outbox in made}
-        for name in before.keys() - self._outboxes.keys():
-            for alert in before[name].unstored():
-                made[0].tell(alert)
+        gone = [before[name] for name in before.keys() - self._outboxes.keys()]
+        for alert in [alert for outbox in gone for alert in outbox.unstored()] if made else []:
+            made[0].tell(alert)
         self._changed.set()
 
     def wake(self, records: Sequence[Record]) -> None:
@@ -78,8 +78,9 @@ class Outboxes:
         moment = now()
         name = f"{alert_id(incident, kind)}-m{moment.wall}"
         for channel, due in self._route(incident, kind, {}).items():
-            outbox = self._outboxes.get(channel) or next(iter(self._outboxes.values()))
-            outbox.tell(Waiting(name, kind, moment.wall, 0, incident, due, stored=False))
+            alert = Waiting(name, kind, moment.wall, 0, incident, due, stored=False)
+            if outbox := self._outboxes.get(channel) or next(iter(self._outboxes.values()), None):
+                outbox.tell(alert)
 
     async def test(self, channel: str, who: str) -> Tested:
         """Send a test through a channel's own outbox, and wait for what becomes of it.

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Final
 
 from noc.errors import NotFound
+from noc.watch.alerts.briefer import Briefer
 from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import Moment, now
@@ -44,6 +45,7 @@ class Watch:
         suspects: called with the name of each node whose public address should be looked at now.
         judged: when time last acted on the standings, monotonic seconds.
         outboxes: what waits to be told to people.
+        briefer: writes the day's briefing.
     """
 
     def __init__(
@@ -71,13 +73,16 @@ class Watch:
             lambda: self.config.fleet,
             lambda: channels(self.config),
         )
+        self.briefer = Briefer(
+            store.engine, lambda records: self._writer.submit(records), lambda: self.config.fleet, self._states
+        )
 
     async def start(self) -> None:
         """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer = Writer(self.store, committed=self._committed, failed=self._failed)
         await self._rebuild()
-        for task in (self._tick(), self._keep_house(), self.outboxes.run()):
+        for task in (self._tick(), self._keep_house(), self.outboxes.run(), self.briefer.run()):
             self._spawn(task)
 
     async def fault(self) -> None:
@@ -268,6 +273,11 @@ class Watch:
             raise StoreTrouble("the watch's database is in trouble", fix="see the server's log")
         if self._writer.full:
             raise StoreTrouble("too many pushes wait to be written", fix="check the disk")
+
+    def _states(self) -> dict[str, str]:
+        """Each live node's state in a word."""
+        moment, nodes = now(), self.judge.nodes
+        return {name: nodes[name].state(moment) for name, live in self.config.live().items() if live and name in nodes}
 
     def _committed(self, records: Sequence[Record]) -> None:
         self.outboxes.wake(records)
