@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),
     "halt": ("noc.cli.halt", "Stop everything at the next step, and keep new runs out."),
     "watch": ("noc.cli.watch", "The watch server: heartbeats in, incidents and alerts out."),
+    "dashboard": ("noc.cli.dashboard", "Open the watch's pages here through SSH, or sign in to them."),
     "incidents": ("noc.cli.incidents", "List incidents: open ones first."),
     "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),
     "lab": ("noc.cli.lab", "A fleet of real hosts on this machine."),

@@ -37,19 +37,24 @@ def serve(
     local: Annotated[
         str, typer.Option("--local", metavar="unix:PATH|127.0.0.1:PORT", help="Where the page and the API are.")
     ] = LOCAL,
+    web: Annotated[
+        Path | None,
+        typer.Option("--web", metavar="FILE", help="A Unix socket for the proxy; who comes there must sign in."),
+    ] = None,
 ) -> None:
     """Run the watch server until it is told to stop."""
     import logging  # noqa: PLC0415
 
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
-    from noc.watch.server.listeners import read_local, read_tcp  # noqa: PLC0415
+    from noc.watch.server.listeners import Unix, read_local, read_tcp  # noqa: PLC0415
     from noc.watch.server.process import serve as serve_watch  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("uvicorn", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     push = read_tcp(push_listen) if push_listen else None
-    serve_watch(fleet_directory(directory), db, push, read_local(local))
+    proxy = Unix(web) if web else None
+    serve_watch(fleet_directory(directory), db, push, read_local(local), proxy)
 
 
 @app.command()

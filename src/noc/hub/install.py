@@ -25,6 +25,7 @@ from noc.hub.places import (
     TRUST,
     UNITS,
     WATCH_STATE,
+    WEB_GROUP,
     WIREGUARD,
 )
 from noc.hub.proxy import BANNER, caddyfile
@@ -194,7 +195,7 @@ def certificates(path: Path) -> str:
 def users() -> list[str]:
     """The three users and their groups."""
     changed = []
-    for group in ("noc", "noc-operators", "noc-agent"):
+    for group in ("noc", "noc-operators", "noc-agent", WEB_GROUP):
         changed += ensure_group(group)
     for user, group, home in (
         ("noc-watch", "noc", WATCH_STATE),

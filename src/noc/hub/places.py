@@ -10,7 +10,7 @@ TRUST = Path("/etc/noc-trust")
 STATE = Path("/var/lib/noc")
 WATCH_STATE = Path("/var/lib/noc-watch")
 PUBLIC_PAGES = Path("/var/lib/noc-public")
-WATCH_SOCKET = Path("/run/noc-watch/watch.sock")
+WEB_SOCKET = Path("/run/noc-watch/web.sock")
 TUNNELS_SOCKET = Path("/run/noc-tunnels.sock")
 UNITS = Path("/etc/systemd/system")
 WIREGUARD = Path("/etc/wireguard")
@@ -20,3 +20,6 @@ SSH_SETTINGS = Path("/etc/ssh/sshd_config.d/10-noc.conf")
 
 HUB_KEY, SSH_KEY, HOST_CA = "hub_wg_key", "ssh_key", "host_ca"
 NTFY_TOKEN, DEAD_MAN_URL = "ntfy_token", "dead_man_url"
+
+WEB_GROUP = "noc-web"
+"""Who may connect to the watch's socket for the proxy: Caddy, and nobody else."""

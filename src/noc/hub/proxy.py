@@ -1,20 +1,11 @@
 """HQ's Caddyfile, as pure text: `noc.` for operators, `soc.` for everybody."""
 
-from ipaddress import IPv4Address, summarize_address_range
-
 from noc.fleet.model import Fleet
-from noc.hub.places import PUBLIC_PAGES, WATCH_SOCKET
+from noc.hub.places import PUBLIC_PAGES, WEB_SOCKET
 from noc.hub.publicsite import status_page
 
 BANNER = "# Written by `noc hub install`; edited by hand, it is overwritten."
-_FIRST_OPERATOR, _LAST_OPERATOR = 2, 9  # addresses of the tunnel's network that are kept for operators' own peers
-
-
-def operator_networks(fleet: Fleet) -> tuple[str, ...]:
-    """The operators' addresses in the tunnel, as the fewest networks that hold exactly them."""
-    base = int(fleet.tunnel.network.network_address)
-    first, last = IPv4Address(base + _FIRST_OPERATOR), IPv4Address(base + _LAST_OPERATOR)
-    return tuple(str(network) for network in summarize_address_range(first, last))
+MOST_BODY = "64KB"
 
 
 def caddyfile(fleet: Fleet, *, acme_root: str | None) -> str:
@@ -27,30 +18,27 @@ def caddyfile(fleet: Fleet, *, acme_root: str | None) -> str:
     email = f"\temail {fleet.acme.email}\n" if fleet.acme.email else ""
     root = f"\tacme_ca_root {acme_root}\n" if acme_root else ""
     names = [f"{name}.{fleet.domain}" for name in fleet.hub.names]
-    sites = "".join(_site(name, fleet) for name in names)
+    sites = "".join(_site(name) for name in names)
     # Without HTTP/3: it would be offered on a UDP port that the firewall does not open.
     servers = "\tservers {\n\t\tprotocols h1 h2\n\t}\n"
     return f"{BANNER}\n{{\n{email}\tacme_ca {fleet.acme.directory}\n{root}{servers}}}\n{sites}"
 
 
-def _site(name: str, fleet: Fleet) -> str:
-    return status_page(name, str(PUBLIC_PAGES)) if name.startswith("soc.") else _operators_page(name, fleet)
+def _site(name: str) -> str:
+    return status_page(name, str(PUBLIC_PAGES)) if name.startswith("soc.") else _operators_page(name)
 
 
-def _operators_page(name: str, fleet: Fleet) -> str:
-    """The watch's page, to be read only; from elsewhere than this machine and the operators' tunnels a refusal."""
-    networks = " ".join(("127.0.0.0/8", "::1", *operator_networks(fleet)))
+def _operators_page(name: str) -> str:
+    """The watch's pages and API, from anywhere: the watch asks for a session or a token, and turns nodes away.
+
+    Caddy itself writes for whom it speaks into X-Forwarded-For, and drops what a stranger wrote there.
+    """
     return f"""
 {name} {{
-	@operators {{
-		remote_ip {networks}
-		method GET HEAD
+	header Strict-Transport-Security "max-age=31536000"
+	request_body {{
+		max_size {MOST_BODY}
 	}}
-	handle @operators {{
-		reverse_proxy unix/{WATCH_SOCKET}
-	}}
-	handle {{
-		respond "This page is for the fleet's operators: ssh -L 8443:127.0.0.1:443 to this machine." 403
-	}}
+	reverse_proxy unix/{WEB_SOCKET}
 }}
 """

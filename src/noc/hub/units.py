@@ -14,6 +14,8 @@ from noc.hub.places import (
     STATE,
     TUNNELS_SOCKET,
     WATCH_STATE,
+    WEB_GROUP,
+    WEB_SOCKET,
 )
 
 RUNNER_STOP_S = 300
@@ -70,9 +72,10 @@ X-Noc-Build={build}
 
 [Service]
 Type=notify
-ExecStart={PROGRAM} watch serve
+ExecStart={PROGRAM} watch serve --web {WEB_SOCKET}
 User=noc-watch
 Group=noc
+SupplementaryGroups={WEB_GROUP}
 {_load(*credentials)}\
 {_SERVICE}\
 Environment="RES_OPTIONS=timeout:2 attempts:2"
@@ -215,5 +218,5 @@ WantedBy=sysinit.target
 
 
 def proxy_drop_in() -> str:
-    """Lets the proxy reach the watch's socket, which belongs to the group noc."""
-    return "[Service]\nSupplementaryGroups=noc\n"
+    """Lets the proxy reach the watch's socket for it, and nothing else of ours."""
+    return f"[Service]\nSupplementaryGroups={WEB_GROUP}\n"

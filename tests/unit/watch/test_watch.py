@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noc.watch.pages.page import Page
 from sqlalchemy import text
 
 from noc.watch.alerts.channels import Message
 from noc.watch.clock import now
 from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
+from noc.watch.pages.runs import RunBoard
 from noc.watch.pages.web import Web
 from noc.watch.service.watch import Watch
 from noc.watch.store import writer as writing
@@ -127,14 +127,12 @@ async def test_a_record_that_the_driver_cannot_take_does_not_end_the_writing(tmp
 async def test_the_page_goes_on_after_trouble_with_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.watch.pages.web.LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr("noc.watch.pages.stream.LOOK_EVERY_S", 0.02)
     async with watching(tmp_path, Channel()) as watch:
-        page = Page(watch)
-        await page.start()
+        web = Web.of(watch, RunBoard())
+        await web.dashboard.start()
         rename(watch, "incidents", "away")
-        web = Web(watch, page)
-        stream = web._stream()
-        web._task = asyncio.create_task(web._pump())
+        stream = web.stream.follow("root", "/", web.dashboard)
         try:
             await anext(stream)
             rename(watch, "away", "incidents")
@@ -143,5 +141,5 @@ async def test_the_page_goes_on_after_trouble_with_the_database(
                 while "SIGKILL" not in await anext(stream):
                     pass
         finally:
-            await web.stop()
+            web.stream.stop()
             await stream.aclose()

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from noc.watch.api.rest import read_body
+from noc.watch.access.caller import need
+from noc.watch.api.operation import read_body
 from noc.watch.clock import now
 from noc.watch.errors import BadRequest
 
@@ -79,7 +80,8 @@ class RunBoard:
         return [Route("/api/v1/runs/{run}", self.put, methods=["PUT"])]
 
     async def put(self, request: Request) -> Response:
-        """Take what a run is like now. Raises BadRequest."""
+        """Take what a run is like now. Raises BadRequest, TooLarge, and NotPermitted for who may run nothing."""
+        need(request, "operator")
         self.show(request.path_params["run"], read_run(await read_body(request, MAX_BODY)), now().wall)
         return Response(status_code=204)
 

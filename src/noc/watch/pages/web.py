@@ -1,156 +1,155 @@
-"""The page's routes: the document, its static files, and the stream of what changed."""
+"""The pages' routes: documents, static files, the stream of what changed, and the forms."""
 
-import asyncio
-import json
-import logging
-import re
-from collections.abc import AsyncGenerator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
+from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from noc.watch.pages.page import Page, Rendered
+from noc.errors import NotFound
+from noc.fleet.model import Role
+from noc.watch.access.caller import RANK, Caller, need
+from noc.watch.access.forms import FIELD
+from noc.watch.errors import BadRequest
+from noc.watch.pages.acts import SILENCES
+from noc.watch.pages.charts import RANGES, RangeName
+from noc.watch.pages.dashboard import Dashboard
+from noc.watch.pages.incident import IncidentList, IncidentView
+from noc.watch.pages.look import HEADERS, Look
+from noc.watch.pages.lookup import Standing, Wanted
+from noc.watch.pages.node import NodeView
+from noc.watch.pages.projection import HEIGHT, WIDTH
+from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.stream import Stream
+from noc.watch.pages.views import View
 from noc.watch.service.watch import Watch
+from noc.watch.store.records import Severity
 
-log = logging.getLogger(__name__)
-
-MOST_READERS: Final = 64
-LOOK_EVERY_S: Final = 1.0
-SAY_EVERY_S: Final = 5.0
+MAX_ADDRESS: Final = 300
+LARGEST_ID: Final = 2**53
+STANDINGS: Final[dict[str, Standing]] = {"": "all", "all": "all", "open": "open", "closed": "closed"}
+SEVERITIES: Final[dict[str, Severity | None]] = {"": None, "SEV1": "SEV1", "SEV2": "SEV2"}
 TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
-_GROWING: Final = re.compile(r'(<time (?:data-age|class)="[^"]*">)[^<]*')
-
-
+@dataclass(frozen=True)
 class Web:
-    """Serves the page, and tells every open one what changed, at most once a second."""
+    """Serves the pages of one watch.
 
-    def __init__(self, watch: Watch, page: Page) -> None:
-        """Take the watch and its page."""
-        self._watch, self._page = watch, page
-        self._readers: set[asyncio.Queue[str | None]] = set()
-        self._task: asyncio.Task[None] | None = None
-        self._closed = False
+    Attributes:
+        dashboard: started before the first request.
+        stream: stopped before the listener is.
+    """
+
+    watch: Watch
+    look: Look
+    dashboard: Dashboard
+    stream: Stream
+
+    @classmethod
+    def of(cls, watch: Watch, runs: RunBoard) -> "Web":
+        """The pages of a watch, which is running."""
+        look = Look(lambda: watch.config.fleet)
+        return cls(watch, look, Dashboard(watch, look, runs), Stream(look.clock))
 
     def routes(self) -> list[BaseRoute]:
-        """The page's paths."""
+        """The pages' paths."""
         return [
-            Route("/", self.document),
+            Route("/", self.page),
+            Route("/nodes/{name}", self.page),
+            Route("/incidents", self.page),
+            Route("/incidents/{number}", self.page),
             Route("/events", self.events),
             Route("/static/{name}", self.static),
         ]
 
-    async def stop(self) -> None:
-        """End every stream."""
-        self._closed = True
-        if self._task is not None:
-            self._task.cancel()
-        for reader in self._readers:
-            _offer(reader, None)
+    async def page(self, request: Request) -> Response:
+        """A whole document."""
+        caller = need(request, "viewer")
+        address = address_of(request.url)
+        view = self.view(address)
+        rendered = await view.render()
+        html = self.look.render(
+            view.document,
+            rendered.now,
+            title=rendered.title,
+            parts=rendered.parts,
+            here=request.url.path,
+            stream=address,
+            map_size=(WIDTH, HEIGHT),
+            me=caller,
+            form=request.scope["state"].get(FIELD, ""),
+            view=view,
+            may_acknowledge=is_allowed(caller, "agent"),
+            may_write=is_allowed(caller, "operator"),
+            silences=SILENCES,
+            ranges=tuple(RANGES),
+        )
+        return HTMLResponse(html, headers=HEADERS)
 
-    async def document(self, _request: Request) -> Response:
-        """The whole page."""
-        return HTMLResponse(self._page.whole(await self._page.render()), headers=HEADERS)
+    def view(self, address: str) -> View:
+        """The view at an address: path and query. Raises NotFound, BadRequest."""
+        parts = urlsplit(address)
+        query = dict(parse_qsl(parts.query, max_num_fields=10))
+        match parts.path.split("/")[1:]:
+            case [""]:
+                return self.dashboard
+            case ["nodes", name]:
+                self.watch.config.fleet.node(name)
+                return NodeView(self.watch, self.look, self.dashboard, name, range_of(query.get("range", "24h")))
+            case ["incidents"]:
+                return IncidentList(self.watch, self.look, self.dashboard, wanted_of(query))
+            case ["incidents", number] if number.isascii() and number.isdigit() and int(number) < LARGEST_ID:
+                return IncidentView(self.watch, self.look, self.dashboard, int(number))
+            case _:
+                raise NotFound("there is no such page")
 
     async def static(self, request: Request) -> Response:
         """A static file; its address changes with its content, so browsers may keep it."""
         name = request.path_params["name"]
-        content = self._page.files.get(name)
+        content = self.look.files.get(name)
         if content is None:
             return Response(status_code=404)
         kept = {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(content, headers=HEADERS | kept, media_type=TYPES["." + name.rpartition(".")[2]])
 
-    async def events(self, _request: Request) -> Response:
-        """The stream of changes; it begins with everything, because something may have changed since the page."""
-        if len(self._readers) >= MOST_READERS or self._closed:
-            return JSONResponse({"error": {"what": "too many open pages"}}, 503, {"Retry-After": "10"})
-        if self._task is None:
-            self._task = asyncio.create_task(self._pump())
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=HEADERS)
-
-    async def _stream(self) -> AsyncGenerator[str, None]:
-        reader: asyncio.Queue[str | None] = asyncio.Queue(8)
-        self._readers.add(reader)
-        try:
-            yield self._message(await self._page.render(), None)
-            while (message := await reader.get()) is not None:
-                yield message
-        finally:
-            self._readers.discard(reader)
-
-    async def _pump(self) -> None:
-        """Render once for all readers, and send what is not as it was."""
-        before: Rendered | None = None
-        said = 0.0
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if not self._readers:
-                before = None
-                continue
-            try:
-                rendered = await self._page.render()
-            except Exception:  # the open pages say that they are stale; the next look may succeed
-                log.exception("the page could not be rendered")
-                continue
-            message = self._message(rendered, before)
-            if before is None or differ(before, rendered) or rendered.now.mono - said >= SAY_EVERY_S:
-                said = rendered.now.mono
-                for reader in list(self._readers):
-                    _offer(reader, message)
-            before = rendered
-
-    def _message(self, rendered: Rendered, before: Rendered | None) -> str:
-        parts, rows = changes(before, rendered)
-        document = {
-            "now": rendered.now.wall,
-            "clock": self._page.clock(rendered.now.wall)[:8],
-            "title": rendered.title,
-            "parts": parts,
-            "rows": rows,
-        }
-        return f"data: {json.dumps(document, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    async def events(self, request: Request) -> Response:
+        """The stream of changes of the page at the address `of`."""
+        caller = need(request, "viewer")
+        address = request.query_params.get("of", "/")
+        if len(address) > MAX_ADDRESS:
+            raise BadRequest("no page has an address that long")
+        messages = self.stream.follow(f"{caller.via} {caller.name}", address, self.view(address))
+        return StreamingResponse(messages, media_type="text/event-stream", headers=HEADERS)
 
 
-def changes(before: Rendered | None, after: Rendered) -> tuple[dict[str, str], dict[str, str]]:
-    """The sections and the rows that differ; where the order of the rows differs, the whole table is a section."""
-    if before is None:
-        return after.parts, {}
-    parts = {
-        name: html
-        for name, html in after.parts.items()
-        if name != "nodes" and timeless(before.parts[name]) != timeless(html)
-    }
-    if list(before.rows) != list(after.rows):
-        return parts | {"nodes": after.parts["nodes"]}, {}
-    return parts, {name: html for name, html in after.rows.items() if timeless(before.rows[name]) != timeless(html)}
+def address_of(url: URL) -> str:
+    """A page's path and query, by which its stream is asked for."""
+    return f"{url.path}?{url.query}" if url.query else url.path
 
 
-def timeless(html: str) -> str:
-    """The same HTML without the words that grow by themselves: ages, and the clock."""
-    return _GROWING.sub(r"\1", html)
+def range_of(word: str) -> RangeName:
+    """The span of time that an address names. Raises BadRequest."""
+    for name in RANGES:
+        if name == word:
+            return name
+    raise BadRequest("a chart shows one of " + ", ".join(RANGES))
 
 
-def differ(before: Rendered, after: Rendered) -> bool:
-    """Whether anything but the time of rendering changed."""
-    parts, rows = changes(before, after)
-    return bool(parts or rows)
+def wanted_of(query: Mapping[str, str]) -> Wanted:
+    """The incidents that an address asks for. Raises BadRequest."""
+    standing, severity = query.get("state", ""), query.get("severity", "")
+    before, node = query.get("before", ""), query.get("node", "")
+    is_number = before.isascii() and before.isdigit() and len(before) < 16
+    if standing not in STANDINGS or severity not in SEVERITIES or not (is_number or before == "") or len(node) > 64:
+        raise BadRequest("the address asks for incidents that there cannot be")
+    return Wanted(STANDINGS[standing], SEVERITIES[severity], node, int(before) if before else None)
 
 
-def _offer(reader: "asyncio.Queue[str | None]", message: str | None) -> None:
-    """Give a reader a message; one that does not read any more loses its stream, and will ask again."""
-    if reader.full():
-        while not reader.empty():
-            reader.get_nowait()
-        message = None
-    reader.put_nowait(message)
+def is_allowed(caller: Caller, role: Role) -> bool:
+    """Whether a page shows a caller the forms of a role."""
+    return RANK[caller.role] >= RANK[role]

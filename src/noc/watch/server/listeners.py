@@ -1,5 +1,7 @@
-"""The two listeners: where they listen, and the bounds that every connection has."""
+"""The listeners: where they listen, and the bounds that every connection has."""
 
+import grp
+import logging
 import os
 import resource
 import socket
@@ -15,6 +17,8 @@ import uvicorn
 from noc.watch.errors import BadListener, CannotListen
 from noc.watch.push.bounds import KEEP_ALIVE_S, MOST_CONNECTIONS, STOP_WITHIN_S
 from noc.watch.server.bounded import BoundedProtocol
+
+log = logging.getLogger(__name__)
 
 BACKLOG: Final = 1_024
 IP_FREEBIND: Final = 15  # linux/in.h; Python's socket module does not name it
@@ -80,8 +84,16 @@ def open_tcp(tcp: Tcp) -> socket.socket:
     return opened
 
 
-def open_unix(unix: Unix) -> socket.socket:
-    """Listen on a Unix socket with mode 0660; one that nobody listens on any more is replaced. Raises CannotListen."""
+def open_unix(unix: Unix, *, group: str | None = None) -> socket.socket:
+    """Listen on a Unix socket with mode 0660; one that nobody listens on any more is replaced.
+
+    Args:
+        unix: where.
+        group: who may connect, where that group exists; else our own.
+
+    Raises:
+        CannotListen: it cannot be made.
+    """
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(unix.path)
@@ -90,11 +102,24 @@ def open_unix(unix: Unix) -> socket.socket:
             opened.bind(str(unix.path))
         finally:
             os.umask(before)
+        if group is not None:
+            _give(unix.path, group)
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
         raise CannotListen(f"cannot listen on {unix}", why=error.strerror or str(error)) from error
     return opened
+
+
+def _give(path: Path, group: str) -> None:
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError:
+        return
+    try:
+        os.chown(path, -1, number)
+    except PermissionError:  # pushes must be heard all the same
+        log.warning("%s could not be given to the group %s: we are not in it", path, group)
 
 
 def _remove_stale(path: Path) -> None:
@@ -124,13 +149,13 @@ class Listener(uvicorn.Server):
         yield
 
 
-def listener(app: Any) -> Listener:  # noqa: ANN401 - an ASGI application, whichever library typed it
-    """A server for one application: no name, no version, no access log, bounded connections."""
+def listener(app: Any, protocol: type[BoundedProtocol] = BoundedProtocol) -> Listener:  # noqa: ANN401 - an ASGI
+    """A server for one ASGI application: no name, no version, no access log, bounded connections."""
     return Listener(
         uvicorn.Config(
             app,
             loop="none",
-            http=BoundedProtocol,
+            http=protocol,
             ws="none",
             lifespan="off",
             log_config=None,

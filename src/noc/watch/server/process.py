@@ -11,30 +11,31 @@ import uvloop
 
 from noc.watch.alerts.channels.making import make_channels
 from noc.watch.alerts.routing import router
-from noc.watch.api.rest import Api
 from noc.watch.config import Config
-from noc.watch.pages.page import Page
-from noc.watch.pages.runs import RunBoard
-from noc.watch.pages.web import Web
 from noc.watch.push.ingest import Ingest
 from noc.watch.push.listener import PushListener
+from noc.watch.server.faces import Faces
 from noc.watch.server.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
-from noc.watch.server.local import local_app
+from noc.watch.server.peers import PeerProtocol
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.migration import migrate_apart
 
 log = logging.getLogger(__name__)
 
+PROXY_GROUP = "noc-web"
+"""Who may connect to the proxy's socket, where this group exists; Caddy is in it, and nobody else."""
 
-def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | Unix) -> None:
+
+def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | Unix, web: Unix | None = None) -> None:
     """Run the watch until SIGTERM or SIGINT.
 
     Args:
         fleet_directory: where fleet.toml and inventory.toml lie.
         database: the SQLite file; made where there is none, its directory must exist.
         push: where nodes push to; None for the hub's tunnel address and the fleet's push port.
-        local: where the API and the page are.
+        local: where the API and the pages are for who is on this machine.
+        web: where they are for the proxy, and for who brings a key; None for nowhere.
 
     Raises:
         NocError: the fleet cannot be read, an address is taken, or the database cannot be opened.
@@ -43,6 +44,7 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     push = push or Tcp(str(config.fleet.hub.tunnel), config.fleet.tunnel.push_port)
     push_socket = open_tcp(push)
     local_socket = open_tcp(local) if isinstance(local, Tcp) else open_unix(local)
+    web_socket = open_unix(web, group=PROXY_GROUP) if web else None
     os.umask(0o077)
     allow_connections()
     migrate_apart(database)
@@ -50,34 +52,36 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
     watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
     try:
-        uvloop.run(_run(watch, push_socket, local_socket, over_tcp=isinstance(local, Tcp)))
+        uvloop.run(_run(watch, push_socket, local_socket, web_socket))
     finally:
         store.close()
 
 
-async def _run(watch: Watch, push_socket: socket.socket, local_socket: socket.socket, *, over_tcp: bool) -> None:
+async def _run(
+    watch: Watch, push_socket: socket.socket, local_socket: socket.socket, web_socket: socket.socket | None
+) -> None:
     await watch.start()
     ingest = Ingest(watch)
     pushes = PushListener(ingest, ingest.report)
     await pushes.start(push_socket)
-    runs = RunBoard()
-    page = Page(watch, runs)
-    await page.start()
-    web = Web(watch, page)
-    locals_ = listener(local_app([*Api(watch).routes(), *runs.routes(), *web.routes()], over_tcp=over_tcp))
+    faces = await Faces.open(watch)
+    listeners = {local_socket: listener(faces.local, PeerProtocol)}
+    if web_socket is not None:
+        listeners[web_socket] = listener(faces.web)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    serving = asyncio.create_task(locals_.serve([local_socket]))
-    log.info("pushes on %s, the page and the API on %s", _name(push_socket), _name(local_socket))
+    serving = [asyncio.create_task(each.serve([opened])) for opened, each in listeners.items()]
+    log.info("pushes on %s, the pages and the API on %s", _name(push_socket), _name(local_socket))
     notify("READY=1")
     try:
         await _until(stopping, watch)
     finally:
         notify("STOPPING=1")
-        locals_.should_exit = True
-        await web.stop()
-        await asyncio.gather(pushes.stop(), serving)
+        for each in listeners.values():
+            each.should_exit = True
+        faces.stop()
+        await asyncio.gather(pushes.stop(), *serving)
         await watch.stop()
 
 

@@ -1,9 +1,14 @@
-// Keeps the page alive: swaps in what the server renders anew, lets ages grow, and says when nothing arrives any more.
+// Keeps a page alive: swaps in what the server renders anew, lets ages grow, says when nothing arrives any more, and
+// listens to the keyboard. Every page works without it.
 "use strict";
 
 const STALE_AFTER_MS = 15000;
+const root = document.documentElement;
+const filter = document.getElementById("filter");
+const help = document.getElementById("help");
 let heard = Date.now();
-let ahead = Number(document.documentElement.dataset.now) - Date.now();
+let ahead = Number(root.dataset.now) - Date.now();
+let stream = null;
 
 function span(ms) {
   let seconds = Math.max(0, Math.round(ms / 1000));
@@ -28,14 +33,18 @@ function tick() {
   if (!stamp) return;
   const stale = silence > STALE_AFTER_MS;
   document.body.classList.toggle("stale", stale);
-  stamp.querySelector(".word").textContent = stale ? `! no data for ${span(silence)}, as of` : "data as of";
+  const words = stale ? `! no data for ${span(silence)}, as of` : "data as of";
+  const word = stamp.querySelector(".word");
+  if (word.textContent !== words) word.textContent = words;
 }
 
 function swap(element, html, outer) {
   const held = document.activeElement && document.activeElement.id;
+  const opened = [...element.querySelectorAll("details[open]")].length > 0;
   const scrolled = [...element.querySelectorAll(".scroll")].map((part) => [part.id, part.scrollTop]);
   if (outer) element.outerHTML = html;
   else element.innerHTML = html;
+  if (opened) for (const part of element.querySelectorAll("details")) part.open = true;
   for (const [id, top] of scrolled) {
     const part = document.getElementById(id);
     if (part) part.scrollTop = top;
@@ -47,30 +56,93 @@ function swap(element, html, outer) {
 function take(message) {
   heard = Date.now();
   ahead = message.now - heard;
-  for (const [name, html] of Object.entries(message.parts)) swap(document.getElementById(name), html, false);
+  for (const [name, html] of Object.entries(message.parts)) {
+    const part = document.getElementById(name);
+    if (part) swap(part, html, false);
+  }
   for (const [name, html] of Object.entries(message.rows)) {
-    const row = document.getElementById(`node-${name}`);
+    const row = document.getElementById(name);
     if (row) swap(row, html, true);
   }
   if (message.title) document.title = message.title;
   const clock = document.querySelector("#stamp time");
   if (clock) clock.textContent = message.clock;
+  narrow();
   tick();
 }
 
+// A page that nobody sees asks for nothing: browsers allow few connections to one host.
+function listen() {
+  if (stream) stream.close();
+  stream = null;
+  if (document.hidden || !root.dataset.stream) return;
+  stream = new EventSource(root.dataset.stream);
+  stream.onmessage = (event) => take(JSON.parse(event.data));
+}
+
+function rows() {
+  return [...document.querySelectorAll("#nodes tbody tr, #list tbody tr[id]")].filter((row) => !row.hidden);
+}
+
 function move(step) {
-  const rows = [...document.querySelectorAll("#nodes tbody tr")];
-  const place = rows.indexOf(document.activeElement);
-  const next = rows[Math.min(rows.length - 1, Math.max(0, place + step))];
+  const shown = rows();
+  const place = shown.indexOf(document.activeElement);
+  const next = shown[Math.min(shown.length - 1, Math.max(0, place + step))];
   if (next) next.focus();
 }
 
+function open() {
+  const link = document.activeElement.matches("tr") && document.activeElement.querySelector("a.opens");
+  if (link) link.click();
+}
+
+function narrow() {
+  if (!filter || filter.form) return;
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let count = 0;
+  for (const row of document.querySelectorAll("#nodes tbody tr")) {
+    const text = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => text.includes(word));
+    count += row.hidden ? 0 : 1;
+  }
+  const found = words.length ? `${count} shown` : "";
+  const matches = document.getElementById("matches");
+  if (matches.textContent !== found) matches.textContent = found;
+}
+
+const KEYS = {
+  j: () => move(1),
+  k: () => move(-1),
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  Enter: open,
+  "/": () => filter && filter.focus(),
+  "?": () => help.showModal(),
+  n: () => location.assign("/"),
+  i: () => location.assign("/incidents"),
+};
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const step = { j: 1, k: -1 }[event.key];
-  if (step) move(step);
+  if (event.ctrlKey || event.metaKey || event.altKey || (help && help.open)) return;
+  const inField = event.target.matches("input, textarea, select");
+  if (inField && event.key === "Escape") event.target.blur();
+  const isArrow = event.key.startsWith("Arrow");
+  const act = KEYS[event.key];
+  if (inField || !act || (isArrow && rows().length === 0)) return;
+  if (event.key === "Enter" && !event.target.matches("tr")) return;
+  if (event.key !== "Enter") event.preventDefault();
+  act();
 });
 
-const stream = new EventSource("events");
-stream.onmessage = (event) => take(JSON.parse(event.data));
+if (filter && !filter.form) {
+  filter.closest(".filter").hidden = false;
+  filter.addEventListener("input", narrow);
+}
+const ask = document.getElementById("ask");
+if (ask) {
+  ask.hidden = false;
+  ask.addEventListener("click", () => help.showModal());
+}
+document.addEventListener("visibilitychange", listen);
+listen();
 setInterval(tick, 1000);

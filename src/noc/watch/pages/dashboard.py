@@ -1,0 +1,158 @@
+"""The dashboard: every node, the map, open incidents, what happened last, and the run in hand."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from noc.watch.clock import Moment, now, span
+from noc.watch.pages.bars import Bars
+from noc.watch.pages.board import COLUMNS, Row, Summary, Told, rows, summary
+from noc.watch.pages.look import Look
+from noc.watch.pages.lookup import (
+    Alert,
+    Wanted,
+    alerts_of,
+    find_incidents,
+    last_events,
+    minutes_since,
+    open_incidents,
+)
+from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.trails import Trails
+from noc.watch.pages.views import Rendered
+from noc.watch.pages.worldmap import world_map
+from noc.watch.service.watch import Watch
+from noc.watch.store.queries import pushes_since
+from noc.watch.store.records import Beat, Event, Incident, Record
+
+log = logging.getLogger(__name__)
+
+OPEN_SHOWN: Final = 100
+CLOSED_SHOWN: Final = 6
+EVENTS_SHOWN: Final = 40
+
+
+class Dashboard:
+    """Renders the watch's state; keeps beat bars and sparklines, and what was read from the database until it changes.
+
+    Attributes:
+        document: the template of the whole page.
+        table: the part with the rows.
+    """
+
+    document, table = "dashboard.html", "nodes"
+
+    def __init__(self, watch: Watch, look: Look, runs: RunBoard) -> None:
+        """Take the watch to show, and the runs that it was told of."""
+        self._watch, self._look, self._runs = watch, look, runs
+        self._bars, self._trails = Bars(watch.config.rules.interval), Trails(watch.config.rules.interval)
+        self._open: Sequence[Incident] = ()
+        self._alerts: dict[int, list[Alert]] = {}
+        self._closed: Sequence[Incident] = ()
+        self._events: Sequence[Event] = ()
+        self._stale = True
+
+    async def start(self) -> None:
+        """Fill bars and lines from the database, and follow what is stored from now on."""
+        await self._refill()
+        self._watch.listeners.append(self._follow)
+
+    def _follow(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record, Beat):
+                self._bars.note(record)
+                self._trails.note(record)
+            else:
+                self._stale = True
+
+    async def _refill(self) -> None:
+        interval, engine, wall = self._watch.config.rules.interval, self._watch.store.engine, now().wall
+        self._bars, self._trails = Bars(interval), Trails(interval)
+        self._bars.fill(await asyncio.to_thread(pushes_since, engine, wall - self._bars.span_ms))
+        self._trails.fill(await asyncio.to_thread(minutes_since, engine, wall - self._trails.span_ms))
+
+    async def refresh(self) -> None:
+        """Read what has changed in the database, and start bars anew where the push interval is another."""
+        if self._bars.interval_s != self._watch.config.rules.interval:
+            await self._refill()
+        await self._read()
+
+    def board(self, moment: Moment) -> tuple[list[Row], Summary]:
+        """Every node's row and the summary, as of the last `refresh`."""
+        waiting = sum(not alert.outcome for alerts in self._alerts.values() for alert in alerts)
+        told = Told(self._open, waiting)
+        nodes = rows(self._watch, self._bars, self._trails, told, moment)
+        return nodes, summary(nodes, told)
+
+    def strip(self, moment: Moment, seen: Summary) -> str:
+        """The line on top of every page."""
+        return self._look.render("summary.html", moment, summary=seen)
+
+    async def render(self) -> Rendered:
+        """All parts as they are now."""
+        await self.refresh()
+        moment = now()
+        nodes, seen = self.board(moment)
+        look, fleet = self._look, self._watch.config.fleet
+        lines = {f"node-{row.name}": look.render("row.html", moment, row=row, columns=COLUMNS) for row in nodes}
+        parts = {
+            "summary": self.strip(moment, seen),
+            "runs": self._run_panel(moment),
+            "nodes": self._nodes(moment, lines),
+            "signs": look.render("signs.html", moment, map=world_map(fleet, nodes)),
+            "incidents": self._incidents(moment),
+            "events": look.render("events.html", moment, events=self._events),
+        }
+        return Rendered(moment, title(seen, f"{fleet.name} fleet"), parts, lines)
+
+    def _nodes(self, moment: Moment, lines: dict[str, str]) -> str:
+        shown, slot = span(self._bars.span_ms), span(self._bars.slot_ms)
+        values: dict[str, Any] = {"lines": lines.values(), "shown": shown, "slot": slot, "columns": COLUMNS}
+        return self._look.render("nodes.html", moment, **values)
+
+    def _run_panel(self, moment: Moment) -> str:
+        under_way, ended = self._runs.under_way(moment.wall), self._runs.ended(moment.wall)
+        return self._look.render("runs.html", moment, under_way=under_way, ended=ended)
+
+    def _incidents(self, moment: Moment) -> str:
+        steady = {
+            name: moment.wall_at(standing.comeback.since)
+            for name, standing in self._watch.judge.nodes.items()
+            if standing.comeback is not None
+        }
+        return self._look.render(
+            "incidents.html",
+            moment,
+            open=self._open,
+            alerts=self._alerts,
+            closed=self._closed,
+            steady=steady,
+            rules=self._watch.config.rules,
+        )
+
+    async def _read(self) -> None:
+        if not self._stale:
+            return
+        self._stale = False
+        try:
+            await self._read_now()
+        except SQLAlchemyError as error:
+            self._stale = True
+            log.warning("the page shows what was read last: %s", type(error).__name__)
+
+    async def _read_now(self) -> None:
+        engine = self._watch.store.engine
+        self._open = await asyncio.to_thread(open_incidents, engine, OPEN_SHOWN)
+        numbers = [incident.id for incident in self._open]
+        self._alerts = dict(await asyncio.to_thread(alerts_of, engine, numbers))
+        self._closed = await asyncio.to_thread(find_incidents, engine, Wanted("closed"), CLOSED_SHOWN)
+        self._events = await asyncio.to_thread(last_events, engine, EVENTS_SHOWN)
+
+
+def title(seen: Summary, words: str) -> str:
+    """A page's title: what is wrong comes first, since a tab shows no more."""
+    wrong = seen.counts["down"] + seen.counts["unheard"]
+    return f"✗ {wrong} down · {words}" if wrong else words
