@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the Debian packages that a part of this project needs, and only those that are missing.
 #
-#   sh tools/packages.sh SET...    sets: base (virtual environment), test (unit tests), web (browser tests), lab (real hosts)
+#   sh tools/packages.sh SET...    sets: base (virtual environment), test (unit tests), web (browser tests), lab (real hosts),
+#                                  bench (peers of benchmarks)
 #
 # As root it installs them; otherwise it says what to install. Exits 1 if something is missing in the end.
 set -eu
@@ -36,6 +37,11 @@ look() {
                 need systemd command -v systemd-analyze
                 need prometheus command -v promtool
                 ;;
+            bench)
+                need gcc command -v cc
+                need libc6-dev test -e /usr/include/stdio.h
+                need nginx-light command -v nginx
+                ;;
             web)
                 need chromium command -v chromium
                 ;;
@@ -52,7 +58,7 @@ look() {
                 need openssh-client command -v ssh-keygen
                 ;;
             *)
-                echo "packages.sh: no set is called $set (base, test, web, lab)" >&2
+                echo "packages.sh: no set is called $set (base, test, web, lab, bench)" >&2
                 exit 2
                 ;;
         esac
@@ -84,7 +90,7 @@ install() {
 }
 
 [ $# -gt 0 ] || {
-    echo "usage: packages.sh SET... (base, test, web, lab)" >&2
+    echo "usage: packages.sh SET... (base, test, web, lab, bench)" >&2
     exit 2
 }
 look "$@"
