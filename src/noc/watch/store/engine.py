@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from noc.watch.errors import NoSuchFolder
 
 PRAGMAS = {
-    "auto_vacuum": "INCREMENTAL",  # of a new file; it has to come before the first page is written
     "journal_mode": "WAL",
     "synchronous": "FULL",  # every commit is on the disk before it returns
     "busy_timeout": "5000",
@@ -22,6 +21,9 @@ PRAGMAS = {
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
     connection.isolation_level = None  # the driver would commit each DDL statement by itself; `_begin` says BEGIN
     cursor = connection.cursor()
+    if cursor.execute("PRAGMA page_count").fetchone()[0] == 0:
+        # Before the first page of a new file; later this is a write, which would take a writer's snapshot away.
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma, value in PRAGMAS.items():
         cursor.execute(f"PRAGMA {pragma}={value}")
     cursor.close()
