@@ -1,5 +1,6 @@
 """What HQ's own numbers are read from: /proc, time keepers, systemd, files, the database. Pure, or over real files."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -169,6 +170,13 @@ class TestPrograms:
     @pytest.mark.parametrize("argv", [("false",), ("/nowhere/at/all",)])
     async def test_one_that_fails_or_is_missing_says_nothing(self, argv: tuple[str, ...]) -> None:
         assert await output(*argv) is None
+
+    async def test_all_of_it_is_read_and_not_only_what_came_first(self) -> None:
+        assert await output("sh", "-c", "echo one; sleep 0.1; echo two") == "one\ntwo\n"
+
+    async def test_one_that_writes_without_end_is_ended(self) -> None:
+        async with asyncio.timeout(4):
+            assert await output("yes") is None
 
     async def test_one_that_does_not_end_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("noc.watch.house.programs.WITHIN_S", 0.1)

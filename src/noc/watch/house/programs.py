@@ -10,7 +10,7 @@ MAX_OUTPUT: Final = 256 * 1024
 
 
 async def output(*argv: str) -> str | None:
-    """What a program writes; None where it is missing, fails, or has not ended within 5 s."""
+    """What a program writes; None where it is missing, fails, writes too much, or has not ended within 5 s."""
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -21,13 +21,23 @@ async def output(*argv: str) -> str | None:
         )
     except OSError:
         return None
-    assert process.stdout is not None
     try:
         async with asyncio.timeout(WITHIN_S):
-            written = await process.stdout.read(MAX_OUTPUT)
-            return written.decode(errors="replace") if await process.wait() == 0 else None
+            written = await _whole(process)
+            good = len(written) <= MAX_OUTPUT and await process.wait() == 0
     except TimeoutError:
         return None
     finally:
         with suppress(ProcessLookupError):
             process.kill()
+        await process.communicate()
+    return written.decode(errors="replace") if good else None
+
+
+async def _whole(process: asyncio.subprocess.Process) -> bytes:
+    """What is written until its end, or until it is too much; then nobody reads on, and the program is ended."""
+    assert process.stdout is not None
+    written = b""
+    while (part := await process.stdout.read(MAX_OUTPUT)) and len(written) <= MAX_OUTPUT:
+        written += part
+    return written
