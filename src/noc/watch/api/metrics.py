@@ -17,11 +17,9 @@ from noc.watch.clock import Moment, now
 from noc.watch.service.watch import Watch
 from noc.watch.store.measures import Measures, read_measures
 from noc.watch.store.records import Severity, Sighting, State
-from noc.watch.store.sightings import last_sightings
 
 MEBIBYTE: Final = 1024**2
 DAY_S: Final = 86_400
-SIGHTING_STALE_MS: Final = 5 * 60_000
 
 GAUGES: Final[Mapping[str, tuple[str, float, str]]] = {
     "ram_mb": ("noc_node_memory_bytes", MEBIBYTE, "Memory of the machine in use."),
@@ -62,16 +60,15 @@ class MetricsApi:
     async def metrics(self, _asked: Asked[Nothing, Nothing]) -> Answer:
         """The text; with the database in trouble what is known without it, and `noc_watch_storing` is 0."""
         engine = self._watch.store.engine
-        measures, seen, broken = Measures({}, {}), dict[str, Sighting](), self._watch.broken
+        measures, broken = Measures({}, {}), self._watch.broken
         try:
             measures = await asyncio.to_thread(read_measures, engine)
-            seen = await asyncio.to_thread(last_sightings, engine)
         except SQLAlchemyError:
             broken = True
         moment = now()
         families = [
             *node_families(self._watch, moment),
-            *sighting_families(self._watch, seen, moment.wall),
+            *sighting_families(self._watch, moment),
             *journal_families(measures, moment.wall, known=not broken),
             *self._own(broken=broken),
         ]
@@ -141,11 +138,10 @@ def telemetry_families(telemetry: Mapping[str, Mapping[str, Any]], labels: Mappi
     yield Family("noc_node_field", "gauge", "Telemetry beyond the contract, in the unit that its sender chose.", others)
 
 
-def sighting_families(watch: Watch, seen: Mapping[str, Sighting], wall: int) -> Iterator[Family]:
+def sighting_families(watch: Watch, moment: Moment) -> Iterator[Family]:
     """What the second witness saw last, while that is fresh."""
-    fresh = {
-        name: seen[name] for name in watch.config.nodes if name in seen and wall - seen[name].at <= SIGHTING_STALE_MS
-    }
+    faces = {name: watch.judge.nodes[name].face for name in watch.config.nodes}
+    fresh = {name: face.seen for name, face in faces.items() if face.seen is not None and not face.stale(moment)}
 
     def gauge(name: str, words: str, value: Callable[[Sighting], float | None]) -> Family:
         found = ((_labels(watch, node), value(sighting)) for node, sighting in fresh.items())

@@ -13,6 +13,7 @@ from noc.watch.api.operation import Answer, Asked, Nothing, Operation, Part
 from noc.watch.api.uptime import read_days
 from noc.watch.clock import Moment, iso, now
 from noc.watch.errors import BadRequest
+from noc.watch.judge.scene import scopes_of
 from noc.watch.service.watch import Watch
 from noc.watch.store.queries import read_heartbeats
 from noc.watch.store.records import Beat, Deployment, Sighting
@@ -142,7 +143,13 @@ class NodeApi:
         """A node's days."""
         name, zone = self._known(asked), self._watch.config.fleet.timezone
         found = await asyncio.to_thread(
-            read_days, self._watch.store.engine, [name], {}, now=now().wall, zone=ZoneInfo(zone), days=asked.query.days
+            read_days,
+            self._watch.store.engine,
+            [name],
+            scopes_of(self._watch.config.fleet),
+            now=now().wall,
+            zone=ZoneInfo(zone),
+            days=asked.query.days,
         )
         days = found.get(name, [])
         return {"node": name, "timezone": zone, "availability": overall(days), "days": [_day(each) for each in days]}
@@ -169,7 +176,7 @@ class NodeApi:
 def node_document(watch: Watch, name: str, moment: Moment) -> dict[str, Any]:
     """One node as the API shows it."""
     standing, watched = watch.judge.nodes[name], watch.config.nodes[name]
-    since = standing.since(moment)
+    since, seen = standing.since(moment), None if standing.face.stale(moment) else standing.face.seen
     return {
         "name": name,
         "city": watched.node.city,
@@ -181,6 +188,8 @@ def node_document(watch: Watch, name: str, moment: Moment) -> dict[str, Any]:
         "since": None if since is None else iso(since),
         "last_heartbeat": None if standing.last is None else heartbeat_document(standing.last),
         "deployment": standing.deployment.run if standing.deployment else None,
+        "maintenance": bool(standing.windows),
+        "sighting": None if seen is None else sighting_document(seen),
         "incident": standing.incident.id if standing.incident else None,
     }
 

@@ -16,6 +16,9 @@ _IN_PATH: Final[dict[str, dict[str, Any]]] = {
     "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": "^[^/]+$"},
     "id": {"type": "integer", "minimum": 0, "maximum": LARGEST_ID},
 }
+_BY_PEER: Final[dict[str, Any]] = {}
+"""On HQ's own socket the kernel says who asks, and no token is needed."""
+
 _MEANINGS: Final = {
     400: "The body is not JSON.",
     401: "Nobody has signed in, and no token came along.",
@@ -74,7 +77,7 @@ def _described(operation: Operation[Any, Any]) -> dict[str, Any]:
     if operation.body is not Nothing:
         described["requestBody"] = {"required": True, "content": _json(operation.body)}
     if operation.role is not None:
-        described |= {"security": [{"token": []}], "x-role": operation.role}
+        described |= {"security": [{"token": []}, _BY_PEER], "x-role": operation.role}
     return described
 
 

@@ -21,7 +21,7 @@ LONGEST_MS: Final = 366 * 86_400_000
 MOST_NAME: Final = 64
 
 
-class NewToken(Part):
+class WantedToken(Part):
     """What a token may do, and until when it is good: at most 366 days from now."""
 
     role: Role = "viewer"
@@ -52,7 +52,7 @@ class TokenApi:
                 path=PATH,
                 summary="A token of this name with this role and end: made, with its secret (201), or changed (200).",
                 role="approver",
-                body=NewToken,
+                body=WantedToken,
                 handle=self.put,
                 answers=answers.NewToken,
                 status=201,
@@ -71,7 +71,7 @@ class TokenApi:
         """Every token."""
         return {"tokens": [token_document(key) for key in self._keyring.of("token")]}
 
-    async def put(self, asked: Asked[Nothing, NewToken]) -> Answer:
+    async def put(self, asked: Asked[Nothing, WantedToken]) -> Answer:
         """Make a token, or change the one of that name; the same request twice leaves the same token."""
         caller, name, role = _person(asked), asked.name(), asked.body.role
         if len(name) > MOST_NAME or not name.isprintable():

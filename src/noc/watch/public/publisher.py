@@ -12,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from noc.watch.api.uptime import read_days
 from noc.watch.clock import Moment, now
 from noc.watch.errors import CannotPublish
+from noc.watch.judge.scene import scopes_of
 from noc.watch.public.facts import Facts, Place, gather
 from noc.watch.public.folder import Folder
+from noc.watch.public.plans import announced
 from noc.watch.public.site import site
 from noc.watch.service.watch import Watch
 from noc.watch.store.outages import DAY_MS, read_outages
@@ -69,16 +71,16 @@ class Publisher:
         live = [each.node for each in watch.config.nodes.values() if each.live]
         outages = await asyncio.to_thread(read_outages, engine, at - DAYS * DAY_MS)
         names = [node.name for node in live]
-        days = await asyncio.to_thread(read_days, engine, names, {}, now=at, zone=UTC, days=DAYS)
+        days = await asyncio.to_thread(read_days, engine, names, scopes_of(fleet), now=at, zone=UTC, days=DAYS)
         return gather(
             fleet=fleet.name,
             domain=f"soc.{fleet.domain}",
             places=[Place(node.name, node.city, node.country) for node in live],
             outages=outages,
             days=days,
-            pending=[node.name for node in live if watch.judge.nodes[node.name].state(moment) == "pending"],
-            maintained=[],
-            maintenance=[],
+            pending=[name for name in names if watch.judge.nodes[name].state(moment) == "pending"],
+            maintained=[name for name in names if watch.judge.nodes[name].windows],
+            maintenance=announced(watch.judge.maintenance.calendar.planned.values(), at),
             at=at,
             until=at + self._valid_s * 1000,
         )
