@@ -9,7 +9,8 @@ from .database import as_facts, schema
 from .layout import Layout
 from .order import highest_fence
 from .release import MANIFEST, PAYLOAD, SIGNATURE, identity
-from .state import current, proven, read_pending
+from .state import current, proven, read_json, read_pending
+from .verdict import FINAL
 
 
 def node_facts(layout: Layout) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def node_facts(layout: Layout) -> dict[str, Any]:
         "config": in_force(layout),
         "version": identity(layout, now).get("version") if now else None,
         "fence": highest_fence(layout),
-        "pending": pending.run if pending else None,
+        "pending": pending.run if pending and not _has_verdict(layout, pending.run) else None,
         "proven": [entry["sha"] for entry in proven(layout)],
         "builds": {entry["sha"]: entry["build"] for entry in proven(layout)},
         "disk_free_bytes": shutil.disk_usage(layout.root).free,
@@ -38,6 +39,12 @@ def node_facts(layout: Layout) -> dict[str, Any]:
         "schema": schema(layout),
         "snapshots": as_facts(layout),
     }
+
+
+def _has_verdict(layout: Layout, run: str) -> bool:
+    """Whether a run is over, though what it left open is still being cleared away."""
+    verdict = read_json(layout, f"verdicts/{run}.json")
+    return verdict is not None and verdict["state"] in FINAL
 
 
 def _memory() -> dict[str, int]:

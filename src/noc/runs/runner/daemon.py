@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
+import uvloop
+
 from noc.runs.admission.caller import Permit, operators_only
 from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
@@ -115,7 +117,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for chatty in ("asyncssh", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(serve(build(Paths.from_environment())))
+    # A packet of SSH is written in two pieces; this loop sends what is written in one turn of it together.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(serve(build(Paths.from_environment())))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """The watch's local API, as runs use it: who was heard, and which node is being deployed to."""
 
-import ssl
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from noc.runs.errors import WatchAbsent
+from noc.runs.site.unixhttp import HttpFailed, request
 
 _TIMEOUT_S = 5.0
-# There is no TLS on a Unix socket; without a context of ours httpx would read the system's roots at every call.
-_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Heartbeat(BaseModel):
@@ -71,15 +69,14 @@ class WatchDoor:
 
     async def heartbeats(self, name: str, limit: int = 10) -> list[Heartbeat]:
         """A node's last heartbeats, newest first."""
-        answer = await self._call("GET", f"/api/v1/nodes/{name}/heartbeats", params={"limit": limit})
+        answer = await self._call("GET", f"/api/v1/nodes/{name}/heartbeats?limit={limit}")
         rows = answer["heartbeats"] if isinstance(answer, dict) else answer
         return [Heartbeat.model_validate(row) for row in rows]
 
     async def open_deployment(self, name: str, run: str, until: datetime) -> None:
         """Say that a node is being deployed to: until then (UTC) its deaths belong to the run and page nobody."""
-        await self._call(
-            "PUT", f"/api/v1/nodes/{name}/deployment", json={"run": run, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
-        )
+        document = {"run": run, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+        await self._call("PUT", f"/api/v1/nodes/{name}/deployment", document)
 
     async def close_deployment(self, name: str) -> None:
         """Say that the deployment is over; harmless where none is open."""
@@ -87,23 +84,19 @@ class WatchDoor:
 
     async def show_run(self, run: str, document: dict[str, Any]) -> None:
         """Show what a run is like now on the watch's page, which keeps it in memory."""
-        await self._call("PUT", f"/api/v1/runs/{run}", json=document)
+        await self._call("PUT", f"/api/v1/runs/{run}", document)
 
     async def reload(self) -> None:
         """Let the watch read the fleet directory again: who is live, and which tokens count."""
         await self._call("POST", "/api/v1/reload")
 
-    async def _call(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 - a JSON document
-        transport = httpx.AsyncHTTPTransport(uds=str(self._socket), verify=_NO_TLS)
+    async def _call(self, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - a JSON document
         fix = "systemctl status noc-watch on HQ"
         try:
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://watch", timeout=_TIMEOUT_S, trust_env=False
-            ) as client:
-                response = await client.request(method, path, **options)
-        except (httpx.HTTPError, OSError) as error:
-            raise WatchAbsent("the watch does not answer", why=str(error) or type(error).__name__, fix=fix) from error
-        if response.is_error:
-            why = f"{response.status_code} to {method} {path}: {response.text[:200]}"
+            status, body = await request(self._socket, method, path, document, within_s=_TIMEOUT_S)
+        except HttpFailed as error:
+            raise WatchAbsent("the watch does not answer", why=str(error), fix=fix) from error
+        if status >= 400:
+            why = f"{status} to {method} {path}: {body[:200].decode(errors='replace')}"
             raise WatchAbsent("the watch refuses", why=why, fix=fix)
-        return response.json() if response.content else None
+        return json.loads(body) if body else None
