@@ -138,6 +138,11 @@ class Judge:
         self._arm(name)
         return records
 
+    def forget(self, beat: Beat) -> None:
+        """A push that was taken could not be stored, and its pusher was told so: should it come again, it counts."""
+        if beat.node in self.nodes:
+            self.nodes[beat.node].forget(beat)
+
     def sighted(self, sighting: Sighting, now: Moment) -> list[Record]:
         """Take a look at a node's public address; one at a node that is no more is passed over."""
         name = sighting.node

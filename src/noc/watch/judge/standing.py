@@ -186,6 +186,13 @@ class Standing:
             if len(self._counted) > RETRIES_KNOWN:
                 del self._counted[next(iter(self._counted))]
 
+    def forget(self, beat: Beat) -> None:
+        """A push that was taken is lost: should it come again, it is not a retry."""
+        if beat.seq is not None:
+            self._counted.pop((beat.boot, beat.seq), None)
+        if not beat.up:
+            self._down = None
+
     def alive(self, beat: Beat, now: Moment) -> list[Record]:
         """Take a push that reports life. No record is returned for a retry."""
         if self.knows(beat):

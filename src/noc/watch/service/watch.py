@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
@@ -20,7 +21,18 @@ from noc.watch.service.restore import restore
 from noc.watch.service.windows import WindowView, new_window, refuse_to_close, windows_of
 from noc.watch.store.database import Store
 from noc.watch.store.queries import has_incident
-from noc.watch.store.records import Alive, Beat, Deployment, Event, Note, Prune, Record, Sighting, WindowKind
+from noc.watch.store.records import (
+    Alive,
+    Beat,
+    Deployment,
+    Event,
+    IncidentSaved,
+    Note,
+    Prune,
+    Record,
+    Sighting,
+    WindowKind,
+)
 from noc.watch.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -65,7 +77,7 @@ class Watch:
         self._poke = asyncio.Event()
         self._planned = inf
         self.judged = -inf
-        self.broken = False
+        self.broken = self._ill = False
         self._foreign: dict[tuple[str, str], float] = {}
         self.outboxes = Outboxes(
             store.engine,
@@ -78,9 +90,13 @@ class Watch:
         )
 
     async def start(self) -> None:
-        """Go on where the database stops, and begin to judge. Raises StoreTrouble."""
+        """Go on where the database stops, and begin to judge; also with one that can only be read.
+
+        Raises:
+            StoreTrouble: it cannot be read.
+        """
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._writer = Writer(self.store, committed=self._committed, failed=self._failed)
+        self._writer = Writer(self.store, committed=self._committed, failed=self._failed, kept=self._tell)
         await self._rebuild()
         for task in (self._tick(), self._keep_house(), self.outboxes.run(), self.briefer.run()):
             self._spawn(task)
@@ -102,9 +118,14 @@ class Watch:
     def take(self, beat: Beat, moment: Moment) -> "asyncio.Future[None]":
         """Take a push that was received at `moment`; the future is done when it is on the disk.
 
+        While nothing can be stored it is refused, and still heard: nobody is blamed for our trouble.
+
         Raises:
             StoreTrouble: it is not taken, or, from the future, not stored; the pusher should try again.
         """
+        if self.broken:
+            self._submit(self.judge.push(replace(beat, seq=None), moment))
+            self.judge.forget(beat)
         self._refuse_if_broken()
         return self._submit(self.judge.push(beat, moment))
 
@@ -131,19 +152,19 @@ class Watch:
         await self._submit(self.judge.deployed(node, now()))
 
     def witnessed(self, node: str, sighting: Sighting, moment: Moment) -> None:
-        """Take a look at a node's public address. One that comes while nothing can be stored is passed over."""
+        """Take a look at a node's public address. One that comes while too much waits is passed over."""
         assert node == sighting.node, "a look is at the node that it names"
-        if self._able:
+        if not self._writer.full:
             self._submit(self.judge.sighted(sighting, moment))
 
     def house(self, sample: Sample, moment: Moment) -> None:
         """Take what HQ measured of itself: field → value."""
-        if self._able and (records := self.judge.house(sample, moment)):
+        if not self._writer.full and (records := self.judge.house(sample, moment)):
             self._submit(records)
 
     def outside(self, ok: bool, moment: Moment) -> None:
         """Take whether HQ reached anything outside."""
-        if self._able and (records := self.judge.outside(ok=ok, now=moment)):
+        if not self._writer.full and (records := self.judge.outside(ok=ok, now=moment)):
             self._submit(records)
 
     async def acknowledge(self, incident: int, who: str, note: str = "") -> None:
@@ -233,7 +254,7 @@ class Watch:
     async def save(self, records: Sequence[Record]) -> None:
         """Store what the judge has no part in, such as keys; durable when this returns. Raises StoreTrouble."""
         self._refuse_if_broken()
-        await self._submit(records)
+        await self._writer.submit(records)
 
     async def reload(self) -> None:
         """Read the fleet again. Raises NocError, and keeps the old one, where the files have problems."""
@@ -256,17 +277,12 @@ class Watch:
                 look(name)
 
     def _submit(self, records: Sequence[Record]) -> "asyncio.Future[None]":
-        done = self._writer.submit(records)
+        done = self._writer.submit(records, keep=True)
         if self.judge.suspects:
             self._ask()
         if self.judge.next_due() < self._planned:
             self._poke.set()
         return done
-
-    @property
-    def _able(self) -> bool:
-        """Whether what is decided now can be stored."""
-        return not self.broken and not self._writer.full
 
     def _refuse_if_broken(self) -> None:
         if self.broken:
@@ -280,39 +296,59 @@ class Watch:
         return {name: nodes[name].state(moment) for name, live in self.config.live().items() if live and name in nodes}
 
     def _committed(self, records: Sequence[Record]) -> None:
+        if self._ill and any(isinstance(record, Beat) for record in records):
+            self._ill = False
+            self._submit(self.judge.house({"database": "ok"}, now()))
         self.outboxes.wake(records)
         for listener in self.listeners:
             listener(records)
 
-    def _failed(self, _trouble: StoreTrouble) -> None:
-        if not self.broken:
-            self.broken = True
-            self._spawn(self._recover())
+    def _tell(self, records: Sequence[Record]) -> None:
+        """Tell people from memory of incidents that cannot be stored."""
+        for record in records:
+            if isinstance(record, IncidentSaved) and record.alert is not None and record.incident.parent is None:
+                self.outboxes.tell(record.incident, record.alert)
+
+    def _failed(self, trouble: StoreTrouble, lost: Sequence[Beat]) -> None:
+        """Nothing can be stored: from now on the judge goes on in memory, and what it decides is kept."""
+        for beat in lost:
+            self.judge.forget(beat)
+        self.broken = True
+        self._suffer(trouble)
+        self._spawn(self._recover())
+
+    def _suffer(self, trouble: StoreTrouble) -> None:
+        """HQ's own telemetry says that the database takes nothing, until it has taken a push again."""
+        self._ill = True
+        self._submit(self.judge.house({"database": trouble.why or trouble.what}, now()))
 
     async def _recover(self) -> None:
         while self.broken:
             await asyncio.sleep(REBUILD_PAUSE_S)
             try:
-                await self._rebuild()
+                whole = await self._writer.mend([Alive(now().wall)])
+                self.broken = False
+                log.warning("the database takes records again")
+                if not whole:
+                    await self._rebuild()
             except StoreTrouble as trouble:
-                log.error("%s", trouble)  # noqa: TRY400 - the sentence says all
+                self._suffer(trouble)
 
     async def _rebuild(self) -> None:
-        """Take the state from the database: after a start, and after a commit that failed."""
+        """Take the state from the database: at the start, and where what was kept could not be stored."""
         past = await asyncio.to_thread(self.store.past)
         moment = now()
-        judge, records = restore(self.config, past, moment)
-        self._writer.mend()
-        await self._writer.submit([Alive(moment.wall), *records])
-        self.judge, self.broken = judge, False
+        self.judge, records = restore(self.config, past, moment)
         self._poke.set()
+        with suppress(StoreTrouble):  # `_failed` knows already
+            await self._submit([Alive(moment.wall), *records])
 
     async def _tick(self) -> None:
         """Let time act: each deadline at its instant, and none by a time in which we ourselves were away."""
         while True:
             self._poke.clear()
             moment = now()
-            due = inf if self.broken else self.judge.next_due()  # nothing is judged until the state is read anew
+            due = self.judge.next_due()
             pause = min(TICK_S, max(0.0, due - moment.mono))
             self._planned = moment.mono + pause
             if pause > 0:
@@ -329,10 +365,9 @@ class Watch:
         if (away := moment.mono - self._planned) > STALL_S:
             log.warning("the server was held up for %.1f s; every deadline moves by that", away)
             self.judge.extend(away, moment)
-        if not self.broken:
-            records = self.judge.expire(moment)
-            if records or self.judge.suspects:
-                self._submit(records)
+        records = self.judge.expire(moment)
+        if records or self.judge.suspects:
+            self._submit(records)
 
     async def _keep_house(self) -> None:
         """Say that we are alive, and drop what is too old: a bite a round, so that no commit is long."""
