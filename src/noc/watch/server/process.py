@@ -5,13 +5,17 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from noc.watch.alerts.channels.making import make_channels
 from noc.watch.alerts.routing import router
 from noc.watch.config import Config
+from noc.watch.house.eyes import Eyes
+from noc.watch.public.publisher import Publisher
 from noc.watch.push.ingest import Ingest
 from noc.watch.push.listener import PushListener
 from noc.watch.server.faces import Faces
@@ -27,7 +31,15 @@ PROXY_GROUP = "noc-web"
 """Who may connect to the proxy's socket, where this group exists; Caddy is in it, and nobody else."""
 
 
-def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | Unix, web: Unix | None = None) -> None:
+def serve(
+    fleet_directory: Path,
+    database: Path,
+    push: Tcp | None,
+    local: Tcp | Unix,
+    *,
+    web: Unix | None = None,
+    public: Path | None = None,
+) -> None:
     """Run the watch until SIGTERM or SIGINT.
 
     Args:
@@ -36,6 +48,7 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
         push: where nodes push to; None for the hub's tunnel address and the fleet's push port.
         local: where the API and the pages are for who is on this machine.
         web: where they are for the proxy, and for who brings a key; None for nowhere.
+        public: the folder of the public page; None for no page.
 
     Raises:
         NocError: the fleet cannot be read, an address is taken, or the database cannot be opened.
@@ -52,19 +65,24 @@ def serve(fleet_directory: Path, database: Path, push: Tcp | None, local: Tcp | 
     channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
     watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
     try:
-        uvloop.run(_run(watch, push_socket, local_socket, web_socket))
+        uvloop.run(_run(watch, push_socket, local_socket, web_socket, public))
     finally:
         store.close()
 
 
 async def _run(
-    watch: Watch, push_socket: socket.socket, local_socket: socket.socket, web_socket: socket.socket | None
+    watch: Watch,
+    push_socket: socket.socket,
+    local_socket: socket.socket,
+    web_socket: socket.socket | None,
+    public: Path | None,
 ) -> None:
     await watch.start()
     ingest = Ingest(watch)
     pushes = PushListener(ingest, ingest.report)
     await pushes.start(push_socket)
     faces = await Faces.open(watch)
+    parts = [Eyes(watch).run(), *([Publisher(watch, public).run()] if public else [])]
     listeners = {local_socket: listener(faces.local, PeerProtocol)}
     if web_socket is not None:
         listeners[web_socket] = listener(faces.web)
@@ -75,7 +93,7 @@ async def _run(
     log.info("pushes on %s, the pages and the API on %s", _name(push_socket), _name(local_socket))
     notify("READY=1")
     try:
-        await _until(stopping, watch)
+        await _until(stopping, watch.fault(), *parts)
     finally:
         notify("STOPPING=1")
         for each in listeners.values():
@@ -85,12 +103,13 @@ async def _run(
         await watch.stop()
 
 
-async def _until(stopping: asyncio.Event, watch: Watch) -> None:
-    """Wait for the end that was asked for; raises the fault that comes before it, so that systemd starts us anew."""
-    tasks = [asyncio.create_task(stopping.wait()), asyncio.create_task(watch.fault())]
+async def _until(stopping: asyncio.Event, *parts: Coroutine[Any, Any, object]) -> None:
+    """Run the parts until the end is asked for; raises a fault that comes before it, so that systemd starts us anew."""
+    tasks = [asyncio.create_task(part) for part in (stopping.wait(), *parts)]
     done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in late:
         task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
     for task in done:
         task.result()
 
