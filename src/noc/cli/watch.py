@@ -24,6 +24,7 @@ def watch() -> None:
 
 @app.command()
 def serve(
+    *,
     directory: Annotated[Path | None, typer.Option("-C", metavar="DIR", help="The fleet directory.")] = None,
     db: Annotated[Path, typer.Option("--db", metavar="FILE", help="The database; its directory exists.")] = DATABASE,
     push_listen: Annotated[
@@ -41,6 +42,9 @@ def serve(
         Path | None,
         typer.Option("--web", metavar="FILE", help="A Unix socket for the proxy; who comes there must sign in."),
     ] = None,
+    public: Annotated[
+        Path | None, typer.Option("--public", metavar="DIR", help="Where to keep the public status page; it exists.")
+    ] = None,
 ) -> None:
     """Run the watch server until it is told to stop."""
     import logging  # noqa: PLC0415
@@ -54,7 +58,7 @@ def serve(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     push = read_tcp(push_listen) if push_listen else None
     proxy = Unix(web) if web else None
-    serve_watch(fleet_directory(directory), db, push, read_local(local), proxy)
+    serve_watch(fleet_directory(directory), db, push, read_local(local), web=proxy, public=public)
 
 
 @app.command()

@@ -72,7 +72,7 @@ X-Noc-Build={build}
 
 [Service]
 Type=notify
-ExecStart={PROGRAM} watch serve --web {WEB_SOCKET}
+ExecStart={PROGRAM} watch serve --web {WEB_SOCKET} --public {PUBLIC_PAGES}
 User=noc-watch
 Group=noc
 SupplementaryGroups={WEB_GROUP}

@@ -17,12 +17,13 @@ from noc.hub.publicsite import status_page
 from noc.watch.clock import Moment, now
 from noc.watch.config import Config
 from noc.watch.errors import CannotPublish
+from noc.watch.public import publisher as publishing
 from noc.watch.public.folder import Folder
 from noc.watch.public.publisher import Publisher
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.records import Beat, Event, Incident, IncidentSaved
-from watch_kit import free_port, token, until, write_fleet
+from watch_kit import Server, free_port, token, until, write_fleet
 
 SECRETS = ("s3cret-words", "127.84.0", "192.0.2", "clavitor-alerts", "johan", "SIGKILL", token("frankfurt"))
 
@@ -156,7 +157,7 @@ async def test_the_machinery_of_the_page_is_not_part_of_it(watch: Watch, folder:
 async def test_hostile_nodes_and_peoples_words_never_become_public(watch: Watch, folder: Path) -> None:
     moment = now()
     hostile = "s3cret-words <b>127.84.0.12</b> johan"
-    telemetry = {hostile: 1, "db_integrity": hostile}
+    telemetry: dict[str, float | int | str | None] = {hostile: 1, "db_integrity": hostile}
     await watch.take(Beat("frankfurt", moment.wall, msg=hostile, boot=hostile, telemetry=telemetry), moment)
     incident = Incident(
         1,
@@ -202,17 +203,23 @@ async def test_trouble_with_the_database_publishes_nothing_and_says_why(watch: W
     assert contents(folder) == {}
 
 
-async def test_a_watch_that_cannot_store_lets_the_page_lapse(watch: Watch, folder: Path) -> None:
+async def test_a_watch_that_cannot_store_lets_the_page_lapse(
+    watch: Watch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "EVERY_S", 0.01)
     watch.broken = True
-    publisher = Publisher(watch, folder, every_s=0.01)
+    publisher = Publisher(watch, folder)
     task = asyncio.create_task(publisher.run())
     await asyncio.sleep(0.1)
     task.cancel()
     assert contents(folder) == {}
 
 
-async def test_an_incident_is_published_before_the_next_round(watch: Watch, folder: Path) -> None:
-    task = asyncio.create_task(Publisher(watch, folder, every_s=600).run())
+async def test_an_incident_is_published_before_the_next_round(
+    watch: Watch, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "EVERY_S", 600)
+    task = asyncio.create_task(Publisher(watch, folder).run())
     try:
         await asyncio.to_thread(until, (folder / "status.json").exists, what="the first round")
         await watch.save([IncidentSaved(Incident(1, "frankfurt", "missed", "", now().wall - 1_000))])
@@ -241,3 +248,17 @@ def test_a_reader_never_sees_half_of_a_file(folder: Path) -> None:
         os.waitpid(child, 0)
     content = (folder / "index.html").read_bytes()
     assert (len(content), len(set(content))) == (50_000, 1)
+
+
+def test_a_watch_that_is_killed_takes_its_page_along(tmp_path: Path, folder: Path, caddy: int) -> None:
+    """The whole way: a watch process publishes, is killed, and Caddy alone stops showing what it wrote."""
+    program = (
+        "from noc.watch.public import publisher; publisher.VALID_S = 3; publisher.EVERY_S = 1; "
+        "from noc.cli.main import run; run()"
+    )
+    server = Server(tmp_path, write_fleet(tmp_path / "fleet"), program=program)
+    server.more = ["--public", str(folder)]
+    with server:
+        until(lambda: get(caddy, "/")[0] == 200, what="the page is published")
+        server.kill()
+        until(lambda: get(caddy, "/")[0] == 503, within=20, what="the page lapses")

@@ -32,10 +32,9 @@ DAYS: Final = 90
 class Publisher:
     """Publishes every 15 s, and at once when an incident changes; what was published holds for 90 s."""
 
-    def __init__(self, watch: Watch, folder: Path, *, every_s: float = EVERY_S, valid_s: int = VALID_S) -> None:
+    def __init__(self, watch: Watch, folder: Path) -> None:
         """Take the watch, and the folder that is served."""
         self._watch, self._folder = watch, Folder(folder)
-        self._every_s, self._valid_s = every_s, valid_s
         self._changed = asyncio.Event()
         self._failing = False
         watch.listeners.append(self._follow)
@@ -47,7 +46,7 @@ class Publisher:
             if not self._watch.broken:
                 await self._try()
             try:
-                await asyncio.wait_for(self._changed.wait(), self._every_s)
+                await asyncio.wait_for(self._changed.wait(), EVERY_S)
                 await asyncio.sleep(SOON_S)  # a storm of changes is one change
             except TimeoutError:
                 continue
@@ -82,7 +81,7 @@ class Publisher:
             maintained=[name for name in names if watch.judge.nodes[name].windows],
             maintenance=announced(watch.judge.maintenance.calendar.planned.values(), at),
             at=at,
-            until=at + self._valid_s * 1000,
+            until=at + VALID_S * 1000,
         )
 
     async def _try(self) -> None:
@@ -92,6 +91,8 @@ class Publisher:
             if not self._failing:
                 log.warning("%s", trouble)
             self._failing = True
+        except Exception:  # whatever it was: the page lapses, and the watch goes on
+            log.exception("the public page cannot be made")
         else:
             self._failing = False
 
