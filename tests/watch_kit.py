@@ -174,6 +174,7 @@ class Server:
         self.database = directory / "watch.db"
         self.log = directory / "watch.log"
         self.program, self.command = program, command
+        self.more: list[str] = []
         self.process: Forked | subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -188,7 +189,7 @@ class Server:
     def start(self, *, environment: dict[str, str] | None = None) -> None:
         """Start it, and wait until it answers."""
         arguments = ["watch", "serve", "-C", str(self.fleet), "--db", str(self.database)]
-        arguments += ["--push-listen", f"{HUB}:{self.port}", "--local", self.local]
+        arguments += ["--push-listen", f"{HUB}:{self.port}", "--local", self.local, *self.more]
         self.log.touch()
         if self.command:
             with self.log.open("ab") as log:
@@ -268,13 +269,17 @@ class Server:
 
 
 class Receiver:
-    """A stand-in for an ntfy server. `behave` decides each answer: a status, headers, and seconds to wait first."""
+    """A stand-in for an ntfy server.
+
+    `behave` decides each answer: a status, headers, and seconds to wait first; `judge` the status of a single document.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.got: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.refused = 0
         self.behave: Callable[[], tuple[int, dict[str, str], float]] = lambda: (200, {}, 0)
+        self.judge: Callable[[dict[str, Any]], int] = lambda _document: 200
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -295,6 +300,7 @@ class Receiver:
                 document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 status, headers, delay = receiver.behave()
                 time.sleep(delay)
+                status = receiver.judge(document) if status == 200 else status
                 if status == 200:
                     named = {name.lower(): value for name, value in self.headers.items()}
                     receiver.got.append((self.headers["X-Sequence-ID"], document, named))

@@ -118,7 +118,7 @@ class LinkSpent(NocError):
 
 
 class TooManyTries(NocError):
-    """Somebody tried to sign in too often within a minute, from one address or from everywhere."""
+    """Somebody failed to sign in too often within a minute, from one address; from another one it goes on."""
 
     code, exit_code = "E648", 7
 

@@ -22,7 +22,7 @@ from noc.watch.service.watch import Watch
 from noc.watch.store.records import Key
 
 LINK_MS: Final = 600_000
-TRIES: Final = 10
+FAILURES: Final = 10
 WINDOW_S: Final = 60.0
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-]{20,100}")
@@ -37,7 +37,7 @@ class Login:
     watch: Watch
     look: Look
     keyring: Keyring
-    limit: Limit = field(default_factory=lambda: Limit(TRIES, WINDOW_S))
+    limit: Limit = field(default_factory=lambda: Limit(FAILURES, WINDOW_S))
 
     def routes(self) -> list[BaseRoute]:
         """For browsers, and for `noc dashboard`."""
@@ -61,13 +61,14 @@ class Login:
 
     async def sign_in(self, request: Request) -> Response:
         """Turn a key into a session. Raises TooManyTries, LinkSpent, StoreTrouble."""
-        moment = now()
-        if not self.limit.allows(request.scope["state"].get("address", ""), moment.mono):
+        moment, address = now(), request.scope["state"].get("address", "")
+        if not self.limit.allows(address, moment.mono):
             raise TooManyTries("too many tries to sign in", fix=f"wait {self.limit.wait_s(moment.mono)} s")
         secret = (await read_fields(request)).get("key", "").strip().rpartition("#")[2]
         link = await self.keyring.take(secret, "link") if _KEY.fullmatch(secret) else None
         role = role_of(self.watch.config.fleet, link.person) if link else None
         if link is None or role is None:
+            self.limit.failed(address)
             raise LinkSpent("this key is good for nothing (any more)", fix="on HQ: noc dashboard --link")
         name = browser_of(request.headers.get("user-agent", ""))
         secret, _ = await self.keyring.make("session", person=link.person, role=role, name=name, lasts_ms=SESSION_MS)
