@@ -5,7 +5,6 @@ import sqlite3
 import subprocess
 import threading
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,7 +60,7 @@ class Activation(Record):
         check_release(self.layout, self.order.new, replacing=order.replace)
         if order.config:
             read_wanted(self.layout, order.config)
-        self.order = replace(self.order, data_new=data_for(self.layout, self.order))
+        self.order = self.order._replace(data_new=data_for(self.layout, self.order))
 
     def await_go(self, order: Order, bell: Bell) -> None:
         """Wait, changing nothing. Raises Refused where the go does not come, or must not be followed any more."""

@@ -14,9 +14,9 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from .actions import BOOTING, actions_for, running_system, take, take_all
 from .layout import Layout
@@ -28,8 +28,7 @@ BEFORE, IN_FORCE = "config-before", "config.json"
 KEEP_CONFIGS = 5
 
 
-@dataclass(frozen=True)
-class Saved:
+class Saved(NamedTuple):
     """What stood before a change.
 
     Attributes:
@@ -86,7 +85,7 @@ def save(layout: Layout, run: str, sha: str) -> None:
         system=running_system(layout, RUNNING_SYSTEM),
         profile=running_system(layout, BOOTING_SYSTEM),
     )
-    write_json(layout, f"{BEFORE}/{run}/saved.json", asdict(document))
+    write_json(layout, f"{BEFORE}/{run}/saved.json", document._asdict())
     sync_directory(before.parent)
     sync_directory(before.parent.parent)
 

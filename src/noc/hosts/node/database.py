@@ -5,10 +5,9 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .layout import Layout
 from .state import Refused, lay_ballast, read_json, sync_directory, write_json
@@ -16,8 +15,7 @@ from .state import Refused, lay_ballast, read_json, sync_directory, write_json
 KEEP_NEWEST = 3
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """A copy of the database. Numbers rise with each copy, whatever the clock says.
 
     `release` is the one that ran until then, `at` when it was taken (ISO 8601, UTC), `schema` the database's
@@ -100,7 +98,7 @@ def take_snapshot(layout: Layout, run: str, release: str | None) -> Snapshot | N
     try:
         found = _copy(layout.database, copy)
         snapshot = Snapshot(number, run, at, release, found, copy.stat().st_size)
-        write_json(layout, f"snapshots/{number}.json", asdict(snapshot))
+        write_json(layout, f"snapshots/{number}.json", snapshot._asdict())
     except (sqlite3.Error, OSError) as error:
         copy.unlink(missing_ok=True)
         raise Refused("snapshot", f"the database could not be copied: {error}") from None
@@ -139,4 +137,4 @@ def prune_snapshots(layout: Layout) -> None:
 
 def as_facts(layout: Layout) -> list[dict[str, Any]]:
     """The copies as JSON, oldest first."""
-    return [asdict(snapshot) for snapshot in snapshots(layout)]
+    return [snapshot._asdict() for snapshot in snapshots(layout)]

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 _PROPERTIES = "MainPID,ActiveState,SubState,ExecMainCode,ExecMainStatus"
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Where things lie on a node and how its service is driven; `--layout FILE` names others, as JSON."""
 
     file: str | None = None
@@ -30,7 +29,7 @@ class Layout:
         *("systemd-run", "--quiet", "--collect", "--no-block", "--unit=noc-recover-{run}"),
         *("--property=After=clavitor.service", "--property=OOMScoreAdjust=-900", "--property=StandardOutput=null"),
     )
-    actions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    actions: Mapping[str, Sequence[str]] = {}
     reserve: int = 16 * 1024 * 1024
 
     def path(self, below_root: str) -> Path:

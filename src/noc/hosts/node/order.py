@@ -1,16 +1,14 @@
 """What HQ orders a node to do, and HQ's words on it afterwards: go, confirm, revert."""
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .bell import ring
 from .layout import Layout
 from .state import Refused, locked, read_json, write_json
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """One change that HQ wants; times in seconds.
 
     `release` None lets the running one stay, `config` None the configuration. `go_within` is how long it may wait for
@@ -32,7 +30,7 @@ def write_order(layout: Layout, order: Order) -> None:
     """Keep an order for the process that carries it out; what was said on an earlier one of that run is forgotten."""
     for name in (_answer(order.run), _go(order.run)):
         layout.state(name).unlink(missing_ok=True)
-    write_json(layout, f"orders/{order.run}.json", asdict(order))
+    write_json(layout, f"orders/{order.run}.json", order._asdict())
 
 
 def read_order(layout: Layout, run: str) -> Order:

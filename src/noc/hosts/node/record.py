@@ -1,6 +1,5 @@
 """What is written down of one change: what is pending while it lasts, and its verdict."""
 
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,8 +19,8 @@ class Record:
 
     def remember(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Pending
         """Change what is pending, durably."""
-        self.order = replace(self.order, **changes)
-        write_json(self.layout, "pending.json", asdict(self.order))
+        self.order = self.order._replace(**changes)
+        write_json(self.layout, "pending.json", self.order._asdict())
 
     def tell(self, state: str, reason: str = "", log: list[str] | None = None) -> None:
         """Write the verdict."""

@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from .database import Snapshot, last_snapshot_of_release, schema, snapshot_of, take_snapshot
@@ -112,7 +111,7 @@ def account(layout: Layout, pending: Pending) -> dict[str, Any]:
     """What a verdict says of the data: the snapshot from before, the loss, and a sentence where there is one to say."""
     before = snapshot_of(layout, pending.snapshot)
     return {
-        "snapshot": asdict(before) if before else None,
+        "snapshot": before._asdict() if before else None,
         "loss": pending.data.get("loss") if pending.data.get("done") else None,
         "data": _sentence(layout, pending, before),
     }

@@ -7,10 +7,9 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from .layout import Layout
 
@@ -26,8 +25,7 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Pending:
+class Pending(NamedTuple):
     """An activation that is not settled: from before the first change until its verdict is written.
 
     `old` and `new` name releases, `config_old` and `config_new` configurations (None, None: it stays as it is).
@@ -48,7 +46,7 @@ class Pending:
     snapshot: int | None = None
     restore_data: bool = False
     data_new: int | None = None
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 def sync_directory(path: Path) -> None:

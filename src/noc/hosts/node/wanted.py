@@ -7,9 +7,8 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .actions import running_system
 from .layout import Layout
@@ -34,8 +33,7 @@ _SYSTEM = re.compile(r"/nix/store/[0-9a-z]{32}-[A-Za-z0-9._+?=-]+")
 _MODE = re.compile("[46][04][04]|[57][05][05]")
 
 
-@dataclass(frozen=True)
-class Lying:
+class Lying(NamedTuple):
     """A file as it lies on the disk, or is to lie there."""
 
     mode: int
@@ -48,8 +46,7 @@ class Lying:
         return f"{self.mode:o} {hashlib.sha256(self.content).hexdigest()}"
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A configuration: its files by path, and on NixOS the system that holds the rest."""
 
     files: dict[str, Lying]
