@@ -22,9 +22,9 @@ class Past:
         open: the open incidents.
         ended: when each node's last incident ended.
         first: when each node was first heard.
-    over: the incidents that ended last.
-    windows: those of maintenance that nobody has closed.
-    baseline: each node's version and generation as its last deployment left them.
+        over: the incidents that ended last.
+        windows: those of maintenance that nobody has closed.
+        baseline: each node's version and generation as its last deployment left them.
         deployments: the deployments that were standing.
         alive: when the server is last known to have been up; None in an empty database.
         next_incident: the number of the next incident.
