@@ -61,11 +61,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
         rows: cells; only what `mark` made may hold markup.
         title: stands above it.
     """
+    table = table_of(columns, rows, title=title)
+    width = Measurement.get(out, out.options.update(max_width=1000), table).maximum
+    Console(highlight=False, width=max(out.width, width)).print(table)
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> Table:
+    """The same table to stand among other things. Arguments as `print_table`."""
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Marked) else plain(cell) for cell in row))
-    width = Measurement.get(out, out.options.update(max_width=1000), table).maximum
-    Console(highlight=False, width=max(out.width, width)).print(table)
+    return table
 
 
 def show_error_document(error: NocError) -> None:

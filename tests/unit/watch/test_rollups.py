@@ -150,6 +150,11 @@ def test_a_time_of_which_only_coarse_rollups_are_left_is_shown_in_those(store: S
     assert series(store.engine, "virginia", ["ram_mb"], NOON, NOON + HOUR).grain == 3_600
 
 
+def test_a_day_that_begins_before_the_first_push_hides_no_minute_of_it(store: Store) -> None:
+    store.write([Beat("virginia", NOON, telemetry={"ram_mb": 1})])
+    assert series(store.engine, "virginia", ["ram_mb"], NOON - HOUR, NOON + HOUR).grain == 60
+
+
 def test_a_grain_that_was_asked_for_is_given(store: Store) -> None:
     store.write([Beat("virginia", NOON, telemetry={"ram_mb": 1})])
     assert series(store.engine, "virginia", ["ram_mb"], NOON, NOON + HOUR, grain=86_400).grain == 86_400

@@ -66,15 +66,15 @@ def series(
 def _fitting(connection: Connection, node: str, since: int, until: int) -> int:
     """The finest grain that reaches back to `since` in few enough points; else the one that reaches back furthest."""
     fitting = [grain for grain in GRAINS if (until - since) / 1000 / grain <= MOST_POINTS] or [GRAINS[-1]]
-    oldest = {grain: _oldest(connection, node, grain) for grain in fitting}
-    reaching = [grain for grain, at in oldest.items() if at is not None and at <= since]
-    known = [grain for grain, at in oldest.items() if at is not None]
-    return next(iter(reaching), min(known, key=lambda grain: (_day(oldest[grain]), grain), default=fitting[0]))
+    found = {grain: _oldest(connection, node, grain) for grain in fitting}
+    oldest = {grain: at for grain, at in found.items() if at is not None}
+    first = _day(min(oldest.values(), default=0))
+    return next((grain for grain, at in oldest.items() if at <= since or _day(at) == first), fitting[0])
 
 
-def _day(at: int | None) -> int:
+def _day(at: int) -> int:
     """The day of a time: buckets that begin on one day reach back as far."""
-    return (at or 0) // (GRAINS[-1] * 1000)
+    return at // (GRAINS[-1] * 1000)
 
 
 def _oldest(connection: Connection, node: str, grain: int) -> int | None:
