@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import httpx
+# Its command line, which nobody calls here, would bring rich and pygments along: several MB of every process.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+
+import httpx  # noqa: E402
 
 Stage = Literal["", "name", "connect", "certificate", "answer"]
 
