@@ -13,7 +13,7 @@ import pytest
 
 import steady_load
 from fleet_kit import NODES, Fleet, in_hand, rows
-from noc.lab.acceptance import overlapping
+from noc.runs.review.windows import overlapping
 
 SECONDS = 120
 # The same service without the socket: as most services are, it opens its own, and closes it when it ends.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet_kit import NODES, Fleet, in_hand, rows, wait_for
-from noc.lab.acceptance import overlapping
+from noc.runs.review.windows import overlapping
 
 BALLAST = 4 * 1024 * 1024
 HASTE_S = 0.002

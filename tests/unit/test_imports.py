@@ -19,7 +19,7 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "runner")
+RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "review", "runner")
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
     *("access", "push", "witness", "house", "api", "pages", "public", "server"),

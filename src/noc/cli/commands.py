@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
     "rollback": ("noc.cli.rollback", "Return nodes to the release that each of them ran well before."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
+    "review": ("noc.cli.review", "Run a milestone's acceptance, keep the evidence, and say go or no-go."),
     "drift": ("noc.cli.drift", "Name the nodes whose configuration differs from what is rendered."),
     "run": ("noc.cli.run", "Show, follow or go on with a run."),
     "runs": ("noc.cli.runs", "List runs, the newest first."),

@@ -12,7 +12,7 @@ from noc.cli.output import err, mark, out, plain, print_json
 if TYPE_CHECKING:
     from noc.lab.lab import Lab
     from noc.lab.pilot import Setting
-    from noc.runs.health.review import Report
+    from noc.runs.review.report import Report
 
 app = typer.Typer(add_completion=False)
 
@@ -31,7 +31,7 @@ def pilot(
     Needs root on Linux. With warm caches the three nodes take under three minutes.
     """
     from noc.lab.lab import Lab  # noqa: PLC0415 - heavy
-    from noc.runs.health.review import write_html  # noqa: PLC0415
+    from noc.runs.review.report import write_html  # noqa: PLC0415
 
     lab = Lab()
     with tempfile.TemporaryDirectory(prefix="noc-pilot-") as work:

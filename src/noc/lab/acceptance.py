@@ -1,12 +1,12 @@
 """Milestone M3 as acceptance lines: pure functions from what the pilot saw to verdicts with their evidence."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from noc.lab.stranger import Scan, Tls
 from noc.lab.trials import Trial
-from noc.runs.health.review import Evidence, Line, Verdict
+from noc.runs.review.report import Evidence, Line, Verdict
+from noc.runs.review.windows import activation_windows, overlapping
 
 ALERT_BOUND_S = 120
 DEATH_BOUND_S = 5
@@ -40,29 +40,6 @@ def rolling(deployment: Mapping[str, Any], nodes: Sequence[str], version: str) -
             Evidence(label="run", value=str(deployment["run"])),
         ),
     )
-
-
-def activation_windows(events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """Node, begin and end (ISO times) of every activation that a run's events record."""
-    begun: dict[str, str] = {}
-    windows = []
-    for event in events:
-        if event["step"] != "activate" or event["node"] is None:
-            continue
-        if event["state"] == "started":
-            begun[event["node"]] = event["at"]
-        elif event["state"] in ("ok", "failed") and event["node"] in begun:
-            windows.append((event["node"], begun.pop(event["node"]), event["at"]))
-    return windows
-
-
-def overlapping(windows: Sequence[tuple[str, str, str]]) -> str:
-    """The first two nodes whose activations overlapped, as "a, b"; "" if none did."""
-    ordered = sorted(windows, key=lambda window: window[1])
-    for (first, _, end), (second, begin, _) in pairwise(ordered):
-        if begin < end:
-            return f"{first}, {second}"
-    return ""
 
 
 def killed(trials: Sequence[Trial], healthy_after: bool) -> Line:

@@ -16,7 +16,7 @@ from noc.lab.lab import Lab
 from noc.lab.operator import Operator
 from noc.lab.stranger import Scan, Tls, scan_all, tls
 from noc.lab.trials import Trial, Trials
-from noc.runs.health.review import Report
+from noc.runs.review.report import Report
 
 Tell = Callable[[str], None]
 POLICY = {"push_interval": 5, "sev1_after": 15, "recovery_steady": 10, "soak": 2, "canary_soak": 4}

@@ -70,3 +70,8 @@ class Paths:
     def requests(self) -> Path:
         """Plans that wait for somebody to agree."""
         return self.runs.with_name("requests")
+
+    @property
+    def reviews(self) -> Path:
+        """Reports of milestones, with the decisions on them."""
+        return self.runs.with_name("reviews")

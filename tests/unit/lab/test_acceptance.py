@@ -8,7 +8,7 @@ import pytest
 from noc.lab import acceptance
 from noc.lab.stranger import Scan, Tls, parse_nmap
 from noc.lab.trials import Trial
-from noc.runs.health.review import Line, Report, Verdict, write_html
+from noc.runs.review.report import Line, Report, Verdict, write_html
 
 NODES = ("virginia", "frankfurt")
 

@@ -15,6 +15,7 @@ from noc.runs.record.journal import read, run_ids
 from noc.runs.runner.controls import Controls
 from noc.runs.runner.door import Answers, Operation
 from noc.runs.runner.history import summaries, summary
+from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
 from noc.runs.runner.waiting import Heard, Told
@@ -45,6 +46,7 @@ class Operations:
             "show": self._show,
             **{name: self._look(name) for name in self._runner.works.looks},
             **Controls(self._runner).operations,
+            **Reviews(self._runner).operations,
         }
 
     async def _plan(self, request: Mapping[str, Any], caller: Caller) -> Answers:

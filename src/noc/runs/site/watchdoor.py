@@ -73,6 +73,11 @@ class WatchDoor:
         rows = answer["heartbeats"] if isinstance(answer, dict) else answer
         return [Heartbeat.model_validate(row) for row in rows]
 
+    async def incidents(self, limit: int) -> list[dict[str, Any]]:
+        """The newest incidents, the open ones first, each with its alerts, as the API shows them."""
+        rows: list[dict[str, Any]] = (await self._call("GET", f"/api/v1/incidents?limit={limit}"))["incidents"]
+        return rows
+
     async def open_deployment(self, name: str, run: str, until: datetime) -> None:
         """Say that a node is being deployed to: until then (UTC) its deaths belong to the run and page nobody."""
         document = {"run": run, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}

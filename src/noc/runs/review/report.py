@@ -40,6 +40,11 @@ class Line(BaseModel):
     summary: str
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def passed(self) -> bool:
+        """Whether it was looked at and found well."""
+        return self.verdict is Verdict.PASSED
+
 
 class Report(BaseModel):
     """A whole review of one milestone.
@@ -64,7 +69,7 @@ class Report(BaseModel):
     @property
     def go(self) -> bool:
         """True only if there are lines, and every one passed."""
-        return bool(self.lines) and all(line.verdict is Verdict.PASSED for line in self.lines)
+        return bool(self.lines) and all(line.passed for line in self.lines)
 
     @property
     def digest(self) -> str:
@@ -81,6 +86,6 @@ def write_html(report: Report, path: Path) -> None:
     """Write the report as one HTML file without any outside asset."""
     from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - heavy, and only reviews need it
 
-    environment = Environment(loader=PackageLoader("noc.runs.health"), autoescape=True)
+    environment = Environment(loader=PackageLoader("noc.runs.review"), autoescape=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(environment.get_template("review.html").render(report=report, written=datetime.now(UTC)))
