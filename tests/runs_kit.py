@@ -8,6 +8,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from typing import Any
 
 from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, save_inventory
 from noc.fleet.model import Fleet, Node
-from noc.hosts.activation import NodeFacts, Order, Verdict, Verification
+from noc.hosts.activation import NodeFacts, Order, Outdated, Verdict, Verification
+from noc.hosts.answers import Fetched
 from noc.hosts.bundle import Bundle
 from noc.hosts.errors import ActivationRefused, ConnectionLost, HostKeyMismatch, Overdue, Unreachable
 from noc.hosts.files import File
@@ -96,6 +98,9 @@ def manifest(sha: str = NEW, version: str = "1.1.0", build: int = 2, size: int =
 MANIFESTS = {OLD: manifest(OLD, "1.0.0", 1), NEW: manifest()}
 
 
+NOTHING_NEW = Outdated(set=None, packages=())
+
+
 class Store:
     """A release store that holds OLD and NEW."""
 
@@ -118,6 +123,10 @@ class Machine:
     pending: str | None = None
     fence: int = 0
     config: str | None = None
+    system: str | None = None
+    offered: Outdated = NOTHING_NEW
+    ahead_s: float = 0
+    reboot: tuple[str, ...] = ()
     configs: set[str] = field(default_factory=set)
     armed: Order | None = None
     orders: list[Order] = field(default_factory=list)
@@ -202,6 +211,8 @@ class FakeActivator:
             memory_free_bytes=1 << 30,
             releases=tuple(sorted(self.machine.releases)),
             config=self.machine.config,
+            system=self.machine.system,
+            clock=time.time() + self.machine.ahead_s,
         )
 
     async def stage(self, release_dir: Path) -> int:
@@ -219,7 +230,14 @@ class FakeActivator:
     async def compare(self, files: dict[str, str]) -> tuple[str, ...]:
         return self.machine.differing
 
-    async def verify(self, release: str | None, config: str | None = None) -> Verification:
+    async def outdated(self) -> Outdated:
+        return self.machine.offered
+
+    async def fetch(self, system: str) -> Fetched:
+        self.world.did(self.machine.name, "fetch")
+        return Fetched(bytes=1000, back=system[::-1])
+
+    async def verify(self, release: str | None, config: str | None = None, system: str | None = None) -> Verification:
         return Verification(ok=self.machine.flaw != "unsigned", code="signature", why="not signed by a signer we trust")
 
     async def fence(self, number: int) -> NodeFacts:
@@ -245,6 +263,10 @@ class FakeActivator:
         self._tell(order.run, "armed", self.machine.current, order.release or self.machine.current or "")
 
     async def go(self, run: str) -> None:
+        if self.machine.flaw == "late":
+            self.machine.flaw = ""
+            self._disarm("late: HQ did not say go in time")
+            raise ActivationRefused(f"{self.machine.name} refuses", reason="late", why="no go came in time")
         order, self.machine.armed = self.machine.armed, None
         if order is None or order.run != run:
             raise ActivationRefused(f"{self.machine.name} refuses", reason="ended", why="nothing is armed")
@@ -260,6 +282,7 @@ class FakeActivator:
         self.machine.pending = order.run
         config_before, self.machine.config = self.machine.config, order.config or self.machine.config
         self.machine.before[order.run] = config_before
+        self.machine.system = order.system or self.machine.system
         self.machine.restart(new)
         self._tell(order.run, "activated", old, new)
         if self.machine.flaw == "dies":
@@ -285,7 +308,7 @@ class FakeActivator:
             return known
         self.machine.pending = None
         self.machine.proven = [*(sha for sha in self.machine.proven if sha != known.new), known.new]
-        told = self._tell(run, "confirmed", known.old, known.new)
+        told = self._tell(run, "confirmed", known.old, known.new).model_copy(update={"reboot": self.machine.reboot})
         if self.machine.flaw == "mute":
             raise Overdue("the answer was lost")
         return told

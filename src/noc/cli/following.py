@@ -18,6 +18,8 @@ from noc.runs.runner.view import View, advance, as_document, closing
 
 _LEFT = frozenset({"untouched", "skipped", "halted"})
 """Verdicts of nodes that are left as they were, for no fault of theirs."""
+_PLAN_S = 900.0
+"""Seconds for a plan: nodes may have to ask their archive for updates."""
 
 
 def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: float = 0) -> None:
@@ -30,7 +32,7 @@ def execute(request: dict[str, Any], *, only_plan: bool, as_json: bool, wait_s: 
         wait_s: seconds to wait for another run to end.
     """
     client = Client()
-    answer = client.ask("plan", **request)
+    answer = client.ask("plan", timeout_s=_PLAN_S, **request)
     if only_plan:
         if code := show_plan(answer, as_json=as_json):
             raise typer.Exit(code)
@@ -106,8 +108,8 @@ def print_result(view: View) -> None:
     ]
     print_table(("node", "before", "now", "verdict"), rows)
     for verdict in view.verdicts:
-        if verdict.why and not verdict.good:
-            err.print(f"{mark('fail', verdict.node)}  {plain(verdict.why)}", soft_wrap=True)
+        if verdict.why:
+            err.print(f"{mark('warn' if verdict.good else 'fail', verdict.node)}  {plain(verdict.why)}", soft_wrap=True)
         for text in view.log.get(verdict.node, ()):
             err.print(f"  | {plain(text)}", soft_wrap=True)
     if view.error:

@@ -35,3 +35,17 @@ OverrideOption = Annotated[
 WaitOption = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for another run to end.")
 ]
+ConfigOption = Annotated[bool, typer.Option("--config", help="Give nodes the configuration that is rendered for them.")]
+SystemOption = Annotated[bool, typer.Option("--system", help="Give nodes the newest versions of their packages.")]
+CanaryOption = Annotated[str | None, typer.Option("--canary", metavar="NODE", help="The node to begin with.")]
+BatchOption = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Nodes a wave, after the first.")]
+FailuresOption = Annotated[
+    int | None, typer.Option("--max-failures", metavar="N", min=0, help="Nodes that may fail before it ends.")
+]
+OnFailureOption = Annotated[
+    str | None,
+    typer.Option("--on-failure", metavar="stop|rollback-fleet", help="What becomes of nodes changed already."),
+]
+DownOption = Annotated[
+    str | None, typer.Option("--down", metavar="skip|wait|refuse", help="What is done about a node that is down.")
+]

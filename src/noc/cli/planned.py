@@ -49,6 +49,8 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
     for row in plan.rows:
         if row.differences:
             out.print(plain(f"{row.node} differs: {', '.join(row.differences)}"))
+        if row.packages:
+            out.print(plain(f"{row.node} updates: {_packages(row)}"))
 
 
 def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -62,9 +64,21 @@ def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
         _size(row.bytes) if works else "-",
         _size(row.disk_free),
         _size(row.memory_free),
-        f"{len(row.differences)} files" if row.differences else "-",
+        _differs(row),
         lasting(row.seconds) if row.seconds else "-",
     )
+
+
+def _differs(row: NodePlan) -> str:
+    files = f"{len(row.differences)} files" if row.differences else ""
+    packages = f"{len(row.packages)} packages" if row.packages else ""
+    return ", ".join(filter(None, (files, packages))) or "-"
+
+
+def _packages(row: NodePlan) -> str:
+    """What changes, and what the node fetches for it: `curl 7.88.1 → 7.88.2 (1.2 MiB to download)`."""
+    words = [f"{p.name} {p.old or 'new'} → {p.new}" if p.new else f"{p.name} {p.old} goes" for p in row.packages]
+    return f"{', '.join(words)} ({_size(row.download)} to download)"
 
 
 def _label(sha: str | None, labels: Mapping[str, str]) -> str:
@@ -85,6 +99,8 @@ def _problems(plan: Plan) -> None:
     for row in plan.rows:
         if row.loss:
             err.print(f"{mark('warn', row.node)}  {plain(row.loss)}", soft_wrap=True)
+        for note in row.notes:
+            err.print(f"{mark('warn', row.node)}  {plain(note)}", soft_wrap=True)
         kind = "fail" if row in plan.blocked else "warn"
         for problem in row.problems:
             err.print(f"{mark(kind, row.node)}  {plain(problem)}", soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from noc.cli.completion import node_names_or
-from noc.cli.options import JsonOption, PlanOption, WaitOption
+from noc.cli.options import BatchOption, JsonOption, PlanOption, WaitOption
 
 app = typer.Typer(add_completion=False)
 
@@ -26,9 +26,7 @@ def rollback(
             help="Put each node's database back as it was when the node left that release; --plan names what is lost.",
         ),
     ] = False,
-    batch: Annotated[
-        int | None, typer.Option("--batch", metavar="N", min=1, help="Nodes a wave, after the first.")
-    ] = None,
+    batch: BatchOption = None,
     wait_s: WaitOption = 0,
     only_plan: PlanOption = False,
     as_json: JsonOption = False,

@@ -8,7 +8,19 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from noc.hosts.answers import FINAL, Answer, Differing, Loss, NodeFacts, Offered, Snapshot, Verdict, Verification
+from noc.hosts.answers import (
+    FINAL,
+    Answer,
+    Differing,
+    Fetched,
+    Loss,
+    NodeFacts,
+    Offered,
+    Outdated,
+    Snapshot,
+    Verdict,
+    Verification,
+)
 from noc.hosts.bundle import Bundle
 from noc.hosts.bundle import stage as stage_bundle
 from noc.hosts.errors import ActivationRefused, CommandFailed, Unclear
@@ -16,20 +28,24 @@ from noc.hosts.order import Order
 from noc.hosts.programs import ACTIVATOR
 from noc.hosts.shell import Session, Shell
 
-__all__ = ["FINAL", "Activator", "Loss", "NodeFacts", "Order", "Snapshot", "Verdict", "Verification"]
+__all__ = ["FINAL", "Activator", "Loss", "NodeFacts", "Order", "Outdated", "Snapshot", "Verdict", "Verification"]
 
 RELEASES = "/opt/clavitor/releases"
 RELEASE_FILES = ("clavitor.pyz", "manifest.json", "manifest.json.sig")
 ANSWER_WITHIN_S = 165
 """Seconds for an answer to confirm and revert: longer than the node itself waits for its verdict."""
 _QUICK_S, _ARMED_WITHIN_S = 60, 90
+_OUTDATED_WITHIN_S, _FETCHED_WITHIN_S = 180, 1800
+"""Seconds for a node to refresh its index of the archive, and to download an update."""
 
 _FIXES = {
     "fence": "another run holds this node: noc run list",
+    "apt": "mend the node's packages, then give the command again",
     "busy": "wait for the activation that is under way: noc run list",
     "connection": "confirm over a new connection",
     "disk": "free space on the node, then deploy again",
     "old": "build a release with a higher build number",
+    "set": "give the command again: it is planned anew",
     "unknown": "noc run list names the runs",
     "ended": "start the run again: nothing was changed",
     "expired": "noc release sign, on the operator's machine",
@@ -82,6 +98,21 @@ class Activator:
         said = await self._ask("compare", json.dumps(dict(files)), refusable=True)
         return self._read(Differing, said).differing
 
+    async def outdated(self) -> Outdated:
+        """What an update of the node's system would change; it refreshes an index of its own and changes nothing."""
+        return self._read(Outdated, await self._ask("outdated", refusable=True, timeout_s=_OUTDATED_WITHIN_S))
+
+    async def fetch(self, system: str) -> Fetched:
+        """Have the node download the files of a set, and keep a way back for each; nothing is installed by that.
+
+        Args:
+            system: a set's hash, as `outdated` named it on this node.
+
+        Raises:
+            ActivationRefused: the set is not to be had any more, or the node has no room.
+        """
+        return self._read(Fetched, await self._ask("fetch", system, refusable=True, timeout_s=_FETCHED_WITHIN_S))
+
     async def stage_config(self, bundle: Bundle) -> int:
         """Send a configuration to the node; see noc.hosts.bundle.stage."""
         return await stage_bundle(self._shell, bundle)
@@ -115,14 +146,16 @@ class Activator:
         said = await self._ask("offer", sha, "--manifest", files[0], "--signature", files[1], refusable=True)
         return self._read(Offered, said)
 
-    async def verify(self, release: str | None, config: str | None = None) -> Verification:
+    async def verify(self, release: str | None, config: str | None = None, system: str | None = None) -> Verification:
         """Whether the node would take what is staged, and if not, why.
 
         Args:
             release: a release by its hash, None for none.
             config: a configuration by its hash, None for none.
+            system: a set of packages by its hash, None for none.
         """
         arguments = [*([release] if release else []), *(["--config", config] if config else [])]
+        arguments += ["--system", system] if system else []
         return self._read(Verification, await self._ask("verify", *arguments))
 
     async def arm(self, order: Order) -> None:

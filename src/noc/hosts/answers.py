@@ -67,6 +67,8 @@ class NodeFacts(Answer):
         boot_id: names the time since the machine's last start.
         schema_version: the database's schema, None where there is no database.
         snapshots: copies of the database, oldest first.
+        system: the set of packages that was confirmed last, None where none ever was.
+        clock: the node's clock when it answered, Unix seconds; None where it does not say.
     """
 
     current: str | None
@@ -84,6 +86,48 @@ class NodeFacts(Answer):
     boot_id: str = ""
     schema_version: int | None = Field(default=None, alias="schema")
     snapshots: tuple[Snapshot, ...] = ()
+    system: str | None = None
+    clock: float | None = None
+
+
+class Package(Answer):
+    """A package that an update would change.
+
+    Attributes:
+        name: as apt says it.
+        old, new: its versions; None where it is not installed before, or not afterwards.
+        bytes: size of the new version's file.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+    bytes: int
+
+
+class Outdated(Answer):
+    """What an update of a node's system would change, and what stands in its way.
+
+    Attributes:
+        set: the hash that names exactly these versions, None where nothing would change.
+        packages: what would change.
+        reboot: packages of which the old version runs until the machine starts anew.
+        kept: packages that have an update which is not taken, since others would have to go for it.
+        problems: what prevents it, in words.
+    """
+
+    set: str | None
+    packages: tuple[Package, ...]
+    reboot: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Fetched(Answer):
+    """What came of bringing a set's files to a node: bytes that it downloaded, and the set that leads back."""
+
+    bytes: int
+    back: str
 
 
 class Verification(Answer):
@@ -132,6 +176,7 @@ class Verdict(Answer):
         snapshot: the copy of the database from before.
         loss: what was lost because a snapshot was put back, None where none was.
         data: what became of the database, in a sentence; "" where nothing did.
+        reboot: packages of which the old version runs until the machine starts anew.
     """
 
     run: str
@@ -148,6 +193,7 @@ class Verdict(Answer):
     snapshot: Snapshot | None = None
     loss: Loss | None = None
     data: str = ""
+    reboot: tuple[str, ...] = ()
 
     @property
     def final(self) -> bool:

@@ -126,7 +126,9 @@ class ActivationRefused(HostError):
     left from when it ran. `late`: the order waited too long for its go. `ended`: the process that waited is gone.
     `reverted`: it was taken back before it began. `missing`: there is no release that could run. `config`,
     `path`: the configuration is not what was staged, or has a file where none of ours lies. `connection`: a new
-    configuration is confirmed over a connection that was made under it, since one from before proves nothing.
+    configuration is confirmed over a connection that was made under it, since one from before proves nothing. `set`:
+    the packages that are installed, or that the archive has, are not those that the plan named. `apt`: the node's
+    packaging tools refuse, in their own words.
     """
 
     code = "E313"

@@ -11,7 +11,8 @@ class Order:
         run: the run's id, under which the verdict is found.
         fence: the number of the run's lease; lower than one seen before is refused.
         release: the staged release, by its hash; None lets the running one stay.
-        config: the staged configuration, by its hash; None lets the present one stay. One of both is given.
+        config: the staged configuration, by its hash; None lets the present one stay.
+        system: the staged set of packages, by its hash; None lets them stay. One of the three is given.
         confirm_within_s: seconds from `activated` until the node takes the change back by itself.
         health_within_s: seconds that the service has to become healthy.
         go_within_s: seconds that the node waits, armed, for the go; then it ends as refused.
@@ -29,6 +30,7 @@ class Order:
     replace: bool = False
     restore_data: bool = False
     go_within_s: float = 600
+    system: str | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ class Order:
         options = ["--run", self.run, "--fence", str(self.fence), "--go-within", f"{self.go_within_s:g}"]
         options += ["--confirm-within", f"{self.confirm_within_s:g}", "--health-within", f"{self.health_within_s:g}"]
         options += ["--config", self.config] if self.config else []
+        options += ["--system", self.system] if self.system else []
         options += ["--replace"] if self.replace else []
         options += ["--restore-data"] if self.restore_data else []
         return (*([self.release] if self.release else []), *options)

@@ -1,33 +1,33 @@
-"""A machine whose clock is wrong: machines of a lab share their kernel's clock, so libfaketime stands between.
+"""A machine whose clock is wrong: machines of a lab share their kernel's clock, so datefudge stands between.
 
-Named in /etc/ld.so.preload it answers every dynamically linked program that asks libc for the time: systemd's units,
-sshd's children, the service, the activator. What asks the kernel itself (Go: the proxy, the tunnel in userspace) and
-the machine's first process keep the right time. Its monotonic clock, by which all deadlines are kept, stays the
-kernel's, as on a real machine whose clock is set wrong.
+Named in /etc/ld.so.preload, with the environment that systemd and sshd give to all that they start, it answers every
+dynamically linked program that asks libc for the time of day: units, logins, the service, the activator. What asks the
+kernel itself (Go: the proxy, the tunnel in userspace) and the machine's first process keep the right time.
+
+It leaves the monotonic clock alone, by which all deadlines are kept, as on a real machine whose clock is set wrong.
+That is why it is not libfaketime: told to leave that clock alone, 0.9.10 still moves sleeps until a moment of it
+(time.sleep of Python 3.11) by the offset, so that a program fails or sleeps for an hour where no real one would.
 """
 
 import re
+from pathlib import Path
 
 from noc.errors import Usage
 
-PACKAGE = "libfaketime"
-ENVIRONMENT = ("FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_DISABLE_SHM=1")
-"""libfaketime(1): without them it would move deadlines, too, and leave a file for each process in /dev/shm."""
+PACKAGE = "datefudge"
 MAX_OFFSET_S = 30 * 86400
 
 _OFFSET = re.compile(r"([+-])(\d{1,7})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-# The library is found through a link that the boot makes: the first process, started before it, is left alone.
-_LINK = "/run/noc-lab-clock"
+_VARIABLE = "/etc/noc-lab-clock"
 _FILES = {
-    "/etc/tmpfiles.d/noc-lab-clock.conf": f"L+ {_LINK} - - - - {{library}}\n",
-    "/etc/systemd/system.conf.d/noc-lab-clock.conf": f"[Manager]\nDefaultEnvironment={' '.join(ENVIRONMENT)}\n",
-    "/etc/ssh/sshd_config.d/noc-lab-clock.conf": f"SetEnv {' '.join(ENVIRONMENT)}\n",
-    "/etc/faketimerc": "{seconds:+d}\n",
-    "/etc/ld.so.preload": f"{_LINK}\n",
+    _VARIABLE: "{variable}\n",
+    "/etc/systemd/system.conf.d/noc-lab-clock.conf": "[Manager]\nDefaultEnvironment={variable}\n",
+    "/etc/ssh/sshd_config.d/noc-lab-clock.conf": "SetEnv {variable}\n",
+    "/etc/ld.so.preload": "$library\n",
 }
 _INSTALL = f"""
-found() {{ dpkg-query -L {PACKAGE} 2>/dev/null | grep '/libfaketime[.]so[.]1$'; }}
+found() {{ dpkg-query -L {PACKAGE} 2>/dev/null | grep '/datefudge[.]so$'; }}
 found >/dev/null || {{
   apt-get -q update
   DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install {PACKAGE}
@@ -55,6 +55,16 @@ def script(seconds: int) -> str:
         return f"rm -f {' '.join(_FILES)}\n"
     lines = [_INSTALL]
     for path, text in _FILES.items():
-        content = text.replace("{library}", "$library").replace("{seconds:+d}", f"{seconds:+d}")
+        content = text.replace("{variable}", f"DATEFUDGE={-seconds}")
         lines.append(f'mkdir -p "{path.rpartition("/")[0]}"; printf %s "{content}" >"{path}"\n')
     return "".join(lines)
+
+
+def environment(disk: Path) -> tuple[str, ...]:
+    """What a command at a machine's console gets, so that it lives by the machine's time, too.
+
+    Args:
+        disk: the machine's root directory.
+    """
+    file = disk / _VARIABLE.lstrip("/")
+    return (file.read_text().strip(),) if file.exists() else ()

@@ -193,7 +193,7 @@ class Lab:
             "USER=root",
             "LANG=C.UTF-8",
             f"TERM={os.environ.get('TERM', 'dumb')}",
-            *clock.ENVIRONMENT,
+            *clock.environment(self.disk(name)),
         )
         inside = argv or ("/bin/sh", "-c", "cd; exec bash -l")
         return ["nsenter", "-t", str(pid), "-a", "--", "/usr/bin/env", "-i", *environment, *inside]

@@ -11,7 +11,7 @@ BARE = ("systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "ca-cer
 NODE = ("python3", "caddy", "wireguard-tools", "wireguard-go", "nftables")
 WARM = (*NODE, "git", "openssh-client", "curl", "iputils-ping", "procps")
 INTERNET = ("python3", "caddy", "knot", "pebble")
-ARCHIVE_ONLY = ("libfaketime",)
+ARCHIVE_ONLY = ("datefudge",)
 """What no image has, and the archive offers all the same: faults are made with it."""
 KEYRING = Path("/usr/share/keyrings/noc-lab.gpg")
 OFFERS_KEYRING = Path("/usr/share/keyrings/noc-lab-offers.gpg")

@@ -25,6 +25,7 @@ TELEMETRY = {
     "nix_gen": None,
     "uptime_s": 100,
 }
+HEARD = NOW - timedelta(seconds=20)
 GOOD = Facts(
     at=NOW,
     manifest=manifest(),
@@ -35,8 +36,11 @@ GOOD = Facts(
     public=Health(200, "1.1.0", 2, "boot", NOW - timedelta(days=30), NOW + timedelta(days=60)),
     open_ports=frozenset({80, 443}),
     tried_ports=(22, 80, 443),
+    last=Heartbeat(at=HEARD, sent_at=HEARD),
     watched=Watched(
-        name="virginia", state="up", last_heartbeat=Heartbeat(at=NOW - timedelta(seconds=20), telemetry=TELEMETRY)
+        name="virginia",
+        state="up",
+        last_heartbeat=Heartbeat(at=HEARD, telemetry=TELEMETRY),
     ),
 )
 
@@ -154,3 +158,20 @@ async def test_a_round_trip_is_that_of_the_fastest_connection() -> None:
     server.close()
     assert taken is not None
     assert await round_trip_ms("127.0.0.1", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state", "words"),
+    [
+        (timedelta(seconds=59), State.OK, "right"),
+        (timedelta(hours=1), State.FAILED, "1 h ahead of HQ's"),
+        (timedelta(hours=-1), State.FAILED, "1 h behind HQ's"),
+    ],
+)
+def test_a_clock_is_held_against_hqs(ahead: timedelta, state: State, words: str) -> None:
+    last = Heartbeat(at=HEARD, sent_at=HEARD + ahead)
+    assert found(replace(GOOD, last=last), "clock") == (state, words)
+
+
+def test_a_clock_that_nobody_told_of_is_not_called_right() -> None:
+    assert found(replace(GOOD, last=Heartbeat(at=HEARD)), "clock")[0] is State.NOT_RUN

@@ -31,6 +31,8 @@ def inventory(life: Life) -> Inventory:
         (plan("deploy", TWO), "medium"),
         (plan("deploy", configuration=True), "medium"),
         (plan("deploy", TWO, configuration=True), "high"),
+        (plan("deploy", system=True), "medium"),
+        (plan("deploy", TWO, system=True), "high"),
         (plan("deploy", options=Options(restore_data=True)), "high"),
         (plan("rollback"), "low"),
         (plan("rollback", TWO), "low"),

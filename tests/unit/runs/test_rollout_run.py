@@ -51,6 +51,14 @@ async def test_the_next_node_is_armed_while_the_present_one_is_in_hand(paths: Pa
     assert done.index(("frankfurt", "start")) > done.index(("virginia", "confirm"))
 
 
+async def test_a_node_whose_turn_came_too_late_for_its_order_is_armed_anew(
+    paths: Paths, site: Site, world: World
+) -> None:
+    world.machines["frankfurt"].flaw = "late"
+    assert words(await deploy(a_run(paths, site), site)) == ["confirmed"] * 3
+    assert world.order("arm").count(("frankfurt", "arm")) == 2
+
+
 async def test_what_was_armed_and_had_no_turn_is_taken_back(paths: Paths, site: Site, world: World) -> None:
     world.machines["virginia"].flaw = "sick"
     assert words(await deploy(a_run(paths, site), site)) == ["rolled-back", "untouched", "untouched"]

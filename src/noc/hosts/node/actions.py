@@ -17,6 +17,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
         *("sh", "-ec", 'systemctl enable --quiet --no-reload "$@"; exec systemctl daemon-reload', "units"),
         *("clavitor.socket", "clavitor.service", "noc-settle.service", "caddy.service"),
     ),
+    "reload": ("systemctl", "daemon-reload"),
     "firewall": (
         *("sh", "-ec", '[ ! -e "$1" ] || exec nft -f "$1"; nft "add table inet noc; delete table inet noc"'),
         *("firewall", "/etc/nftables.d/noc.nft"),

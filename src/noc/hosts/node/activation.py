@@ -1,11 +1,14 @@
 """One change of a node: make it, prove it, wait for HQ's confirmation, or put back what was there and prove that."""
 
+import contextlib
 import signal
 import sqlite3
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 
 from . import configuration
@@ -60,6 +63,8 @@ class Activation(Record):
         check_release(self.layout, self.order.new, replacing=order.replace)
         if order.config:
             read_wanted(self.layout, order.config)
+        if order.system:
+            _packages().check(self.layout, order.system)
         self.order = self.order._replace(data_new=data_for(self.layout, self.order))
 
     def await_go(self, order: Order, bell: Bell) -> None:
@@ -81,12 +86,16 @@ class Activation(Record):
         snapshot = take_snapshot(self.layout, order.run, self.order.old)
         if order.config:
             configuration.save(self.layout, order.run, order.config)
+        if order.system:
+            _packages().save(self.layout, order.system)
         before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
         self.remember(snapshot=snapshot.number if snapshot else None)
         return before
 
     def change(self) -> None:
         """Put the new things in their places: what a release may need comes before it."""
+        if self.order.system_new:
+            _packages().apply(self.layout, self.order.system_new)
         if self.order.config_new:
             configuration.apply(self.layout, self.order.run, self.order.config_new)
         put_forward(self)
@@ -96,12 +105,12 @@ class Activation(Record):
         """Put the old things in their places again; returns what did not work, in words."""
         put_back(self, running=True)
         flip(self.layout, self.order.old)
-        try:
-            if self.order.config_new:
-                configuration.undo(self.layout, self.order.run)
-        except (Unproven, Refused, OSError) as failure:
-            return f"the configuration from before: {failure}"
-        return ""
+        troubles = []
+        if self.order.config_new:
+            troubles += _tried("the configuration from before", configuration.undo, self.layout, self.order.run)
+        if self.order.system_new:
+            troubles += _tried("the packages from before", _packages().undo, self.layout, self.order.system_new)
+        return "; ".join(troubles)
 
     def change_back_at_boot(self) -> None:
         """The same before anything runs; what cannot be done then is left to `change_back`, once the system is up."""
@@ -109,6 +118,9 @@ class Activation(Record):
         flip(self.layout, self.order.old)
         if self.order.config_new:
             configuration.undo_at_boot(self.layout, self.order.run)
+        if self.order.system_new:
+            with contextlib.suppress(Unproven, Refused, OSError):
+                _packages().undo(self.layout, self.order.system_new, booting=True)
 
     def prove(self, sha: str, before: str | None, bell: Bell | None = None) -> Process:
         """Restart the service, and see this very release answer in a new process, with HQ not against it.
@@ -192,6 +204,9 @@ class Activation(Record):
                 configuration.keep(self.layout, self.order.config_new)
             except (Unproven, Refused, OSError) as failure:
                 return self.roll_back(f"the configuration cannot be kept: {failure}")
+        if self.order.system_new:
+            _packages().keep(self.layout, self.order.system_new)
+            self.reboot = _packages().reboot(self.layout)
         entry = {"sha": self.order.new, **identity(self.layout, self.order.new), "at": datetime.now(UTC).isoformat()}
         others = [known for known in proven(self.layout) if known["sha"] != self.order.new]
         write_json(self.layout, "proven.json", [*others, entry])
@@ -245,7 +260,24 @@ def plan(layout: Layout, order: Order) -> Pending:
         config_old=configuration.in_force(layout) if order.config else None,
         config_new=order.config,
         restore_data=order.restore_data,
+        system_new=order.system,
     )
+
+
+def _tried(what: str, undo: Callable[[Layout, str], None], layout: Layout, name: str) -> list[str]:
+    """One part of the way back, and what did not work of it, in words."""
+    try:
+        undo(layout, name)
+    except (Unproven, Refused, OSError) as failure:
+        return [f"{what}: {failure}"]
+    return []
+
+
+def _packages() -> ModuleType:
+    """What changes the packages: read only where an order is about them, since that is once a week."""
+    from . import system  # noqa: PLC0415 - see above
+
+    return system
 
 
 def _ignore_signals() -> None:

@@ -44,9 +44,13 @@ def facts(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
 
 
 def verify(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
-    """Whether a staged release, and a staged configuration, may run here."""
+    """Whether a staged release, configuration and set of packages may run here."""
     if args.config:
         read_wanted(layout, args.config)
+    if args.system:
+        from . import system  # noqa: PLC0415 - few questions are about packages
+
+        system.check(layout, args.system)
     return {"ok": True, "manifest": check_release(layout, args.sha) if args.sha else {}}
 
 
@@ -58,6 +62,20 @@ def offer(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
 def compare(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     """At which paths the node is not as it should be."""
     return {"ok": True, "differing": compare_files(layout, parse_hashes(args.hashes))}
+
+
+def outdated(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
+    """What an update of the system's packages would change; nothing of the system is changed by asking."""
+    from .apt import outdated as ask  # noqa: PLC0415 - few questions are about packages
+
+    return ask(layout)
+
+
+def fetch(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Bring the files of a set of packages here, and keep a way back."""
+    from .fetching import fetch as bring  # noqa: PLC0415 - few questions are about packages
+
+    return bring(layout, args.set)
 
 
 def fence(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
@@ -96,6 +114,7 @@ def _begin(layout: Layout, args: argparse.Namespace, *, go: bool) -> None:
         go_within=args.go_within,
         replace=args.replace,
         restore_data=args.restore_data,
+        system=args.system,
     )
     with locked(layout):
         recover_pending(layout)
@@ -189,9 +208,10 @@ def settle(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
 
 
 VERBS = {
-    verb.__name__: verb for verb in (facts, offer, verify, compare, fence, arm, start, go, act, status, confirm, revert)
+    verb.__name__: verb
+    for verb in (facts, offer, verify, compare, outdated, fetch, fence, arm, start, go, act, status, confirm)
 }
-VERBS |= {verb.__name__: verb for verb in (recover, settle)}
+VERBS |= {verb.__name__: verb for verb in (revert, recover, settle)}
 UNDER_A_FENCE = frozenset({"go", "confirm", "revert"})
 
 

@@ -34,10 +34,12 @@ def _parser(verbs: Sequence[tuple[str, Callable[..., Any]]]) -> argparse.Argumen
     made["offer"].add_argument("--manifest", required=True, metavar="BASE64")
     made["offer"].add_argument("--signature", required=True, metavar="BASE64")
     made["compare"].add_argument("hashes", help='a JSON object: path → "MODE SHA256", or "link TARGET"')
+    made["fetch"].add_argument("set", type=_sha, help="a set of packages that `outdated` named")
     made["fence"].add_argument("number", type=int)
     for name in ("verify", "arm", "start"):
         made[name].add_argument("sha", type=_sha, nargs="?", help="a staged release; without it the running one stays")
         made[name].add_argument("--config", type=_sha, metavar="SHA", help="a staged configuration")
+        made[name].add_argument("--system", type=_sha, metavar="SHA", help="a staged set of packages")
     for name in ("arm", "start"):
         _order(made[name])
     for name in ("go", "act", "status", "confirm", "revert", "recover"):

@@ -1,6 +1,7 @@
 """What a node says of itself before it is changed."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from .database import as_facts, schema
 from .layout import Layout
 from .order import highest_fence
 from .release import MANIFEST, PAYLOAD, SIGNATURE, identity
-from .state import current, proven, read_json, read_pending
+from .state import SYSTEM_IN_FORCE, current, proven, read_json, read_pending
 from .verdict import FINAL
 
 
@@ -25,6 +26,8 @@ def node_facts(layout: Layout) -> dict[str, Any]:
     return {
         "current": now,
         "config": in_force(layout),
+        "system": (read_json(layout, SYSTEM_IN_FORCE) or {}).get("sha"),
+        "clock": time.time(),
         "version": identity(layout, now).get("version") if now else None,
         "fence": highest_fence(layout),
         "pending": pending.run if pending and not _has_verdict(layout, pending.run) else None,

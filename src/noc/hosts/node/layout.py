@@ -22,7 +22,7 @@ class Layout(NamedTuple):
     stopping: Sequence[str] = ("systemctl", "is-system-running")
     launch: Sequence[str] = (
         *("systemd-run", "--quiet", "--collect", "--unit=noc-activate-{run}", "--property=OOMScoreAdjust=-900"),
-        *("--property=TimeoutStopSec=180", "--property=StandardOutput=null"),
+        *("--property=TimeoutStopSec=900", "--property=StandardOutput=null"),
         "--property=ExecStopPost=/bin/sh -c '[ \"$$EXIT_CODE-$$EXIT_STATUS\" = exited-0 ] || exec {recover}'",
     )
     launch_recovery: Sequence[str] = (

@@ -11,8 +11,8 @@ from .state import Refused, locked, read_json, write_json
 class Order(NamedTuple):
     """One change that HQ wants; times in seconds.
 
-    `release` None lets the running one stay, `config` None the configuration. `go_within` is how long it may wait for
-    its go. `restore_data`: a rollback puts the database back as it was before.
+    `release` None lets the running one stay, `config` None the configuration, `system` None the packages. `go_within`
+    is how long it may wait for its go. `restore_data`: a rollback puts the database back as it was before.
     """
 
     run: str
@@ -24,6 +24,7 @@ class Order(NamedTuple):
     go_within: float
     replace: bool = False
     restore_data: bool = False
+    system: str | None = None
 
 
 def write_order(layout: Layout, order: Order) -> None:
@@ -50,11 +51,12 @@ def say_go(layout: Layout, run: str) -> None:
 
 
 def check_connection(layout: Layout, run: str) -> None:
-    """A new configuration is accepted over a connection that was made under it: one from before proves nothing.
+    """A new configuration or system is accepted over a connection made under it: one from before proves nothing.
 
     A firewall that lets nobody in any more does not cut who is in already. Raises Refused("connection").
     """
-    if read_order(layout, run).config and _connection() and _connection() == layout.state(_go(run)).read_text():
+    order = read_order(layout, run)
+    if (order.config or order.system) and _connection() and _connection() == layout.state(_go(run)).read_text():
         raise Refused("connection", "a new configuration is confirmed over a new connection; this one is from before")
 
 

@@ -16,6 +16,7 @@ class Record:
         self.layout, self.order = layout, order
         self.health: dict[str, Any] = {}
         self.restart_s: float | None = None
+        self.reboot: list[str] = []
 
     def remember(self, **changes: Any) -> None:  # noqa: ANN401 - fields of Pending
         """Change what is pending, durably."""
@@ -31,6 +32,8 @@ class Record:
             "new": self.order.new,
             "config_old": self.order.config_old,
             "config_new": self.order.config_new,
+            "system_new": self.order.system_new,
+            "reboot": self.reboot,
             "reason": reason,
             "log": log or [],
             "health": self.health,

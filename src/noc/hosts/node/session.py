@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 MAX_LINE = 1 << 20
 AT_ONCE = 16
 IDLE_S = 3600
-READING = frozenset({"facts", "verify", "compare", "status"})
+READING = frozenset({"facts", "verify", "compare", "outdated", "status"})
 FENCING = frozenset({"fence", "arm", "start"})
 
 Answer = Callable[[Sequence[str], int | None], tuple[int, dict[str, Any]]]

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 from .layout import Layout
 
 BALLAST = 256 * 1024
+SYSTEM_IN_FORCE = "system.json"
+"""Names the set of packages that was confirmed last."""
 KEEP_RELEASES, KEEP_VERDICTS = 5, 50
 
 
@@ -32,7 +34,7 @@ class Pending(NamedTuple):
     `snapshot` numbers the copy of the database from before, `restore_data` says that a rollback puts it back,
     `data_new` numbers the copy that comes with the new release (None: the data stay), and `data` tells what became of
     the database since: the number of the copy that is put in its place, whether that is done, and what was lost by it.
-    `rolling_back` is why, once that is decided.
+    `rolling_back` is why, once that is decided. `system_new` names the set of packages that comes (None: they stay).
     """
 
     run: str
@@ -47,6 +49,7 @@ class Pending(NamedTuple):
     restore_data: bool = False
     data_new: int | None = None
     data: Mapping[str, Any] = {}
+    system_new: str | None = None
 
 
 def sync_directory(path: Path) -> None:

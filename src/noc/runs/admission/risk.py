@@ -2,9 +2,9 @@
 
 | risk   | what                                                                                              |
 |--------|---------------------------------------------------------------------------------------------------|
-| high   | restores data; begins in spite of a freeze; configuration on more than one node; provisioning a   |
-|        | node that is live as a machine at another address or with another host key                        |
-| medium | a release on more than one node; configuration on one; new tunnel keys of more than one           |
+| high   | restores data; begins in spite of a freeze; configuration or system on more than one node;        |
+|        | provisioning a node that is live as a machine at another address or with another host key         |
+| medium | a release on more than one node; configuration or system on one; new tunnel keys of more than one |
 | low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes     |
 
 A way back is never made harder than the way there: a rollback of releases is low, however many nodes it is.
@@ -26,12 +26,12 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
     if not plan.has_work:
         return "low"
     several = len(plan.nodes) > 1
-    options = plan.options
-    if options.restore_data or options.override_freeze or (plan.configuration and several):
+    options, deep = plan.options, plan.configuration or plan.system
+    if options.restore_data or options.override_freeze or (deep and several):
         return "high"
     if plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes):
         return "high"
-    if plan.configuration or (several and plan.action in ("deploy", "keygen")):
+    if deep or (several and plan.action in ("deploy", "keygen")):
         return "medium"
     return "low"
 

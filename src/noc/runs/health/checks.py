@@ -8,12 +8,15 @@ from typing import Any
 
 from noc.hosts.web import Health
 from noc.release.manifest import Manifest
-from noc.runs.site.watchdoor import Watched
+from noc.runs.admission.clock import lasting
+from noc.runs.site.watchdoor import Heartbeat, Watched
 
 PORTS = (21, 22, 23, 25, 80, 111, 443, 2019, 2375, 3306, 5432, 6379, 8080, 8084, 8443, 9090, 9100, 10250, 27017, 51820)
 """TCP ports that are tried from HQ: the two that must be open, and those that are commonly forgotten."""
 PUBLIC = frozenset({80, 443})
 SESSION_S = 180
+WORST_CLOCK_S = 60
+"""Certificates, expiry and heartbeats are judged by time: a clock further off makes them fail for no visible cause."""
 LEAST_CERTIFICATE_SHARE = 0.15
 """Share of its validity that a certificate must have left: ACME clients renew at a third, whatever the validity."""
 _LATE = 2.5
@@ -51,6 +54,7 @@ class Facts:
         public: what the public name answered.
         open_ports: ports that answered on the public address; None where the scan did not run.
         tried_ports: ports that were tried.
+        last: its newest push, with its own time; None for none.
         watched: the node as the watch sees it; None where the watch does not know it, or does not answer.
         trouble: why a look failed, by the check's name.
     """
@@ -64,6 +68,7 @@ class Facts:
     public: Health = field(default_factory=Health)
     open_ports: frozenset[int] | None = None
     tried_ports: tuple[int, ...] = ()
+    last: Heartbeat | None = None
     watched: Watched | None = None
     trouble: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,6 +82,7 @@ def judge(facts: Facts) -> tuple[Check, ...]:
         _certificate(facts),
         _ports(facts),
         _heartbeat(facts),
+        _clock(facts),
         _telemetry(facts),
     )
 
@@ -156,6 +162,17 @@ def _heartbeat(facts: Facts) -> Check:
         return _check("heartbeat", passed=False, words="none yet")
     age = (facts.at - last.at.astimezone(UTC)).total_seconds()
     return _check("heartbeat", age <= _LATE * facts.push_interval_s, f"{max(age, 0):.0f} s ago")
+
+
+def _clock(facts: Facts) -> Check:
+    last = facts.last
+    if last is None or last.sent_at is None:
+        return _not_run("clock", facts, "no heartbeat that tells its time")
+    ahead_s = (last.sent_at - last.at).total_seconds()
+    if abs(ahead_s) <= WORST_CLOCK_S:
+        return _check("clock", passed=True, words="right")
+    way = "ahead of" if ahead_s > 0 else "behind"
+    return _check("clock", passed=False, words=f"{lasting(abs(ahead_s))} {way} HQ's")
 
 
 def _telemetry(facts: Facts) -> Check:

@@ -72,16 +72,17 @@ async def _look(
 ) -> Facts:
     record = site.book.record(node.name)
     address = str(record.address) if record.address else None
-    public, open_ports = await asyncio.gather(
+    public, open_ports, last = await asyncio.gather(
         site.web.health(site.fleet.hostname(node)),
         _open_ports(address) if address else _nothing(),
+        site.watch.last(node.name),
     )
     trouble = {"round trip": f"no answer on port {_SSH_PORT} through the tunnel"}
     peer = tunnels.get(record.wireguard_key or "") if isinstance(tunnels, dict) else None
     if isinstance(tunnels, NocError):
         trouble["tunnel"] = str(tunnels)
     if isinstance(watched, NocError):
-        trouble["heartbeat"] = trouble["telemetry"] = str(watched)
+        trouble["heartbeat"] = trouble["clock"] = trouble["telemetry"] = str(watched)
     return Facts(
         at=datetime.now(UTC),
         manifest=_manifest(site, record.release),
@@ -92,6 +93,7 @@ async def _look(
         public=public,
         open_ports=open_ports,
         tried_ports=PORTS,
+        last=last,
         watched=watched.get(node.name) if isinstance(watched, dict) else None,
         trouble=trouble,
     )

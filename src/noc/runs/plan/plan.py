@@ -81,6 +81,16 @@ class Rules(BaseModel):
             raise Usage("the rollout cannot proceed so", why="; ".join(wrong), fix="noc deploy --help") from None
 
 
+class PackageChange(BaseModel):
+    """A package whose version changes; None where it is not installed before, or not afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(max_length=200)]
+    old: Annotated[str | None, Field(max_length=200)]
+    new: Annotated[str | None, Field(max_length=200)]
+
+
 class NodePlan(BaseModel):
     """What a rollout would do to one node, by what the node said when it was asked.
 
@@ -91,10 +101,15 @@ class NodePlan(BaseModel):
         state: `change`, `unchanged`, `down` (cannot be reached) or `blocked` (see problems).
         running, target: the release that it runs, and is to run; None for none.
         config: the configuration that it is to have, as the bundle's hash; None where that stays.
+        system: the set of packages that it is to have, by its hash; None where they stay.
+        packages: those of the set.
+        download: bytes that the node itself has to fetch from its archive for that.
+        reboot: packages of which the old version runs until the machine starts anew.
         bytes: what has to be sent.
         disk_free, memory_free: bytes; None where the node did not say.
         differences: files that would change.
         problems: why it cannot be done, in words.
+        notes: what is worth knowing and prevents nothing, in words.
         loss: what is lost since data is put back, in words; "" where none is.
         seconds: how long the node is expected to take, its part of the staging included.
     """
@@ -108,11 +123,16 @@ class NodePlan(BaseModel):
     running: Sha256 | None = None
     target: Sha256 | None = None
     config: Sha256 | None = None
+    system: Sha256 | None = None
+    packages: Annotated[tuple[PackageChange, ...], Field(max_length=5000)] = ()
+    download: Annotated[int, Field(ge=0)] = 0
+    reboot: tuple[str, ...] = ()
     bytes: Annotated[int, Field(ge=0)] = 0
     disk_free: int | None = None
     memory_free: int | None = None
     differences: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     loss: str = ""
     seconds: float = 0
 
@@ -146,6 +166,7 @@ class Plan(BaseModel):
         release: content hash of the release, None where the action needs none, or where nodes differ.
         version, build: of that release, for people.
         configuration: whether nodes get the configuration that is rendered for them.
+        system: whether nodes get the newest versions of the packages that they have.
         options: see Options.
         rules: how a rollout proceeds.
         rows: what it does to each node; empty for actions that are no rollouts.
@@ -164,6 +185,7 @@ class Plan(BaseModel):
     version: str | None = None
     build: int | None = None
     configuration: bool = False
+    system: bool = False
     options: Options = Options()
     rules: Rules = Rules()
     rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
@@ -216,7 +238,7 @@ class Plan(BaseModel):
         nodes = self.nodes[0] if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
         release = f"{self.version} (build {self.build})" if self.release else ""
         if self.action == "deploy":
-            parts = [release, "configuration" if self.configuration else ""]
+            parts = [release, "configuration" if self.configuration else "", "system" if self.system else ""]
             return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
         return f"{self.action} {nodes}" + (f" with {release}" if release else "")
 

@@ -20,6 +20,7 @@ def plan_deploy(
     now: datetime,
     *,
     configuration: bool = False,
+    system: bool = False,
     canary: str | None = None,
     options: Options | None = None,
     rules: Rules | None = None,
@@ -33,6 +34,7 @@ def plan_deploy(
         names: nodes, or "all".
         now: the time, UTC.
         configuration: give nodes the configuration that is rendered for them.
+        system: give nodes the newest versions of their packages.
         canary: the node to begin with, None for the first in order.
         options: what a person said beside that.
         rules: how to proceed, None for the fleet's policy.
@@ -41,11 +43,12 @@ def plan_deploy(
         NotFound: a name is not in the fleet.
         Usage: a named node was never provisioned, no node runs the service yet, or nothing is to change.
     """
-    if manifest is None and not configuration:
-        raise Usage("nothing to deploy", fix="name a release, or give --config")
+    if manifest is None and not configuration and not system:
+        raise Usage("nothing to deploy", fix="name a release, or give --config or --system")
     nodes = _running(fleet, inventory, names, canary)
     plan = _plan("deploy", nodes, manifest, options or Options(), now)
-    return plan.model_copy(update={"configuration": configuration, "rules": rules or Rules.read(fleet, {})}).sealed()
+    wanted = {"configuration": configuration, "system": system, "rules": rules or Rules.read(fleet, {})}
+    return plan.model_copy(update=wanted).sealed()
 
 
 def plan_rollback(

@@ -1,11 +1,10 @@
 """Can a machine become a node? Pure judgement over facts that were read."""
 
 from noc.hosts.platform import Facts
+from noc.runs.health.checks import WORST_CLOCK_S
 
 LEAST_MEMORY = 256 * 1024 * 1024
 LEAST_DISK = 512 * 1024 * 1024
-WORST_CLOCK_S = 60
-"""Certificates and heartbeats are judged by time: a clock further off makes both fail for no visible cause."""
 
 
 def unfit(facts: Facts) -> tuple[str, ...]:

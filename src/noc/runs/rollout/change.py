@@ -60,11 +60,17 @@ class Change:
         self._site, self._node, self._link, self._terms = site, node, link, terms
         self.order, self._target, self._before = order, target, before
         self._eyes = Eyes(site, node, link, order, fresh=target.config is not None)
-        self.window = Window(site.watch, node.name, terms.run, _RESTART_S + 2 * terms.patience_s + _WINDOW_MARGIN_S)
+        lasting_s = _RESTART_S + 2 * (terms.patience_s + terms.install_s) + _WINDOW_MARGIN_S
+        self.window = Window(site.watch, node.name, terms.run, lasting_s)
         self._ready: asyncio.Task[None] | None = None
         self._passed: Sight | None = None
         self.begun = False
         self.say: Callable[[str], None] = lambda _: None
+
+    @property
+    def _switching_s(self) -> float:
+        """Seconds within which a node that was told to go has proven itself, or turned back."""
+        return self._terms.install_s + self._terms.health_within_s + MARGIN_S
 
     @property
     def _name(self) -> str:
@@ -93,6 +99,7 @@ class Change:
             fence=terms.fence,
             release=self._target.release,
             config=self._target.config,
+            system=self._target.system,
             confirm_within_s=terms.patience_s,
             health_within_s=terms.health_within_s,
             replace=terms.replace,
@@ -119,7 +126,7 @@ class Change:
             self.begun = False
             raise
         self._eyes.watch()
-        verdict = await self._settled(self._terms.health_within_s + MARGIN_S)
+        verdict = await self._settled(self._switching_s)
         if verdict.state == "refused":
             raise ActivationRefused(f"{self._name} refused the activation", reason="refused", why=verdict.reason)
         if verdict.state != "activated":
@@ -131,7 +138,7 @@ class Change:
         try:
             await self._link.ask(lambda activator: activator.go(self.order), within_s=_RECONNECT_S)
         except ActivationRefused as refusal:
-            if refusal.reason != "expired":
+            if refusal.reason != "late":
                 raise
             # It was armed ahead, and those before it took longer than it waits.
             await self._arm()
@@ -147,6 +154,16 @@ class Change:
             if verdict.state not in _UNDER_WAY or clock() >= end:
                 return verdict
             known = verdict.state
+
+    async def _ended(self, within_s: float) -> NodeVerdict:
+        """The node's last verdict, or the present one when time is up."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_s
+        while True:
+            verdict = await self._eyes.state(wait_s=_WAIT_S, not_state="activated", within_s=_RECONNECT_S)
+            if verdict.final or clock() >= end:
+                return verdict
+            await asyncio.sleep(_POLL_S)
 
     async def adopt(self) -> Outcome:
         """Find out what became of a change that an earlier controller had begun; skipped where it is to be made anew.
@@ -169,7 +186,7 @@ class Change:
             return Outcome.skipped(f"the node knows nothing of it: {refusal.why}")
         self.begun = True
         if verdict.state == "activating":
-            verdict = await self._settled(self._terms.health_within_s + MARGIN_S)
+            verdict = await self._settled(self._switching_s)
         if verdict.state in ("rolled-back", "refused"):
             return Outcome.skipped(f"it is {verdict.state}: {verdict.reason}")
         if verdict.state not in ("activated", "confirmed"):
@@ -213,12 +230,12 @@ class Change:
         return self._before.manifest
 
     async def confirm(self) -> Outcome:
-        """Tell the node to keep it; over a new connection where the configuration changed, which may have closed ours.
+        """Tell the node to keep it; over a new connection where what lets us in may have changed.
 
         Raises:
             NotProven: it had turned back before.
         """
-        if self._target.config is not None:
+        if self._target.config is not None or self._target.system is not None:
             await self._link.close()
             await self._link.ask(lambda activator: activator.fence(self._terms.fence), within_s=_RECONNECT_S)
         try:
@@ -228,7 +245,8 @@ class Change:
             verdict = await self._eyes.state(within_s=_RECONNECT_S)
         if verdict.state != "confirmed":
             raise NotProven(f"{self._name} could not be confirmed: it is {verdict.state}", why=verdict.reason)
-        return Outcome(detail={"now": self._site.label(self._target.release or self._before.release)})
+        now = self._site.label(self._target.release or self._before.release)
+        return Outcome(detail={"now": now, **({"reboot": list(verdict.reboot)} if verdict.reboot else {})})
 
     async def revert(self, reason: str) -> Outcome:
         """Turn the node back, and read from it that it did; skipped where it has kept the change on HQ's own yes.
@@ -247,6 +265,9 @@ class Change:
             verdict = await self._eyes.state(within_s=within_s)
             if verdict.state not in FINAL:
                 verdict = await self._link.ask(lambda a: a.revert(self.order, reason[:500]), within_s=within_s)
+            if not verdict.final:
+                # Packages on their way back outlast what one question waits for.
+                verdict = await self._ended(self._terms.install_s)
         except ActivationRefused as refusal:
             if refusal.reason == "fence":
                 raise

@@ -26,7 +26,7 @@ from noc.runs.rollout.phases import HALTED, NOT_BEGUN, Phase, Step
 from noc.runs.rollout.recollection import recollect
 from noc.runs.rollout.rollout import Rollout, advance, fold, order_name
 from noc.runs.rollout.target import Target, target_of
-from noc.runs.rollout.terms import Terms
+from noc.runs.rollout.terms import INSTALL_S, Terms
 from noc.runs.rollout.verdicts import Reasons, verdict
 from noc.runs.site.site import Site
 
@@ -79,6 +79,7 @@ def _node(run: Run, site: Site, name: str, known: Known | None) -> NodeRollout:
         longest_soak_s=max(rules.soak, rules.canary_soak),
         confirm_within_s=policy.confirm_deadline,
         restore_data=run.plan.options.restore_data,
+        install_s=INSTALL_S if run.plan.system else 0,
         check=run.check,
     )
     return NodeRollout(site, node, partial(_choose, run, site, node, known), terms, known)
@@ -209,6 +210,8 @@ class Deployment:
         else:
             self._record(step, outcome.state, name, **outcome.detail)
             self._reasons.hear(name, str(outcome.detail.get("reason", "")))
+            if reboot := outcome.detail.get("reboot"):
+                self._reasons.note(name, reboot)
         # A step without an outcome would be decided on for ever.
         assert self._rollout.over or self._rollout.nodes[name] != standing, (step, name)
         self._leave(name)

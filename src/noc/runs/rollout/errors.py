@@ -1,4 +1,4 @@
-"""What can go wrong in a rollout. Codes E545 to E554."""
+"""What can go wrong in a rollout. Codes E545 to E554, of the system's packages E560 to E569."""
 
 from noc.errors import NocError
 
@@ -30,3 +30,22 @@ class NotAsPlanned(NocError):
     """
 
     code, exit_code = "E547", 7
+
+
+class SystemElsewhere(NocError):
+    """A node whose platform has no packages that are updated one by one was to get its weekly system.
+
+    On NixOS the system is one closure, built away from the node: it comes with `noc deploy --config`. Name the nodes
+    that run Debian or Ubuntu.
+    """
+
+    code, exit_code = "E560", 2
+
+
+class SystemNotPlanned(NocError):
+    """The node could not be asked for its packages when the plan was made, so nobody has agreed to any for it.
+
+    Nothing was done to it. Give the command again once it is back: the runner then plans what its archive offers.
+    """
+
+    code, exit_code = "E561", 7

@@ -25,6 +25,7 @@ PATIENCE_S = 20.0
 """Seconds until a spoke whose packets the hub cannot read makes a new handshake (15, WireGuard's), and a few more."""
 AWAY = (ConnectionLost, Overdue, Unreachable)
 """What it means that a node cannot be reached, or not any more."""
+_FIXES = {"set": "give the command again: it is planned anew", "apt": "mend the node's packages, then plan anew"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Known:
     Attributes:
         before, config_before: what the node ran before this run changed it.
         release: what this run chose for it.
+        system_back: the set of packages that leads back to those from before.
     """
 
     before: str | None = None
     config_before: str | None = None
     release: str | None = None
+    system_back: str | None = None
 
 
 class NodeRollout:
@@ -75,6 +78,7 @@ class NodeRollout:
         self._facts: NodeFacts | None = None
         self.link = site.link(node)
         self.before, self._config_before = self._known.before, self._known.config_before
+        self._system_back = self._known.system_back
         self.target: Target | None = None
         self.say: Callable[[str], None] = lambda _: None
 
@@ -145,6 +149,7 @@ class NodeRollout:
 
     async def _has_all(self, facts: NodeFacts, target: Target) -> bool:
         release = target.release is None or runs_already(facts, target.release)
+        release = release and target.system in (None, facts.system)
         if not release or target.bundle is None:
             return release
         bundle = target.bundle
@@ -186,15 +191,20 @@ class NodeRollout:
         except AWAY as error:
             return Outcome.down(str(error))
         if not verified.ok:
-            fix = "build and sign it again on the operator's machine, then noc release add"
-            raise StageRefused(f"{self.name} refuses the release ({verified.code})", why=verified.why, fix=fix)
-        return Outcome(State.OK if sent else State.SKIPPED, {"bytes": sent})
+            fix = _FIXES.get(verified.code, "build and sign it again on the operator's machine, then noc release add")
+            raise StageRefused(f"{self.name} refuses what it got ({verified.code})", why=verified.why, fix=fix)
+        detail = {"bytes": sent, **({"system_back": self._system_back} if self._system_back else {})}
+        return Outcome(State.OK if sent else State.SKIPPED, detail)
 
     async def _send(self, target: Target) -> tuple[int, Verification]:
         """Bytes sent, and what the node says of all that then lies there."""
         sent, kept = 0, target.held
         if target.bundle is not None:
             sent += await stage_configuration(self._site, self._node, self.link, target.bundle)
+        if target.system is not None:
+            system = target.system
+            self.say("downloading packages")
+            self._system_back = (await self.link.ask(lambda activator: activator.fetch(system))).back
         if kept is None or (self._facts and kept.sha256 in self._facts.releases):
             verified = await self._verify(target)
             if verified.ok or kept is None:
@@ -203,7 +213,7 @@ class NodeRollout:
         return sent, await self._verify(target)
 
     async def _verify(self, target: Target) -> Verification:
-        return await self.link.ask(lambda activator: activator.verify(target.release, target.config))
+        return await self.link.ask(lambda activator: activator.verify(target.release, target.config, target.system))
 
     @property
     def _wanted(self) -> Target:
@@ -220,7 +230,8 @@ class NodeRollout:
         """The change back to what it ran before this run: of what the change forward concerns, and nothing else."""
         target = self._wanted
         release = self.before if target.release else None
-        back = Target(release, self._config_before if target.config else None, self._site.held(release))
+        config, system = self._config_before if target.config else None, self._system_back if target.system else None
+        back = Target(release, config, self._site.held(release), system=system)
         now = target if target.release else Target(self.before, target.config, self._site.held(self.before))
         return self._change(order, back, now)
 

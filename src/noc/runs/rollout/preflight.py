@@ -33,6 +33,18 @@ def obstacles(facts: NodeFacts, manifest: Manifest | None, fence: int) -> tuple[
     return tuple(words for holds, words in checks if not holds)
 
 
+def clock_skew(facts: NodeFacts, asked: float, answered: float) -> float | None:
+    """Seconds by which a node's clock is ahead of HQ's; None where the node does not tell its time.
+
+    Args:
+        facts: what the activator says of its node.
+        asked, answered: HQ's time, Unix seconds, before and after; what lies between is no skew.
+    """
+    if facts.clock is None:
+        return None
+    return min(facts.clock - asked, 0.0) + max(facts.clock - answered, 0.0)
+
+
 def runs_already(facts: NodeFacts, release: str) -> bool:
     """Whether the node runs the release of that hash, and has proven it."""
     return facts.current == release and release in facts.proven and facts.pending is None

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from noc.hosts.activation import NodeFacts
+from noc.hosts.activation import NodeFacts, Outdated
 from noc.hosts.bundle import Bundle
 from noc.release.manifest import Manifest
 from noc.runs.admission.clock import lasting
+from noc.runs.health.checks import WORST_CLOCK_S
 from noc.runs.plan.plan import NodePlan, Plan
 from noc.runs.rollout.preflight import obstacles, runs_already
+from noc.runs.rollout.system import as_planned, notes
 
 LEAST_MEMORY = 32 * 1024 * 1024
 """Bytes that must be free on a node: the activator runs beside the service."""
@@ -26,6 +28,8 @@ class Answer:
         bundle: the configuration that it is to have; None where that stays.
         differences: the paths at which it has another one.
         problems: what was found to be in the way while it was asked, in words.
+        skew_s: seconds by which its clock is ahead of HQ's; None where that is not known.
+        offered: what its archive offers it; None where its packages stay.
     """
 
     facts: NodeFacts | None = None
@@ -33,6 +37,8 @@ class Answer:
     bundle: Bundle | None = None
     differences: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    skew_s: float | None = None
+    offered: Outdated | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,13 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         return NodePlan(node=name, position=position, state=state, target=plan.release, problems=problems)
     target = previous(facts, hq.releases) if plan.action == "rollback" else plan.release
     manifest = hq.releases.get(target or "")
-    problems = answer.problems + hindrances(plan, facts, target, hq)
+    offered = answer.offered or Outdated(set=None, packages=())
+    problems = (
+        answer.problems + offered.problems + hindrances(plan, facts, target, hq) + by_its_clock(manifest, answer, hq)
+    )
     stays = target is None or runs_already(facts, target)
     config = answer.bundle.sha256 if answer.bundle else None
-    unchanged = stays and not answer.differences and config in (None, facts.config)
+    unchanged = stays and not answer.differences and config in (None, facts.config) and offered.set is None
     return NodePlan(
         node=name,
         position=position,
@@ -83,6 +92,8 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         memory_free=facts.memory_free_bytes,
         differences=answer.differences,
         problems=problems,
+        notes=skewed(answer.skew_s) + notes(offered),
+        **as_planned(offered),
         loss=loss(facts, target, hq.now) if _restores(plan) and not problems else "",
     )
 
@@ -167,6 +178,23 @@ def _not_acceptable(facts: NodeFacts, manifest: Manifest | None, hq: Headquarter
         (manifest.build > newest, f"its build {manifest.build} is not above {newest}, which the node has proven"),
     )
     return tuple(words for holds, words in checks if not holds)
+
+
+def skewed(skew_s: float | None) -> tuple[str, ...]:
+    """What is to be said of a clock, in words; nothing where it is right."""
+    if skew_s is None or abs(skew_s) <= WORST_CLOCK_S:
+        return ()
+    way = "ahead" if skew_s > 0 else "behind"
+    return (f"its clock is {lasting(abs(skew_s))} {way}: timedatectl set-ntp true",)
+
+
+def by_its_clock(manifest: Manifest | None, answer: Answer, hq: Headquarters) -> tuple[str, ...]:
+    """Why the node would refuse by its own clock a release that holds by HQ's; it may be ahead."""
+    facts, skew = answer.facts, timedelta(seconds=answer.skew_s or 0)
+    known = manifest is None or facts is None or manifest.sha256 in facts.proven
+    if manifest is None or known or manifest.expires <= hq.now or manifest.expires > hq.now + skew:
+        return ()
+    return (f"by its clock the release expired at {manifest.expires:%Y-%m-%d %H:%M} UTC: set its clock",)
 
 
 def in_waves(rows: Sequence[NodePlan], batch: int) -> tuple[NodePlan, ...]:

@@ -1,7 +1,7 @@
 """What a journal remembers of a run that is gone on with, beside where its nodes stand."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from noc.runs.record.events import Event, State
 from noc.runs.rollout.node import Known
@@ -26,6 +26,10 @@ def recollect(events: Iterable[Event]) -> Recollection:
         if (event.step, event.state) == (Step.PREFLIGHT, State.OK):
             detail = event.detail
             found.nodes[event.node] = Known(detail.get("running"), detail.get("config"), detail.get("release"))
+        if back := event.detail.get("system_back"):
+            found.nodes[event.node] = replace(found.nodes.get(event.node, Known()), system_back=str(back))
+        if reboot := event.detail.get("reboot"):
+            found.reasons.note(event.node, reboot)
         if error := event.detail.get("error"):
             found.reasons.remember(event.node, error)
     return found

@@ -4,6 +4,7 @@ Being asked changes nothing on a node. What the answers mean is decided in `pros
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -14,15 +15,16 @@ from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.release.manifest import Manifest
 from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
 from noc.runs.plan.plan import Plan
-from noc.runs.rollout.preflight import runs_already, shows
+from noc.runs.rollout.preflight import clock_skew, runs_already, shows
 from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
+from noc.runs.rollout.system import outdated
 from noc.runs.site.configuration import differences, node_bundle
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
 AT_ONCE = 10
-ANSWER_S = 8.0
-"""Seconds for one node to be reached and to answer everything."""
+ANSWER_S, SYSTEM_ANSWER_S = 8.0, 200.0
+"""Seconds for one node to be reached and to answer everything; and to ask its archive, too."""
 
 
 async def survey(
@@ -85,12 +87,12 @@ class Questions:
         """One node's answer, whatever becomes of the questions; the link stays open where there was one."""
         link = self._site.link(node)
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(within_s := SYSTEM_ANSWER_S if self._plan.system else ANSWER_S):
                 answer = await self._answer(node, link)
         except (Unreachable, Overdue, ConnectionLost) as error:
             answer = Answer(down=error.why or error.what)
         except TimeoutError:
-            answer = Answer(down=f"no answer within {ANSWER_S:g} s")
+            answer = Answer(down=f"no answer within {within_s:g} s")
         except NocError as error:
             answer = Answer(problems=(str(error),))
         if answer.facts is None:
@@ -100,10 +102,14 @@ class Questions:
         return answer
 
     async def _answer(self, node: Node, link: Link) -> Answer:
+        asked = time.time()
         facts = await link.ask(lambda activator: activator.facts())
+        skew_s = clock_skew(facts, asked, time.time())
+        offered = await outdated(node, link) if self._plan.system else None
         bundle = node_bundle(self._site, node) if self._plan.configuration else None
         differing = await differences(link, bundle) if bundle else ()
-        return Answer(facts, bundle=bundle, differences=differing, problems=await self._sickness(node, facts))
+        problems = await self._sickness(node, facts)
+        return Answer(facts, bundle=bundle, differences=differing, problems=problems, skew_s=skew_s, offered=offered)
 
     async def _sickness(self, node: Node, facts: NodeFacts) -> tuple[str, ...]:
         """Why a node that has the release already does not show it to the public; empty where there is nothing."""

@@ -8,7 +8,7 @@ from noc.hosts.bundle import Bundle
 from noc.release.manifest import Manifest
 from noc.release.store import Release
 from noc.runs.plan.plan import Plan
-from noc.runs.rollout.errors import NotAsPlanned, NothingBefore
+from noc.runs.rollout.errors import NotAsPlanned, NothingBefore, SystemNotPlanned
 from noc.runs.rollout.prospect import previous
 from noc.runs.site.configuration import node_bundle
 from noc.runs.site.site import Site
@@ -16,19 +16,21 @@ from noc.runs.site.site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """A release, a configuration, or both. What is None stays as it is on the node.
+    """A release, a configuration, a set of packages, or several of them. What is None stays as it is on the node.
 
     Attributes:
         release: by its hash.
         config: by the hash of its bundle.
         held: the release in HQ's store, None where it is not there, and lies on the node only.
         bundle: the configuration itself, None where it lies on the node already.
+        system: a set of packages by its hash; it lies on the node, which made it.
     """
 
     release: str | None = None
     config: str | None = None
     held: Release | None = None
     bundle: Bundle | None = None
+    system: str | None = None
 
     @property
     def manifest(self) -> Manifest | None:
@@ -50,6 +52,7 @@ def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known
         NothingBefore: in a rollback, the node has nothing to go back to.
         NotAsPlanned: its configuration is rendered otherwise than when the plan was made.
         NodeBlocked, ClosureMissing: its configuration cannot be rendered.
+        SystemNotPlanned: its packages were not known when the plan was made.
     """
     planned = {row.node: row for row in plan.rows}.get(node.name)
     release = plan.release
@@ -66,4 +69,8 @@ def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known
         raise NotAsPlanned(
             f"{node.name}'s configuration is not what its plan was made for", fix="give the command again"
         )
-    return Target(release, bundle.sha256 if bundle else None, site.held(release), bundle)
+    if plan.system and (planned is None or planned.state == "down"):
+        why = "it was down then"
+        raise SystemNotPlanned(f"no packages are planned for {node.name}", why=why, fix="give the command again")
+    system = planned.system if planned else None
+    return Target(release, bundle.sha256 if bundle else None, site.held(release), bundle, system)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MARGIN_S = 20
+INSTALL_S = 900
+"""Seconds within which a node installs an update of its packages, by its own deadline."""
 """Seconds beyond what was agreed with a node, for what lies between it and HQ."""
 
 
@@ -19,6 +21,7 @@ class Terms:
         confirm_within_s: the least seconds after which a node that hears nothing turns back by itself.
         restore_data: a release that is returned to gets its database back, too.
         replace: a node without a release takes one whatever its age.
+        install_s: seconds that packages may take to be installed, and again to be put back; 0 where they stay.
         check: raises where the run may not act any more.
     """
 
@@ -29,6 +32,7 @@ class Terms:
     confirm_within_s: float
     restore_data: bool = False
     replace: bool = False
+    install_s: float = 0
     check: Callable[[], None] = lambda: None
 
     @property

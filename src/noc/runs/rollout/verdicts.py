@@ -36,11 +36,20 @@ class Reasons:
         """Nothing has failed yet."""
         self._why: dict[str, str] = {}
         self._short: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
 
     def add(self, node: str, error: NocError) -> None:
         """An error at a step of a node; the first one is the reason, what follows from it is not."""
         self._why.setdefault(node, str(error))
         self._short.setdefault(node, f"{error.what}: {error.why}" if error.why else error.what)
+
+    def note(self, node: str, reboot: Sequence[str]) -> None:
+        """A node took its packages well, of some of which the old version runs until it starts anew."""
+        self._notes[node] = f"needs a reboot: {', '.join(reboot)}"
+
+    def noted(self, node: str) -> str:
+        """What is to be done on a node that took the change well, "" for nothing."""
+        return self._notes.get(node, "")
 
     def remember(self, node: str, document: Mapping[str, Any]) -> None:
         """An error as a record keeps it."""
@@ -94,7 +103,7 @@ def verdict(rollout: Rollout, name: str, node: Concerned, site: Site, reasons: R
         now=now,
         verdict=rollout.verdict(name),
         good=rollout.is_good(name),
-        why="" if phase in GOOD else reasons.why(name) or _general(rollout, phase, reasons),
+        why=reasons.noted(name) if phase in GOOD else reasons.why(name) or _general(rollout, phase, reasons),
     )
 
 

@@ -25,7 +25,7 @@ async def make_plan(request: Mapping[str, Any], paths: Paths, survey: Survey, no
 
     Args:
         request: `action`, and `nodes` with a `release` where one is named, or both as `words`; where given
-            `configuration`, `canary`, `options`, `rules`.
+            `configuration`, `system`, `canary`, `options`, `rules`.
         paths: where fleet and releases lie.
         survey: completes the outline by what the nodes say.
         now: the time, UTC; the clock's where None.
@@ -73,6 +73,7 @@ def _deploy(asked: Asked) -> Plan:
         asked.names,
         asked.now,
         configuration=bool(asked.request.get("configuration")),
+        system=bool(asked.request.get("system")),
         canary=asked.request.get("canary"),
         options=asked.options,
         rules=asked.rules,
@@ -115,7 +116,10 @@ def _targets(request: Mapping[str, Any], fleet: Fleet) -> tuple[list[str], str |
     if "words" not in request:
         return [str(name) for name in request["nodes"]], request.get("release")
     words = [str(word) for word in request["words"]]
-    if request.get("configuration") and words[-1] in {"all", *(node.name for node in fleet.nodes)}:
+    if (request.get("configuration") or request.get("system")) and words[-1] in {
+        "all",
+        *(node.name for node in fleet.nodes),
+    }:
         return words, None
     return words[:-1], words[-1]
 

@@ -14,7 +14,7 @@ _TIMEOUT_S = 5.0
 
 
 class Heartbeat(BaseModel):
-    """One push: when it came, the process that sent it, and its telemetry."""
+    """One push: when it came, and by its own clock was sent, the process that sent it, and its telemetry."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,6 +23,7 @@ class Heartbeat(BaseModel):
     boot: str | None = None
     version: str | None = None
     telemetry: dict[str, Any] | None = None
+    sent_at: datetime | None = None
 
 
 class Watched(BaseModel):
