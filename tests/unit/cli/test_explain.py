@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from noc.cli.explain import all_errors, app, catalogue
 from noc.errors import NocError
 
-RANGES = {"noc.errors": "E0", "fleet": "E1", "mesh": "E2", "hosts": "E3", "release": "E4", "runs": "E5"}
+RANGES = {"noc.errors": "E0", "fleet": "E1", "mesh": "E2", "cloud": "E2", "hosts": "E3", "release": "E4", "runs": "E5"}
 RANGES |= {"watch": "E6", "lab": "E7", "hub": "E8", "demo": "E9"}
 KNOWN = catalogue()
 ERRORS = sorted({cls for cls in all_errors(NocError) if cls.__module__.startswith("noc.")}, key=lambda cls: cls.code)
