@@ -22,8 +22,8 @@ Stage = Literal["", "name", "connect", "certificate", "answer"]
 
 _T = TypeVar("_T")
 
-_TIMEOUT_S = 5.0
-_CONNECT_S = 4.0
+TIMEOUT_S = 5.0
+_CONNECT_SHARE = 0.8
 """Less than the whole, so that a port that swallows packets is told from a service that does not answer."""
 _MAX_BODY = 64 * 1024
 _PLAIN = {"Accept-Encoding": "identity"}
@@ -56,17 +56,18 @@ class Health:
 class Web:
     """Asks public names. It trusts the system's roots and the fleet's own ACME root, and nothing else."""
 
-    def __init__(self, ca_root: Path | None = None, *, port: int = 443) -> None:
+    def __init__(self, ca_root: Path | None = None, *, port: int = 443, within_s: float = TIMEOUT_S) -> None:
         """Prepare trust.
 
         Args:
             ca_root: PEM file of a further root, None for the system's alone.
             port: TCP port of HTTPS.
+            within_s: seconds that a question may take as a whole.
         """
         self._context = ssl.create_default_context()
         if ca_root is not None:
             self._context.load_verify_locations(cafile=str(ca_root))
-        self._port = port
+        self._port, self._within_s = port, within_s
 
     async def health(self, hostname: str, address: IPv4Address | None = None) -> Health:
         """Ask one name over a connection of its own; a failure is an answer as well, and never an exception.
@@ -90,7 +91,7 @@ class Web:
             address: as `health`.
         """
         limits = httpx.Limits(max_keepalive_connections=1 if keep else 0)
-        timeout = httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S)
+        timeout = httpx.Timeout(self._within_s, connect=_CONNECT_SHARE * self._within_s)
         client = httpx.AsyncClient(verify=self._context, timeout=timeout, trust_env=False, limits=limits)
         request = client.build_request(
             "GET",
@@ -98,27 +99,27 @@ class Web:
             headers={**_PLAIN, "Host": hostname},
             extensions={"sni_hostname": hostname},  # the name that TLS asks for and verifies
         )
-        return Face(client, request)
+        return Face(client, request, self._within_s)
 
 
 class Face:
     """The public face of one node. Its certificate and name are verified at each new connection."""
 
-    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
+    def __init__(self, client: httpx.AsyncClient, request: httpx.Request, within_s: float) -> None:
         """Use `Web.face`."""
-        self._client, self._request = client, request
+        self._client, self._request, self._within_s = client, request, within_s
 
     async def health(self) -> Health:
         """Ask; a failure is an answer as well, and never an exception."""
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(self._within_s):
                 response = await self._client.send(self._request, stream=True)
                 try:
                     return _health(response, await _body(response))
                 finally:
                     await response.aclose()
         except TimeoutError:
-            return Health(trouble=f"no answer within {_TIMEOUT_S:g} s", stage="answer")
+            return Health(trouble=f"no answer within {self._within_s:g} s", stage="answer")
         except (httpx.HTTPError, OSError) as error:
             return Health(trouble=words(error), stage=stage_of(error))
 

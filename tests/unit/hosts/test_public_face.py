@@ -69,12 +69,11 @@ async def test_a_name_can_be_asked_at_an_address_and_its_certificate_must_still_
     assert (other.status, other.stage) == (None, "certificate")
 
 
-async def test_a_silent_server_is_given_up(face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("noc.hosts.web._TIMEOUT_S", 0.3)
+async def test_a_silent_server_is_given_up(face: Face, tmp_path: Path) -> None:
     face.silent = True
     pem, key = certificate(tmp_path, "localhost")
-    health = await Web(pem, port=await face.open(pem, key)).health("localhost")
-    assert ("no answer within" in health.trouble, health.stage) == (True, "answer")
+    health = await Web(pem, port=await face.open(pem, key), within_s=0.3).health("localhost")
+    assert (health.trouble, health.stage) == ("no answer within 0.3 s", "answer")
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[]", b'{"version": 7, "build": "2"}', b"x" * 200_000, b""])

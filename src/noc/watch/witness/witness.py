@@ -20,6 +20,8 @@ from noc.watch.witness.names import Names
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 8
+WITHIN_S: Final = 8.0
+"""Longer than a node's proxy waits for its service, 5 s: so its own word for what is wrong is heard."""
 LONGEST_PAUSE_S: Final = 5.0
 """A node that became live, or a fleet file that was read again, is noticed by then."""
 
@@ -145,7 +147,7 @@ def trusting(config: Config, port: int = 443) -> Web:
     """Asks public names, and trusts the fleet's ACME root beside the system's. Raises CannotTrust."""
     root = config.directory / config.fleet.acme.ca_root if config.fleet.acme.ca_root else None
     try:
-        return Web(root, port=port)
+        return Web(root, port=port, within_s=WITHIN_S)
     except OSError as error:  # which an SSLError is, too
         raise CannotTrust(
             f"the certificates in {root} cannot be read", why=error.strerror or str(error), fix="mend acme.ca_root"
