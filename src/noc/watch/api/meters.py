@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from noc.watch.api.exposition import Histogram
@@ -21,8 +21,9 @@ class Meters:
         detection: seconds from the instant at which an incident began to its being on the disk.
     """
 
-    def __init__(self) -> None:
-        """Start at zero."""
+    def __init__(self, is_node: Callable[[str], bool]) -> None:
+        """Start at zero. What HQ writes of itself as a beat is no push: `is_node` tells."""
+        self._is_node = is_node
         self.pushes: Counter[str] = Counter()
         self.ingest, self.detection = Histogram(INGEST_S), Histogram(DETECTION_S)
 
@@ -30,7 +31,7 @@ class Meters:
         """Count a batch."""
         wall = time.time_ns() / 1_000_000
         for record in records:
-            if isinstance(record, Beat):
+            if isinstance(record, Beat) and self._is_node(record.node):
                 self.pushes[record.node] += 1
                 self.ingest.observe(max(0.0, wall - record.at) / 1000)
             elif isinstance(record, IncidentSaved) and record.alert == "opened":

@@ -41,7 +41,7 @@ class MetricsApi:
 
     def __init__(self, watch: Watch) -> None:
         """Take the watch, and count from now on."""
-        self._watch, self._meters = watch, Meters()
+        self._watch, self._meters = watch, Meters(lambda name: name in watch.config.nodes)
         watch.listeners.append(self._meters.note)
 
     def operations(self) -> list[Operation[Any, Any]]:
