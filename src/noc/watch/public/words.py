@@ -63,8 +63,8 @@ def clock(at: int) -> str:
 
 
 def instant(at: int) -> str:
-    """The same to the second, without the day: `02:31:05 UTC`."""
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%H:%M:%S} UTC"
+    """The same to the second: `26 Nov 2026 02:31:05 UTC`."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%-d %b %Y %H:%M:%S} UTC"
 
 
 def percent(share: float | None) -> str:
