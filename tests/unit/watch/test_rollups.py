@@ -1,9 +1,7 @@
 """Rollups: what is added batch by batch, over restarts and failures, is what the pushes come to."""
 
-import json
-import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +13,11 @@ from noc.watch.errors import StoreTrouble
 from noc.watch.store.database import Store
 from noc.watch.store.history import MOST_POINTS, series
 from noc.watch.store.records import Beat
-from noc.watch.store.rollups import GRAINS, MOST_FIELDS
+from noc.watch.store.rollups import MOST_FIELDS
+from rollup_kit import from_scratch, stored
 
 NOON = 1_700_049_600_000 - 7_200_000  # a day's, an hour's and a minute's edge are near
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-
-Rows = dict[tuple[str, int, int], tuple[int, int, dict[str, list[float]]]]
-
-
-def from_scratch(beats: Sequence[Beat]) -> Rows:
-    """What the table must hold, computed from all pushes at once."""
-    rows: Rows = {}
-    for grain in GRAINS:
-        places = {(beat.node, grain, beat.at - beat.at % (grain * 1000)) for beat in beats}
-        for place in places:
-            mine = [beat for beat in beats if (beat.node, grain, beat.at - beat.at % (grain * 1000)) == place]
-            values: dict[str, list[float]] = {}
-            for beat in mine:
-                for name, value in (beat.telemetry or {}).items():
-                    if isinstance(value, int | float):
-                        values.setdefault(name, []).append(value)
-            fields = {name: [min(all_), max(all_), _total(all_), len(all_)] for name, all_ in values.items()}
-            rows[place] = (sum(beat.up for beat in mine), sum(not beat.up for beat in mine), fields)
-    return rows
-
-
-def _total(values: Sequence[float]) -> float:
-    total = 0.0
-    for value in values:  # in order, as floating-point sums depend on it; `sum` rounds otherwise from Python 3.12 on
-        total += value
-    return total
-
-
-def stored(path: Path) -> Rows:
-    connection = sqlite3.connect(path)
-    try:
-        rows = connection.execute("SELECT node, grain, at, beats, deaths, fields FROM rollups").fetchall()
-    finally:
-        connection.close()
-    return {(node, grain, at): (beats, deaths, json.loads(fields)) for node, grain, at, beats, deaths, fields in rows}
 
 
 @pytest.fixture(scope="module")
