@@ -137,7 +137,7 @@ def test_a_day_is_read_from_the_database(store: Store) -> None:
 
 @asynccontextmanager
 async def briefing(store: Store, fleet: Fleet) -> AsyncIterator[Briefer]:
-    writer = Writer(store, committed=lambda _: None, failed=lambda _: None)
+    writer = Writer(store, committed=lambda _: None, failed=lambda _trouble, _lost: None, kept=lambda _: None)
     yield Briefer(store.engine, writer.submit, lambda: fleet, lambda: {"virginia": "up"})
     await writer.close()
 

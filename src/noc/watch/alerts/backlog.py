@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy import Engine, RowMapping, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from noc.watch.alerts.deliveries import Note, Waiting
@@ -44,6 +44,30 @@ def waiting_channels(engine: Engine) -> list[str]:
             return list(connection.scalars(select(outbox.c.channel).where(WAITING).distinct()))
     except SQLAlchemyError as error:
         raise StoreTrouble("the waiting alerts cannot be read", why=type(error).__name__) from error
+
+
+@dataclass(frozen=True)
+class ChannelPast:
+    """How a channel did: how much waits, since when (ms UTC); when it last worked, and what it said of what waits."""
+
+    waiting: int = 0
+    oldest: int | None = None
+    sent: int | None = None
+    error: str = ""
+
+
+def read_channels(engine: Engine) -> dict[str, ChannelPast]:
+    """How each channel did that anything was ever queued for; runs in a thread of its own."""
+    waits = case((WAITING, 1), else_=0)
+    query = select(
+        outbox.c.channel,
+        func.sum(waits),
+        func.min(case((WAITING, outbox.c.created))),
+        func.max(outbox.c.sent),
+        func.max(case((WAITING, outbox.c.last_error), else_="")),
+    ).group_by(outbox.c.channel)
+    with engine.connect() as connection:
+        return {name: ChannelPast(*past) for name, *past in connection.execute(query)}
 
 
 def _alert(row: RowMapping) -> Waiting:

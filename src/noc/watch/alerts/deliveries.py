@@ -69,11 +69,6 @@ class Delivery:
             return self.alerts[0].id
         return "storm-" + hashlib.sha256("\n".join(sorted(self.settles)).encode()).hexdigest()[:16]
 
-    @property
-    def attempts(self) -> int:
-        """How often it was tried."""
-        return max(alert.attempts for alert in self.alerts)
-
 
 @dataclass(frozen=True)
 class Round:

@@ -15,9 +15,6 @@ TITLE_CHARS: Final = 120
 TEXT_BYTES: Final = 3_500
 DETAIL_CHARS: Final = 100
 BARE_CHARS: Final = 300
-BARE_AFTER: Final = 3
-"""After so many refusals a message goes out as bare as can be: whatever the receiver dislikes, it must arrive."""
-
 NOT_STORED: Final = "Not stored: the watch's database is in trouble, see noc watch stats."
 _LIVENESS: Final = {"death": "its service died", "public": "its public address does not serve"}
 
@@ -33,8 +30,7 @@ def compose(delivery: Delivery, fleet: Fleet, now: int, *, acknowledge: str = ""
     several = len(delivery.alerts) > 1
     message = _several(delivery, fleet) if several else _one(delivery.alerts[0], delivery, fleet, acknowledge)
     text = " ".join([message.text, *_remarks(delivery.alerts, now)])
-    message = replace(message, id=f"{fleet.name}-{delivery.id}", title=_cut(message.title, TITLE_CHARS), text=text)
-    return bare(message) if delivery.attempts >= BARE_AFTER else message
+    return replace(message, id=f"{fleet.name}-{delivery.id}", title=_cut(message.title, TITLE_CHARS), text=text)
 
 
 def compose_note(note: Note, fleet: Fleet) -> Message:
@@ -46,7 +42,7 @@ def compose_note(note: Note, fleet: Fleet) -> Message:
 def bare(message: Message) -> Message:
     """The same message without anything that a receiver could dislike but its being there."""
     title, text = (part.encode("ascii", "replace").decode() for part in (message.title, message.text))
-    return replace(message, title=title, text=_cut(text, BARE_CHARS), click="", acknowledge="")
+    return replace(message, title=title, text=text[:BARE_CHARS], click="", acknowledge="")
 
 
 def page(fleet: Fleet, path: str = "") -> str:

@@ -16,7 +16,7 @@ from noc.fleet.model import Fleet
 from noc.watch.alerts.backlog import Backlog, read_backlog
 from noc.watch.alerts.channels import Channel, Message, NotSent
 from noc.watch.alerts.deliveries import MOST_SINGLE, Delivery, Note, Waiting, hold_s, plan_round, singles_left
-from noc.watch.alerts.messages import compose, compose_note, page
+from noc.watch.alerts.messages import bare, compose, compose_note, page
 from noc.watch.alerts.patience import Patience
 from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
@@ -29,6 +29,8 @@ AGAIN_S: Final = 1.0
 SECRET_BYTES: Final = 32
 KEY_LASTS_MS: Final = 24 * 3_600_000
 MOST_UNSTORED: Final = 200
+BARE_AFTER: Final = 3
+"""After so many refusals a message goes out as bare as can be: whatever the receiver dislikes, it must arrive."""
 
 Submit = Callable[[Sequence[Record]], "asyncio.Future[None]"]
 
@@ -158,10 +160,11 @@ class Outbox:
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send one message about incidents. Returns whether others are worth a try."""
         message = compose(delivery, self._fleet(), now().wall, acknowledge=await self._link(delivery))
+        names = [alert.id for alert in delivery.alerts]
         try:
-            await self._send(message)
+            await self._send(bare(message) if self._patience.refusals(names[0]) >= BARE_AFTER else message)
         except NotSent as refusal:
-            return await self._refused([alert.id for alert in delivery.alerts], delivery.attempts, refusal, delivery)
+            return await self._refused(names, refusal, delivery)
         moment = now()
         self._patience.well()
         self._recent.append(moment.mono)
@@ -207,7 +210,7 @@ class Outbox:
                 await self._store([AlertFailed(self.channel.name, (note.id,), str(refusal))])
                 await self._drop([note.id], "failed")
             else:
-                await self._refused([note.id], note.attempts, refusal)
+                await self._refused([note.id], refusal)
             return str(refusal)
         self._patience.well()
         self._sent[note.id] = now().wall
@@ -228,13 +231,12 @@ class Outbox:
             log.exception("%s: message %s", self.channel.name, message.id)
             raise NotSent(f"{type(error).__name__}, see the server's log", others=True) from error
 
-    async def _refused(
-        self, names: Sequence[str], attempts: int, refusal: NotSent, delivery: Delivery | None = None
-    ) -> bool:
+    async def _refused(self, names: Sequence[str], refusal: NotSent, delivery: Delivery | None = None) -> bool:
         """Leave the message alone for a while, or the whole channel. Returns whether others are worth a try."""
-        mono, first = now().mono, attempts == 0 if refusal.others else self._patience.failures == 0
+        mono = now().mono
+        first = self._patience.refusals(names[0]) == 0 if refusal.others else self._patience.failures == 0
         if refusal.others:
-            pause = max(self._patience.leave(name, attempts, mono, refusal.after) for name in names)
+            pause = max(self._patience.leave(name, mono, refusal.after) for name in names)
         else:
             pause = self._patience.leave_channel(mono, refusal.after)
         self._again(pause)

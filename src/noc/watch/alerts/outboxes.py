@@ -67,6 +67,10 @@ class Outboxes:
             made[0].tell(alert)
         self._changed.set()
 
+    def channels(self) -> list[Channel]:
+        """The channels as they are now, the default one first."""
+        return [outbox.channel for outbox in self._outboxes.values()]
+
     def wake(self, records: Sequence[Record]) -> None:
         """Look again, where these records, which are stored, hold anything to tell."""
         if any((isinstance(each, IncidentSaved) and each.alert) or isinstance(each, MessageQueued) for each in records):

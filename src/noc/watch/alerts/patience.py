@@ -21,7 +21,7 @@ class Patience:
         """Nothing has failed yet."""
         self.failures = 0
         self.channel = 0.0
-        self._alerts: dict[str, float] = {}
+        self._alerts: dict[str, tuple[int, float]] = {}
 
     def well(self) -> None:
         """A message went out: the channel works."""
@@ -33,16 +33,21 @@ class Patience:
         self.failures, self.channel = self.failures + 1, now + pause
         return pause
 
-    def leave(self, alert: str, attempts: int, now: float, at_least: float) -> float:
-        """One message is in trouble. Returns for how many seconds it is left alone."""
-        pause = pause_after(attempts, at_least=at_least)
-        self._alerts[alert] = now + pause
+    def leave(self, alert: str, now: float, at_least: float) -> float:
+        """One message was refused. Returns for how many seconds it is left alone."""
+        refusals = self.refusals(alert)
+        pause = pause_after(refusals, at_least=at_least)
+        self._alerts[alert] = refusals + 1, now + pause
         return pause
 
     def left(self, alert: str, now: float) -> float:
         """For how many seconds an alert is still left alone."""
-        return max(0.0, self._alerts.get(alert, 0.0) - now)
+        return max(0.0, self._alerts.get(alert, (0, 0.0))[1] - now)
+
+    def refusals(self, alert: str) -> int:
+        """How often an alert's own message was refused."""
+        return self._alerts.get(alert, (0, 0.0))[0]
 
     def keep(self, alerts: set[str]) -> None:
         """Forget all alerts but these."""
-        self._alerts = {name: at for name, at in self._alerts.items() if name in alerts}
+        self._alerts = {name: known for name, known in self._alerts.items() if name in alerts}

@@ -7,7 +7,16 @@ from pydantic import AwareDatetime, Field
 from noc.fleet.inventory import Life
 from noc.fleet.model import Role
 from noc.watch.api.operation import Part
-from noc.watch.store.records import Cause, EventKind, Severity, SightingStage, State
+from noc.watch.store.records import (
+    AlertKind,
+    Cause,
+    EventKind,
+    MessageKind,
+    Outcome,
+    Severity,
+    SightingStage,
+    State,
+)
 
 Telemetry = dict[str, float | int | str | None]
 
@@ -29,6 +38,19 @@ class LastHeartbeat(Part):
     telemetry: Telemetry | None
 
 
+class Sighting(Part):
+    """One look at a node's public address; `stage` says where it failed."""
+
+    at: AwareDatetime
+    ok: bool
+    stage: SightingStage
+    detail: str
+    took_ms: float
+    version: str | None
+    certificate_from: AwareDatetime | None
+    certificate_until: AwareDatetime | None
+
+
 class Node(Part):
     """One node as it stands now; `state` is `down` while an incident of its own is open."""
 
@@ -42,6 +64,8 @@ class Node(Part):
     since: AwareDatetime | None
     last_heartbeat: LastHeartbeat | None
     deployment: str | None
+    maintenance: bool
+    sighting: Sighting | None
     incident: int | None
 
 
@@ -95,19 +119,6 @@ class TelemetryHistory(Part):
     fields: dict[str, list[Point]]
 
 
-class Sighting(Part):
-    """One look at a node's public address; `stage` says where it failed."""
-
-    at: AwareDatetime
-    ok: bool
-    stage: SightingStage
-    detail: str
-    took_ms: float
-    version: str | None
-    certificate_from: AwareDatetime | None
-    certificate_until: AwareDatetime | None
-
-
 class Sightings(Part):
     """What HQ saw at a node's public address, newest first."""
 
@@ -142,15 +153,80 @@ class DeploymentStands(Part):
     until: AwareDatetime
 
 
+class ChannelFinding(Part):
+    """Something that is to be said of a channel's settings, with what mends it."""
+
+    state: Literal["ok", "warn", "fail"]
+    what: str
+    fix: str
+
+
 class Alert(Part):
-    """One message of an incident on one channel, and what became of it."""
+    """One message on one channel, and what became of it: `told` was told with another message."""
 
     id: str
     channel: str
-    kind: str
+    kind: AlertKind | MessageKind
     attempts: int
     last_error: str | None
+    due_at: AwareDatetime | None
     sent_at: AwareDatetime | None
+    outcome: Literal["waiting"] | Outcome
+
+
+class QueuedAlert(Alert):
+    """A message in the outbox; `incident` and `node` say what it is about, where it is about an incident."""
+
+    created_at: AwareDatetime
+    incident: int | None
+    node: str | None
+
+
+class Outbox(Part):
+    """What goes or went out, the newest first."""
+
+    now: AwareDatetime
+    timezone: str
+    alerts: list[QueuedAlert]
+
+
+class ChannelState(Part):
+    """One channel: what its settings tell of it, and how it does."""
+
+    name: str
+    kind: Literal["ntfy", "apprise"]
+    default: bool
+    state: Literal["ok", "warn", "fail"]
+    findings: list[ChannelFinding]
+    waiting: int
+    oldest_at: AwareDatetime | None
+    sent_at: AwareDatetime | None
+    last_error: str | None
+
+
+class Channels(Part):
+    """Every channel, the default one first."""
+
+    now: AwareDatetime
+    timezone: str
+    channels: list[ChannelState]
+
+
+class TestedChannel(Part):
+    """What became of a test message; `error` says why it did not go out."""
+
+    channel: str
+    id: str
+    sent: bool
+    error: str | None
+    took_s: float
+
+
+class Briefing(Part):
+    """The day's briefing as it would be sent now."""
+
+    title: str
+    text: str
 
 
 class Turn(Part):
@@ -166,13 +242,21 @@ class Incident(Part):
 
     id: int
     node: str
+    topic: str
     cause: Cause
+    verdict: str | None
     detail: str
     severity: Severity
     started_at: AwareDatetime
     escalated_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     end_reason: str | None
+    acknowledged_at: AwareDatetime | None
+    acknowledged_by: str | None
+    acknowledged_note: str | None
+    reminded_at: AwareDatetime | None
+    flaps: int
+    parent: int | None
     duration_s: float | None
     history: list[Turn]
     alerts: list[Alert]
@@ -202,6 +286,54 @@ class Events(Part):
 
     now: AwareDatetime
     events: list[Event]
+
+
+class Note(Part):
+    """What a person wrote about an incident."""
+
+    at: AwareDatetime
+    who: str
+    text: str
+
+
+class IncidentStory(Part):
+    """One incident with all that happened of it, each in order."""
+
+    now: AwareDatetime
+    timezone: str
+    incident: Incident
+    notes: list[Note]
+    events: list[Event]
+
+
+class MaintenanceWindow(Part):
+    """A window of maintenance; `until` is set while it holds, `next` says when it begins next."""
+
+    id: str
+    source: Literal["fleet", "person", "run"]
+    kind: str
+    scope: list[str]
+    spec: str
+    zone: str
+    minutes: int
+    reason: str
+    who: str
+    until: AwareDatetime | None
+    next: AwareDatetime | None
+
+
+class MaintenanceWindows(Part):
+    """Every window that holds or is to come; first those that hold."""
+
+    now: AwareDatetime
+    timezone: str
+    windows: list[MaintenanceWindow]
+
+
+class OpenedWindow(Part):
+    """The window that was made."""
+
+    id: str
 
 
 class Reloaded(Part):

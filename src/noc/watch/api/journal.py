@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from noc.watch.api import answers
 from noc.watch.api.nodes import Limit
@@ -14,9 +14,11 @@ from noc.watch.store.queries import read_events, read_incidents
 
 
 class WhichIncidents(Part):
-    """Only open ones or all of them, and at most how many."""
+    """Only open ones or all of them, of one subject or of all, since when, and at most how many."""
 
     open: bool = False
+    node: Annotated[str, Field(max_length=64)] = ""
+    since: AwareDatetime | None = None
     limit: Limit = 100
 
 
@@ -65,6 +67,8 @@ class JournalApi:
             only_open=asked.query.open,
             limit=asked.query.limit,
             timezone=self._watch.config.fleet.timezone,
+            node=asked.query.node,
+            since=None if asked.query.since is None else round(asked.query.since.timestamp() * 1000),
         )
         return {"now": iso(now().wall)} | document
 

@@ -24,6 +24,7 @@ _MEANINGS: Final = {
     401: "Nobody has signed in, and no token came along.",
     403: "The caller's role is not enough.",
     404: "There is no such thing.",
+    409: "It is settled already, or is changed elsewhere.",
     413: "The body is too large.",
     422: "It was understood, and cannot be acted on.",
     503: "The database cannot be read or written now; try again.",
@@ -126,6 +127,8 @@ def _refusals(operation: Operation[Any, Any]) -> Iterable[int]:
         yield from (401, 403)
     if "{" in operation.path:
         yield 404
+        if operation.method in {"POST", "DELETE"}:
+            yield 409
     yield from (422, 503)
 
 

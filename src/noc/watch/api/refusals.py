@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from noc.errors import NocError, NotFound, NotPermitted
-from noc.watch.errors import Malformed, StoreTrouble, TooLarge
+from noc.watch.errors import IncidentOver, Malformed, StoreTrouble, TooLarge, WindowFixed
 
 RETRY_AFTER_S: Final = 2
 STATUSES: Final[Mapping[type[NocError], int]] = {
     Malformed: 400,
     NotPermitted: 403,
     NotFound: 404,
+    IncidentOver: 409,
+    WindowFixed: 409,
     TooLarge: 413,
     StoreTrouble: 503,
 }

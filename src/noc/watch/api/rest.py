@@ -10,8 +10,11 @@ from starlette.routing import BaseRoute
 
 from noc.watch.access.keyring import Keyring
 from noc.watch.api import answers
+from noc.watch.api.alerts import AlertApi
 from noc.watch.api.charts import ChartApi
+from noc.watch.api.incidents import IncidentApi
 from noc.watch.api.journal import JournalApi
+from noc.watch.api.maintenance import MaintenanceApi
 from noc.watch.api.metrics import MetricsApi
 from noc.watch.api.nodes import NodeApi
 from noc.watch.api.openapi import document
@@ -26,7 +29,16 @@ class Api:
     def __init__(self, watch: Watch, keyring: Keyring) -> None:
         """Take the watch that is asked, and the keys that it gave away."""
         self._watch = watch
-        self._parts = (NodeApi(watch), ChartApi(watch), JournalApi(watch), TokenApi(keyring), MetricsApi(watch))
+        self._parts = (
+            NodeApi(watch),
+            ChartApi(watch),
+            JournalApi(watch),
+            IncidentApi(watch),
+            MaintenanceApi(watch),
+            AlertApi(watch),
+            TokenApi(keyring),
+            MetricsApi(watch),
+        )
 
     def routes(self) -> list[BaseRoute]:
         """A route for every path of the table."""

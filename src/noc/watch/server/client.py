@@ -6,6 +6,7 @@ from typing import Any, Final
 import httpx
 
 from noc.errors import NocError, NotFound, NotPermitted
+from noc.watch import errors
 from noc.watch.errors import BadRequest, StoreTrouble, WatchRefused, WatchUnreachable
 from noc.watch.server.listeners import Unix, read_local
 
@@ -24,7 +25,9 @@ REFUSALS: Final[dict[int, type[NocError]]] = {
 }
 
 
-def ask(path: str, *, method: str = "GET", body: object = None, at: str | None = None) -> Any:  # noqa: ANN401 - the JSON document that the path answers with
+def ask(
+    path: str, *, method: str = "GET", body: object = None, at: str | None = None, timeout_s: float = TIMEOUT_S
+) -> Any:  # noqa: ANN401 - the JSON document that the path answers with
     """Ask the watch's local listener.
 
     Args:
@@ -33,21 +36,22 @@ def ask(path: str, *, method: str = "GET", body: object = None, at: str | None =
         body: a document that goes along as JSON; None for none.
         at: `unix:PATH` or `127.0.0.1:PORT`; None for NOC_WATCH_SOCKET (a path there may stand alone), else the
             default socket.
+        timeout_s: for the answer.
 
     Returns:
         The JSON document; None where the answer has none.
 
     Raises:
         WatchUnreachable: nobody answers there.
-        NotFound, NotPermitted, BadRequest, StoreTrouble: the watch says so, in its own words.
-        WatchRefused: the answer is another error.
+        NocError: the watch says so, in its own words.
+        WatchRefused: the answer is an error that this release does not know.
     """
     where = at or os.environ.get(VARIABLE) or DEFAULT
     listener = read_local(f"unix:{where}" if where.startswith("/") else where)
     transport = httpx.HTTPTransport(uds=str(listener.path)) if isinstance(listener, Unix) else None
     base = "http://localhost" if isinstance(listener, Unix) else f"http://{listener}"
     try:
-        with httpx.Client(transport=transport, timeout=TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(transport=transport, timeout=timeout_s, trust_env=False) as client:
             answer = client.request(method, base + path, json=body)
     except httpx.HTTPError as error:
         fix = "systemctl status noc-watch; name another socket with --at or NOC_WATCH_SOCKET"
@@ -66,4 +70,11 @@ def _refusal(answer: httpx.Response, path: str) -> NocError:
         what, why, fix = (str(said.get(name, "")) for name in ("what", "why", "fix"))
     except (ValueError, LookupError, TypeError, AttributeError):
         return WatchRefused(f"the watch answered {answer.status_code} to {path}", why=answer.text[:200])
-    return REFUSALS.get(answer.status_code, WatchRefused)(what, why=why, fix=fix)
+    by_status = REFUSALS.get(answer.status_code, WatchRefused)
+    return _kinds().get(str(said.get("code")), by_status)(what, why=why, fix=fix)
+
+
+def _kinds() -> dict[str, type[NocError]]:
+    """The errors that the watch answers with, by their code, so that a command ends as the watch's own words say."""
+    known = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, NocError)]
+    return {f"NOC-{kind.code}": kind for kind in known}

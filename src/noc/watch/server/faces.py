@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from noc.watch.access.doors import PeerDoor, WebDoor
 from noc.watch.access.keyring import Keyring
+from noc.watch.api.acknowledge import AcknowledgeDoor
 from noc.watch.api.rest import Api
 from noc.watch.pages.acts import Acts
 from noc.watch.pages.login import Login
@@ -46,6 +47,7 @@ class Faces:
             *login.routes(),
             *pages.routes(),
             *Acts(watch).routes(),
+            *AcknowledgeDoor(watch, keyring).routes(),
         ]
         app = Starlette(routes=routes, exception_handlers=dict(Refusals(login).handlers()))
         return cls(PeerDoor(app, lambda: watch.config.fleet), WebDoor(app, lambda: watch.config, keyring), pages)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, select
+from sqlalchemy import Engine, RowMapping, or_, select
 
 from noc.watch.clock import iso
 from noc.watch.store.records import Key
-from noc.watch.store.schema import events, heartbeats, incidents, keys, outbox
+from noc.watch.store.schema import events, heartbeats, incidents, keys, notes, outbox
 
 Document = dict[str, Any]
 
@@ -18,16 +18,54 @@ def read_heartbeats(engine: Engine, node: str, limit: int) -> list[Document]:
     return [_heartbeat(row) for row in _rows(engine, query)]
 
 
-def read_incidents(engine: Engine, *, only_open: bool, limit: int, timezone: str) -> Document:
-    """Incidents, open ones first, then the newest, with the alerts that went out for each."""
+def read_incidents(
+    engine: Engine, *, only_open: bool, limit: int, timezone: str, node: str = "", since: int | None = None
+) -> Document:
+    """Incidents, open ones first, then the newest, with the alerts that went out for each.
+
+    Args:
+        node: only its incidents; "" for all.
+        since: only those that were open at some time from then on (ms UTC).
+    """
     query = select(incidents).order_by(incidents.c.ended.is_not(None), incidents.c.id.desc()).limit(limit)
     if only_open:
         query = query.where(incidents.c.ended.is_(None))
+    if node:
+        query = query.where(incidents.c.node == node)
+    if since is not None:
+        query = query.where(or_(incidents.c.ended.is_(None), incidents.c.ended >= since))
     rows = _rows(engine, query)
     alerts: dict[int, list[Document]] = {row["id"]: [] for row in rows}
     for row in _rows(engine, select(outbox).where(outbox.c.incident.in_(alerts)).order_by(outbox.c.created)):
         alerts[row["incident"]].append(_alert(row))
     return {"timezone": timezone, "incidents": [incident_document(row, alerts[row["id"]]) for row in rows]}
+
+
+def read_incident(engine: Engine, number: int) -> Document | None:
+    """One incident with its alerts, its notes and what happened of it, each in order; None where there is none."""
+    rows = _rows(engine, select(incidents).where(incidents.c.id == number))
+    if not rows:
+        return None
+    alerts = _rows(engine, select(outbox).where(outbox.c.incident == number).order_by(outbox.c.created))
+    written = _rows(engine, select(notes).where(notes.c.incident == number).order_by(notes.c.id))
+    happened = _rows(engine, select(events).where(events.c.incident == number).order_by(events.c.id))
+    return {
+        "incident": incident_document(rows[0], [_alert(row) for row in alerts]),
+        "notes": [{"at": iso(row["at"]), "who": row["who"], "text": row["text"]} for row in written],
+        "events": [_event(row) for row in happened],
+    }
+
+
+def read_outbox(engine: Engine, *, only_waiting: bool, limit: int) -> list[Document]:
+    """What goes or went out, the newest first, each with its incident's number and subject."""
+    query = select(outbox, incidents.c.node).outerjoin(incidents, incidents.c.id == outbox.c.incident)
+    if only_waiting:
+        query = query.where(outbox.c.outcome == "")
+    rows = _rows(engine, query.order_by(outbox.c.created.desc(), outbox.c.id).limit(limit))
+    return [
+        _alert(row) | {"created_at": iso(row["created"]), "incident": row["incident"], "node": row["node"]}
+        for row in rows
+    ]
 
 
 def read_events(engine: Engine, *, after: int, limit: int) -> list[Document]:
@@ -65,7 +103,8 @@ def has_incident(engine: Engine, number: int) -> bool:
 
 def incident_document(row: RowMapping, alerts: list[Document]) -> Document:
     """One incident as the API shows it: its severity's history is in it, duration in seconds."""
-    history = [{"at": iso(row["started"]), "severity": "SEV2", "what": "opened"}]
+    at_first = "SEV2" if row["escalated"] is not None else row["severity"]
+    history = [{"at": iso(row["started"]), "severity": at_first, "what": "opened"}]
     if row["escalated"] is not None:
         history.append({"at": iso(row["escalated"]), "severity": "SEV1", "what": "escalated"})
     if row["ended"] is not None:
@@ -73,13 +112,21 @@ def incident_document(row: RowMapping, alerts: list[Document]) -> Document:
     return {
         "id": row["id"],
         "node": row["node"],
+        "topic": row["topic"],
         "cause": row["cause"],
+        "verdict": row["verdict"] or None,
         "detail": row["detail"],
         "severity": row["severity"],
         "started_at": iso(row["started"]),
         "escalated_at": _iso(row["escalated"]),
         "ended_at": _iso(row["ended"]),
         "end_reason": row["end_reason"] or None,
+        "acknowledged_at": _iso(row["acked"]),
+        "acknowledged_by": row["acked_by"] or None,
+        "acknowledged_note": row["ack_note"] or None,
+        "reminded_at": _iso(row["reminded"]),
+        "flaps": row["flaps"],
+        "parent": row["parent"],
         "duration_s": None if row["ended"] is None else (row["ended"] - row["started"]) / 1000,
         "history": history,
         "alerts": alerts,
@@ -117,7 +164,9 @@ def _alert(row: RowMapping) -> Document:
         "kind": row["kind"],
         "attempts": row["attempts"],
         "last_error": row["last_error"] or None,
+        "due_at": _iso(row["due"]),
         "sent_at": _iso(row["sent"]),
+        "outcome": row["outcome"] or "waiting",
     }
 
 
