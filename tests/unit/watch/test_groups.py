@@ -131,6 +131,11 @@ def test_an_hq_that_reaches_the_outside_again_ends_its_incident() -> None:
     assert stage.told() == [("opened", FLEET), ("closed", FLEET)]
 
 
+def test_an_hq_that_nobody_asks_any_more_does_not_stay_cut_off() -> None:
+    stage = pushes(fleet().outside(ok=False).outside(ok=False), NAMES, rounds=7)
+    assert stage.told() == [("opened", FLEET), ("closed", FLEET)]
+
+
 def test_nodes_whose_public_addresses_fail_together_are_one_announcement() -> None:
     stage = fleet()
     for _ in range(2):

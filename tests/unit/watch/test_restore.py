@@ -143,6 +143,16 @@ def test_children_stay_children(store: Store, config: Config) -> None:
     assert judge.lost
 
 
+def test_an_hq_that_was_cut_off_stays_so_until_a_probe_says_otherwise(store: Store, config: Config) -> None:
+    store.write([IncidentSaved(Incident(1, "@fleet", "correlated", "HQ reaches nothing outside", EPOCH))])
+    now = Moment(0.0, EPOCH + MINUTE)
+    judge = resumed(store, config, now)
+    judge.push(Beat("frankfurt", now.wall, boot="b", seq=1), now)
+    assert judge.lost
+    judge.outside(ok=True, now=now)
+    assert not judge.lost
+
+
 def test_a_child_whose_parent_is_gone_speaks_for_itself(store: Store, config: Config) -> None:
     store.write([IncidentSaved(replace(OPEN, cause="missed", parent=77))])
     _, records = restore(config, store.past(), Moment(0.0, EPOCH + MINUTE))

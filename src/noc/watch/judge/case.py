@@ -133,7 +133,7 @@ class Case:
         return [IncidentSaved(changed)]
 
     def better(self, reason: str, now: Moment, *, least: float = 0) -> list[Record]:
-        """What was wrong is right: it ends now, or once that has lasted for `least` seconds, longer where it flapped."""
+        """What was wrong is right: it ends now, or once that has lasted `least` seconds, longer where it flapped."""
         settle = max(least, self.rules.settle(self._open().flaps))
         if settle == 0:
             return self.close(reason, now)

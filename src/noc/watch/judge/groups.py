@@ -10,6 +10,7 @@ still lost are then announced by themselves. A reported death was heard, and is 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from noc.watch.clock import Moment
@@ -21,6 +22,7 @@ from noc.watch.store.records import Record
 FLEET: Final = "@fleet"
 FEWEST: Final = 3
 PROBES_FAILED: Final = 2
+PROBE_IS_FRESH_S: Final = 180
 NAMED: Final = 12
 
 
@@ -53,12 +55,12 @@ class Groups:
         self._nodes, self._ids = nodes, ids
         self.groups: dict[str, Group] = {}
         self.touched: set[str] = set()
-        self.failures = 0
+        self._failures, self._probed = 0, -inf
 
     @property
     def cut_off(self) -> bool:
         """Whether HQ reached nothing outside, twice in a row."""
-        return self.failures >= PROBES_FAILED
+        return self._failures >= PROBES_FAILED
 
     @property
     def lost(self) -> bool:
@@ -111,7 +113,7 @@ class Groups:
 
     def outside(self, *, ok: bool, now: Moment) -> list[Record]:
         """HQ has asked the world outside. The first failure counts where a node is lost, too; else the second."""
-        self.failures = 0 if ok else self.failures + 1
+        self._failures, self._probed = 0 if ok else self._failures + 1, now.mono
         fleet = self.groups.get(FLEET)
         if fleet is None:
             return []
@@ -120,11 +122,13 @@ class Groups:
         pool, lost = self._vanished(fleet, None, now)
         if fleet.case.quiet or not (self.cut_off or (lost and not ok)):
             return []
-        self.failures = max(self.failures, PROBES_FAILED)
+        self._failures = max(self._failures, PROBES_FAILED)
         return self._open(fleet, pool, "HQ reaches nothing outside", now)
 
     def review(self, group: Group, now: Moment) -> list[Record]:
         """Whether a group's incident is over."""
+        if now.mono - self._probed >= PROBE_IS_FRESH_S:
+            self._failures = 0  # nobody asks any more
         members = [name for name in group.members if self._judged(name)]
         gone = [name for name in members if name not in group.back]
         self.touched.add(group.name)
@@ -156,10 +160,15 @@ class Groups:
                 records += self.review(group, now)
         return records
 
-    def resume(self, group: Group) -> None:
-        """Who an incident is about that was open when the server stopped: those that it speaks for are gone."""
+    def resume(self, group: Group, now: Moment) -> None:
+        """Who an incident is about that was open when the server stopped: those that it speaks for are gone.
+
+        Whether HQ is cut off is for the next probe to say; until then it is taken to be.
+        """
         incident = group.case.incident
         assert incident is not None
+        if group.name == FLEET:
+            self._failures, self._probed = PROBES_FAILED, now.mono
         for name in group.names:
             theirs = self._nodes[name].incident if name in self._nodes else None
             if theirs is None or theirs.parent == incident.id:

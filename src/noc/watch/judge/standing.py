@@ -19,6 +19,7 @@ from noc.watch.judge.deaths import death_in_words
 from noc.watch.judge.face import Face
 from noc.watch.judge.history import continuity
 from noc.watch.judge.jitter import Jitter
+from noc.watch.judge.retries import Retries
 from noc.watch.judge.rules import Rules
 from noc.watch.judge.verdict import verdict
 from noc.watch.store.records import (
@@ -34,7 +35,6 @@ from noc.watch.store.records import (
     State,
 )
 
-RETRIES_KNOWN: Final = 64
 DEATH_REPEATED_WITHIN_S: Final = 5
 
 
@@ -65,6 +65,8 @@ class Standing:
         counts: when what is wrong at the end of a maintenance counts.
         excused: when the last maintenance ended with something wrong.
         face: its public address, as the second witness sees it.
+        jitter: how punctual its pushes are.
+        retries: which of them were counted.
     """
 
     name: str
@@ -88,10 +90,10 @@ class Standing:
     last_ended: int = 0
     face: Face = field(default_factory=Face)
     jitter: Jitter = field(default_factory=Jitter)
+    retries: Retries = field(default_factory=Retries)
     case: Case = field(init=False)
     _withheld: bool = False
     _down: tuple[str | None, str, float] | None = None
-    _counted: dict[tuple[str | None, int], None] = field(default_factory=dict)  # the oldest first
 
     def __post_init__(self) -> None:
         """Begin without an incident."""
@@ -175,29 +177,17 @@ class Standing:
         self.expires, self.death, self.counts, self.face = inf, None, inf, Face()
         return self._close(now, "no longer a live node") if self.incident else []
 
-    def knows(self, beat: Beat) -> bool:
-        """Whether this push was counted already: a retry carries the boot and the number of the first try."""
-        return beat.seq is not None and (beat.boot, beat.seq) in self._counted
-
-    def count(self, boot: str | None, seq: int | None) -> None:
-        """Remember a push's number, so that a retry of it is not counted again."""
-        if seq is not None:
-            self._counted[boot, seq] = None
-            if len(self._counted) > RETRIES_KNOWN:
-                del self._counted[next(iter(self._counted))]
-
     def forget(self, beat: Beat) -> None:
         """A push that was taken is lost: should it come again, it is not a retry."""
-        if beat.seq is not None:
-            self._counted.pop((beat.boot, beat.seq), None)
+        self.retries.forget(beat.boot, beat.seq)
         if not beat.up:
             self._down = None
 
     def alive(self, beat: Beat, now: Moment) -> list[Record]:
         """Take a push that reports life. No record is returned for a retry."""
-        if self.knows(beat):
+        if self.retries.knows(beat.boot, beat.seq):
             return []
-        self.count(beat.boot, beat.seq)
+        self.retries.count(beat.boot, beat.seq)
         records: list[Record] = [beat, *continuity(beat, self.last, self._incident_id())]
         steadily = now.mono <= self.heard + self.patience
         if self.last is not None and self.last.boot == beat.boot and not self.overdue:

@@ -45,7 +45,7 @@ def _restore_node(judge: Judge, name: str, past: Past, now: Moment) -> None:
     standing.live_since = past.first.get(name, 0)
     standing.last_ended = past.ended.get(name, 0)
     for boot, seq in past.counted.get(name, []):
-        standing.count(boot, seq)
+        standing.retries.count(boot, seq)
     standing.last = past.last.get(name)
     standing.heard = standing.face.seen_at = now.mono
     standing.looked = standing.last is None
@@ -70,7 +70,7 @@ def _restore_incidents(judge: Judge, past: Past, alive: int, now: Moment) -> Non
             standing.death = incident.detail if incident.cause == "death" else None
             standing.overdue = incident.cause == "missed"
     for group in judge.groups.open:
-        judge.groups.resume(group)
+        judge.groups.resume(group, now)
 
 
 def _resume(case: Case, incident: Incident, alive: int, now: Moment) -> None:

@@ -8,30 +8,26 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
-from noc.errors import NotFound
 from noc.watch.alerts.briefer import Briefer
 from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import Moment, now
 from noc.watch.config import Config
-from noc.watch.errors import IncidentOver, NothingSaid, StoreTrouble
+from noc.watch.errors import StoreTrouble
 from noc.watch.judge.judge import Judge
 from noc.watch.judge.reading import Sample
+from noc.watch.service.acts import Acts
 from noc.watch.service.restore import restore
-from noc.watch.service.windows import WindowView, new_window, refuse_to_close, windows_of
 from noc.watch.store.database import Store
-from noc.watch.store.queries import has_incident
 from noc.watch.store.records import (
     Alive,
     Beat,
     Deployment,
     Event,
     IncidentSaved,
-    Note,
     Prune,
     Record,
     Sighting,
-    WindowKind,
 )
 from noc.watch.store.writer import Writer
 
@@ -42,12 +38,11 @@ STALL_S: Final = 0.25
 ALIVE_EVERY_S: Final = 10
 REBUILD_PAUSE_S: Final = 1.0
 FOREIGN_EVERY_S: Final = 60
-MOST_WORDS: Final = 2_000
 
 Listener = Callable[[Sequence[Record]], None]
 
 
-class Watch:
+class Watch(Acts):
     """One watch server, without its listeners. Everything runs on the event loop that called `start`.
 
     Attributes:
@@ -167,90 +162,6 @@ class Watch:
         if not self._writer.full and (records := self.judge.outside(ok=ok, now=moment)):
             self._submit(records)
 
-    async def acknowledge(self, incident: int, who: str, note: str = "") -> None:
-        """A person takes over an open incident: nobody is reminded of it any more. Durable when this returns.
-
-        Raises:
-            NotFound, IncidentOver: there is no incident of that number, or it has ended.
-            StoreTrouble: it is not stored.
-        """
-        self._refuse_if_broken()
-        records = self.judge.acknowledge(incident, who, note[:MOST_WORDS], now())
-        if records is None:
-            await self._known(incident)
-            raise IncidentOver(f"incident {incident} is over")
-        await self._submit(records)
-
-    async def note(self, incident: int, who: str, text: str) -> None:
-        """A person writes about an incident, open or not; durable when this returns.
-
-        Raises:
-            NotFound, NothingSaid, StoreTrouble: no such incident; no text, or too much; it is not stored.
-        """
-        self._refuse_if_broken()
-        if not 0 < len(text.strip()) <= MOST_WORDS:
-            raise NothingSaid("a note of that length is not kept", fix=f"write 1 to {MOST_WORDS} characters")
-        await self._known(incident)
-        wall = now().wall
-        await self._submit([Note(incident, wall, who, text), Event("note", None, wall, incident, {"who": who})])
-
-    async def silence(self, scope: Sequence[str], minutes: int, who: str, reason: str) -> str:
-        """Maintenance from now on for so many minutes; its id. Raises BadWindow, StoreTrouble."""
-        return await self.open_window("silence", scope, minutes=minutes, who=who, reason=reason)
-
-    async def open_window(
-        self,
-        kind: WindowKind,
-        scope: Sequence[str],
-        *,
-        minutes: int,
-        who: str,
-        reason: str,
-        spec: str = "",
-        zone: str = "UTC",
-        starts: int | None = None,
-    ) -> str:
-        """Plan a window of maintenance; its id, durable when this returns.
-
-        Args:
-            scope: names of nodes, tags, `batch-N`, the hub, or `all`.
-            spec: when it begins, on clocks of `zone`, in the form of its kind.
-            starts: when a single one begins (ms UTC), where no `spec` says it.
-
-        Raises:
-            BadWindow, StoreTrouble: it does not hold together; it is not stored.
-        """
-        self._refuse_if_broken()
-        moment = now()
-        window = new_window(
-            self.judge.scene.scopes,
-            kind,
-            scope,
-            minutes=minutes,
-            reason=reason,
-            who=who,
-            moment=moment,
-            spec=spec,
-            zone=zone,
-            starts=starts,
-        )
-        await self._submit(self.judge.open_window(window, moment))
-        return window.id
-
-    async def close_window(self, name: str) -> None:
-        """End a window that a person opened; durable when this returns.
-
-        Raises:
-            NotFound, WindowFixed, StoreTrouble: there is none of that id; it is not a person's; it is not stored.
-        """
-        self._refuse_if_broken()
-        refuse_to_close(self.judge, name, now())
-        await self._submit(self.judge.close_window(name, now()) or [])
-
-    def windows(self, moment: Moment) -> list[WindowView]:
-        """Every window that holds or is to come, those of deployments included; first those that hold."""
-        return windows_of(self.judge, moment)
-
     async def save(self, records: Sequence[Record]) -> None:
         """Store what the judge has no part in, such as keys; durable when this returns. Raises StoreTrouble."""
         self._refuse_if_broken()
@@ -263,11 +174,6 @@ class Watch:
         self.config = config
         self.outboxes.refresh()
         await self._submit(self.judge.watch(config.scene(), now()))
-
-    async def _known(self, incident: int) -> None:
-        """Raises NotFound where there is no incident of that number."""
-        if not await asyncio.to_thread(has_incident, self.store.engine, incident):
-            raise NotFound(f"there is no incident {incident}", fix="noc incidents lists them")
 
     def _ask(self) -> None:
         """Tell whoever looks at public addresses which ones to look at now."""
