@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from noc.errors import NocError, NotPermitted
 from noc.fleet.model import Fleet
-from noc.watch.access.caller import Caller
+from noc.watch.access.caller import RANK, Caller
 from noc.watch.access.forms import FIELD, form_token, is_same_origin
 from noc.watch.access.keyring import Keyring
 from noc.watch.access.people import caller_at, role_of
@@ -116,8 +116,9 @@ class WebDoor(_Door):
     def _admit_token(self, scope: Scope, headers: Headers) -> None:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         key = self._keyring.find(secret.strip(), "token") if kind.lower() == "bearer" else None
-        if key is not None:
-            scope["state"]["caller"] = Caller(key.name, key.role, "token")
+        role = role_of(self._config().fleet, key.person) if key else None
+        if key is not None and role is not None:  # a token may do no more than who made it may now
+            scope["state"]["caller"] = Caller(key.name, min(key.role, role, key=RANK.__getitem__), "token")
 
     async def _admit_session(self, scope: Scope, headers: Headers) -> None:
         secret = session_secret(headers)
