@@ -1,27 +1,21 @@
 """The run in hand on the watch's page, in a real browser, on a real server."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from watch_kit import NAMES, Server, free_port, write_fleet
+from watch_kit import NAMES, write_fleet
+from web.looking import TcpServer, opened
 
 RUN = "20260301T120000000-00aa"
 NOW = datetime.now(UTC)
 
 
-class TcpServer(Server):
-    """A server whose local listener is on loopback, for a browser to reach."""
-
-    def __init__(self, directory: Path, fleet: Path) -> None:
-        super().__init__(directory, fleet)
-        self.local = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{self.local}/"
+class RunServer(TcpServer):
+    """A server that is told of runs, as the runner tells it."""
 
     def show(self, run: str = RUN, **changes: Any) -> int:
         """Tell it of a run, as the runner does."""
@@ -47,31 +41,17 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TcpServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunServer]:
     """One server for all: what a test shows, the next replaces."""
     directory = tmp_path_factory.mktemp("watch")
-    with TcpServer(directory, write_fleet(directory / "fleet", live=NAMES[:2])) as server:
+    with RunServer(directory, write_fleet(directory / "fleet", live=NAMES[:2])) as server:
         yield server
 
 
-@asynccontextmanager
-async def opened(browser: Browser, server: TcpServer, *, width: int = 1280, script: bool = True) -> AsyncIterator[Page]:
-    """The page in a window of its own; leaving fails if the console complained."""
-    context = await browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=script)
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(server.url)
-    yield page
-    await context.close()
-    assert complaints == []
-
-
 async def test_a_run_appears_moves_on_and_fades_to_one_line_without_a_reload(
-    browser: Browser, server: TcpServer
+    browser: Browser, server: RunServer
 ) -> None:
-    async with opened(browser, server) as page:
+    async with opened(browser, server.url) as page:
         await expect(page.locator("#runs")).to_be_hidden()
         assert server.show() == 204
         panel = page.get_by_role("article", name="deploy 1.1.0 (build 2) to 3 nodes")
@@ -85,52 +65,52 @@ async def test_a_run_appears_moves_on_and_fades_to_one_line_without_a_reload(
         await expect(page.locator("#runs .ended")).to_contain_text("3 of 3 done, 0 failed · took 41 s")
 
 
-async def test_the_time_in_a_step_grows_by_itself(browser: Browser, server: TcpServer) -> None:
+async def test_the_time_in_a_step_grows_by_itself(browser: Browser, server: RunServer) -> None:
     server.show(begun=(datetime.now(UTC) - timedelta(hours=2)).isoformat())
-    async with opened(browser, server) as page:
+    async with opened(browser, server.url) as page:
         await expect(page.locator("#runs article p time").first).to_contain_text("2 h")
 
 
-async def test_what_a_node_says_in_a_run_is_text_and_never_markup(browser: Browser, server: TcpServer) -> None:
+async def test_what_a_node_says_in_a_run_is_text_and_never_markup(browser: Browser, server: RunServer) -> None:
     server.show(nodes=[node("virginia", "failed", says="<img src=x onerror=alert(1)>")], notice="<b>loud</b>")
-    async with opened(browser, server) as page:
+    async with opened(browser, server.url) as page:
         await expect(page.locator("#runs .says").last).to_have_text("<img src=x onerror=alert(1)>")
         await expect(page.locator("#runs img, #runs .progress b")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1920, 1280, 390])
-async def test_the_page_fits_its_window_while_a_run_is_shown(browser: Browser, server: TcpServer, width: int) -> None:
+async def test_the_page_fits_its_window_while_a_run_is_shown(browser: Browser, server: RunServer, width: int) -> None:
     says = "HTTPS answers 502, no heartbeat of the new process, " * 20
     server.show(nodes=[node(f"node-{number:03}", "failed", says=says) for number in range(244)])
-    async with opened(browser, server, width=width) as page:
+    async with opened(browser, server.url, width=width) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         box = await page.locator("#runs .scroll").bounding_box()
         assert box is not None
         assert box["height"] <= 900 * 0.4 + 1
 
 
-async def test_the_run_is_there_without_script(browser: Browser, server: TcpServer) -> None:
+async def test_the_run_is_there_without_script(browser: Browser, server: RunServer) -> None:
     server.show()
-    async with opened(browser, server, script=False) as page:
+    async with opened(browser, server.url, script=False) as page:
         await expect(page.locator("#runs tbody tr")).to_have_count(3)
 
 
 async def test_every_state_of_a_node_has_a_sign_and_a_word_beside_its_colour(
-    browser: Browser, server: TcpServer
+    browser: Browser, server: RunServer
 ) -> None:
     kinds = ("waiting", "in-hand", "done", "failed", "skipped")
     server.show(nodes=[node(f"node-{kind}", kind) for kind in kinds])
-    async with opened(browser, server) as page:
+    async with opened(browser, server.url) as page:
         cells = page.locator("#runs tbody td:first-child")
         await expect(cells).to_have_text(["· waiting", "→ in hand", "✓ confirmed", "✗ rolled-back", "· skipped"])
 
 
 async def test_a_table_that_is_scrolled_and_focused_stays_so_when_it_is_swapped(
-    browser: Browser, server: TcpServer
+    browser: Browser, server: RunServer
 ) -> None:
     nodes = [node(f"node-{number:03}") for number in range(100)]
     server.show(nodes=nodes)
-    async with opened(browser, server) as page:
+    async with opened(browser, server.url) as page:
         table = page.get_by_role("region", name="Nodes of the run")
         await table.focus()
         await table.evaluate("part => { part.scrollTop = 500 }")
@@ -140,8 +120,8 @@ async def test_a_table_that_is_scrolled_and_focused_stays_so_when_it_is_swapped(
         assert await table.evaluate("part => part.scrollTop") == 500
 
 
-def test_what_is_no_run_is_refused_and_the_page_goes_on(server: TcpServer) -> None:
+def test_what_is_no_run_is_refused_and_the_page_goes_on(server: RunServer) -> None:
     status, answer = server.ask(f"/api/v1/runs/{RUN}", "PUT", {"what": "nothing"})
     assert (status, answer["error"]["code"]) == (422, "NOC-E607")
-    assert server.show(nodes=[node("virginia", says="x" * 2_000)] * 300) == 422
+    assert server.show(nodes=[node("virginia", says="x" * 2_000)] * 300) == 413
     assert server.show() == 204

@@ -1,22 +1,13 @@
 """The watch's page in a real browser, on a real server."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
-from watch_kit import NAMES, Server, free_port, write_fleet, write_lives
-
-
-class TcpServer(Server):
-    """A server whose local listener is on loopback, for a browser to reach."""
-
-    def __init__(self, directory: Path, fleet: Path) -> None:
-        super().__init__(directory, fleet)
-        self.local = f"127.0.0.1:{free_port()}"
-        self.url = f"http://{self.local}/"
+from watch_kit import NAMES, write_fleet, write_lives
+from web.looking import TELEMETRY, TcpServer, opened
 
 
 @pytest.fixture
@@ -25,31 +16,15 @@ def server(tmp_path: Path) -> Iterator[TcpServer]:
     server = TcpServer(tmp_path, write_fleet(tmp_path / "fleet", live=NAMES[:2]))
     with server:
         for name in NAMES[:2]:
-            server.push(name, "status=up&seq=1&boot=b1&v=1.0.0", body=b'{"ram_mb": 41.5, "disk_pct": 93, "cpu_pct": 2}')
+            server.push(name, "status=up&seq=1&boot=b1&v=1.0.0", body=TELEMETRY)
         yield server
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str, *, width: int = 1280, script: bool = True) -> AsyncIterator[Page]:
-    """The page in a window of its own; leaving fails if the console complained."""
-    context = await browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=script)
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on(
-        "console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(url)
-    yield page
-    await context.close()
-    assert complaints == []
 
 
 async def test_a_node_that_dies_moves_to_the_top_without_a_reload(browser: Browser, server: TcpServer) -> None:
     async with opened(browser, server.url) as page:
-        await expect(page.locator("tbody tr").first).to_have_id("node-virginia")
+        await expect(page.locator("#nodes tbody tr").first).to_have_id("node-virginia")
         server.push("frankfurt", "status=down&msg=killed-KILL")
-        await expect(page.locator("tbody tr").first).to_have_id("node-frankfurt")
+        await expect(page.locator("#nodes tbody tr").first).to_have_id("node-frankfurt")
         await expect(page.locator("#node-frankfurt .state")).to_have_text("✗ down SEV2")
         await expect(page.locator("#incidents")).to_contain_text("the service was killed by SIGKILL")
         await expect(page).to_have_title("✗ 1 down · clavitor fleet")
@@ -93,7 +68,7 @@ async def test_a_row_is_20_to_24_pixels_high(browser: Browser, server: TcpServer
 
 async def test_the_page_works_without_script(browser: Browser, server: TcpServer) -> None:
     async with opened(browser, server.url, script=False) as page:
-        await expect(page.locator("tbody tr")).to_have_count(3)
+        await expect(page.locator("#nodes tbody tr")).to_have_count(3)
         await expect(page.locator("#node-virginia .ram_mb")).to_have_text("41.5 MB")
 
 
@@ -125,8 +100,3 @@ async def test_data_that_no_longer_arrives_looks_stale(browser: Browser, server:
     await expect(page.locator("#stamp")).to_contain_text("! no data for")
     await expect(page.locator("body")).to_have_class("stale")
     await context.close()
-
-
-def test_the_pages_own_files_are_small() -> None:
-    folder = Path(__file__).parents[2] / "src/noc/watch/pages/static"
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 20_000
