@@ -16,6 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+UNEVEN = """
+SELECT r.node, r.grain, r.heard, h.heard, r.rams, h.rams FROM
+  (SELECT node, grain, sum(beats + deaths) AS heard, total(json_extract(fields, '$.ram_mb[3]')) AS rams FROM rollups
+   GROUP BY node, grain) AS r
+  FULL JOIN (SELECT node, count(*) AS heard, total(json_extract(telemetry, '$.ram_mb') IS NOT NULL) AS rams FROM heartbeats
+   GROUP BY node) AS h ON r.node = h.node
+  WHERE r.heard IS NOT h.heard OR r.rams IS NOT h.rams
+"""
+"""Nodes of which a grain of rollups has counted other pushes, or other telemetry, than are stored."""
+
 CALLS = "pwrite64,write,writev,sendmsg,sendto,fsync,fdatasync,ftruncate,openat,unlink,rename"
 STRACE = ("strace", "-f", "-yy", "-xx", "-s", "70000", "--seccomp-bpf", "-e", f"trace={CALLS}", "-o")
 
@@ -185,6 +195,8 @@ def open_image(image: dict[str, bytes], folder: Path) -> Found:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return Found(frozenset(), frozenset())
         pushes = connection.execute("SELECT node, seq FROM heartbeats WHERE seq IS NOT NULL").fetchall()
+        uneven = connection.execute(UNEVEN).fetchall()
+        assert uneven == [], "rollups count other pushes than those that are there"
         alerts = connection.execute(
             "SELECT incidents.node, outbox.kind FROM incidents JOIN outbox ON outbox.incident = incidents.id"
         ).fetchall()
