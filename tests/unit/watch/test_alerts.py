@@ -185,7 +185,14 @@ def test_a_hundred_incidents_are_still_all_named(fleet: Fleet) -> None:
         ),
         ("reminder", replace(OPEN, reminded=AT + 1_800_000), "SEV2 frankfurt: nobody has taken over for 30 min"),
         ("acknowledged", replace(OPEN, acked=AT, acked_by="mia"), "frankfurt: mia has taken over"),
+        ("opened", replace(OPEN, flaps=2, reopened=AT), "SEV2 frankfurt: flapping, its service died"),
+        (
+            "escalated",
+            replace(OPEN, severity="SEV1", flaps=1, reopened=AT + 60_000, escalated=AT + 360_000),
+            "SEV1 frankfurt has been down for 5 min",
+        ),
         ("closed", OVER, "Recovered: frankfurt was down 1 min"),
+        ("closed", replace(OVER, flaps=3), "Recovered: frankfurt was up and down for 1 min"),
         ("closed", replace(OVER, topic="disk"), "Over: frankfurt: disk"),
     ],
 )

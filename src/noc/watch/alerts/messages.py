@@ -82,15 +82,16 @@ def _title(alert: Waiting, fleet: Fleet) -> str:
     incident, name = alert.incident, subject(alert.incident, fleet)
     if incident.ended is not None:
         lasted = span(incident.ended - incident.started)
-        return f"Recovered: {name} was down {lasted}" if _is_liveness(incident) else f"Over: {name}: {incident.topic}"
+        was = "up and down for" if incident.flaps else "down"
+        return f"Recovered: {name} was {was} {lasted}" if _is_liveness(incident) else f"Over: {name}: {incident.topic}"
     if alert.kind == "acknowledged":
         return f"{name}: {incident.acked_by} has taken over"
     if alert.kind == "reminder":
         asked = (incident.reminded or incident.started) - incident.started
         return f"{incident.severity} {name}: nobody has taken over for {span(asked)}"
     if alert.kind == "escalated" and incident.escalated is not None and _is_liveness(incident):
-        return f"SEV1 {name} has been down for {span(incident.escalated - incident.started)}"
-    return f"{incident.severity} {name}: {_what(incident)}"
+        return f"SEV1 {name} has been down for {span(incident.escalated - (incident.reopened or incident.started))}"
+    return f"{incident.severity} {name}: {'flapping, ' if incident.flaps else ''}{_what(incident)}"
 
 
 def _is_liveness(incident: Incident) -> bool:
@@ -107,12 +108,18 @@ def _story(incident: Incident, fleet: Fleet) -> str:
     city = next((f" ({node.city})" for node in fleet.nodes if node.name == incident.node), "")
     name, started = f"{subject(incident, fleet)}{city}", local(incident.started, fleet.timezone)
     state = "down" if _is_liveness(incident) else "not well"
+    if incident.flaps:
+        state += f" again and again ({_times(incident.flaps)} so far)"
     if incident.ended is not None:
         ended = local(incident.ended, fleet.timezone)
         return f"{name} was {state} from {started} to {ended}: {incident.detail}. Now: {incident.end_reason}."
     if incident.escalated is not None:
         return f"{name} is still {state}. Since {started}: {incident.detail}."
     return f"{name} is {state} since {started}: {incident.detail}."
+
+
+def _times(flaps: int) -> str:
+    return "once more" if flaps == 1 else f"{flaps} times more"
 
 
 def _at_fault(incident: Incident) -> list[str]:
