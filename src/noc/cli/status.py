@@ -17,6 +17,7 @@ app = typer.Typer(add_completion=False)
 PAUSE_S: Final = 2.0
 RANK: Final = ("down", "unheard", "late", "up", "pending")
 MARKS: Final = {"down": "fail", "unheard": "warn", "late": "warn", "up": "ok", "pending": "pending"}
+WINDOWS_SHOWN: Final = 5
 COLUMNS: Final = ("state", "node", "for", "heard", "version", "seen", "what")
 
 Document = dict[str, Any]
@@ -50,11 +51,12 @@ def status(
 
 
 def read_status(at: str | None) -> Document:
-    """What the watch says of nodes and open incidents, as one document. Raises NocError."""
+    """What the watch says of nodes, open incidents and maintenance, as one document. Raises NocError."""
     from noc.watch.server.client import ask  # noqa: PLC0415 - help stays light
 
     incidents = ask("/api/v1/incidents?open=1&limit=1000", at=at)["incidents"]
-    return {**ask("/api/v1/nodes", at=at), "incidents": incidents}
+    windows = ask("/api/v1/maintenance", at=at)["windows"]
+    return {**ask("/api/v1/nodes", at=at), "incidents": incidents, "maintenance": windows}
 
 
 def rows(document: Document) -> list[tuple[str, ...]]:
@@ -102,8 +104,15 @@ def notes(document: Document) -> list[str]:
         f"{mark(kinds[each['severity']], each['severity'])} {plain(each['node'])}: {plain(each['detail'])}"
         for each in others
     ]
+    lines += [_window(each) for each in document["maintenance"][:WINDOWS_SHOWN]]
     open_now = len(document["incidents"])
     return [*lines, mark("fail", f"{open_now} open, {counts}") if open_now else mark("ok", counts)]
+
+
+def _window(window: Document) -> str:
+    when = f"until {window['until']}" if window["until"] else f"from {window['next']}"
+    reason = f": {window['reason']}" if window["reason"] else ""
+    return mark("info" if window["until"] else "pending", f"maintenance of {', '.join(window['scope'])} {when}{reason}")
 
 
 def _ago(at: str | None, now: str) -> str:

@@ -67,8 +67,13 @@ def incident(number: int, name: str, severity: str = "SEV2") -> dict[str, Any]:
     return {"id": number, "node": name, "severity": severity, "detail": "2 pushes were missed"}
 
 
-def document(*nodes: dict[str, Any], incidents: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return {"now": "2026-11-26T12:00:00.000Z", "nodes": list(nodes), "incidents": incidents or []}
+def document(
+    *nodes: dict[str, Any],
+    incidents: list[dict[str, Any]] | None = None,
+    maintenance: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    found = {"incidents": incidents or [], "maintenance": maintenance or []}
+    return {"now": "2026-11-26T12:00:00.000Z", "nodes": list(nodes), **found}
 
 
 def test_what_fails_stands_first_and_the_oldest_trouble_before_the_younger() -> None:
@@ -96,6 +101,14 @@ def test_an_incident_of_no_single_node_stands_below_the_table() -> None:
     lines = notes(document(node("a", "up"), incidents=[incident(1, "@fleet", "SEV1")]))
     assert "@fleet: 2 pushes were missed" in lines[0]
     assert "1 open, 1 up" in lines[1]
+
+
+def test_maintenance_that_holds_or_comes_stands_below_the_table() -> None:
+    holding = {"scope": ["eu"], "until": "2026-11-26T13:00:00.000Z", "next": None, "reason": "new disks"}
+    coming = {"scope": ["all"], "until": None, "next": "2026-11-29T02:00:00.000Z", "reason": ""}
+    lines = notes(document(node("a", "up"), maintenance=[holding, coming]))
+    assert "maintenance of eu until 2026-11-26T13:00:00.000Z: new disks" in lines[0]
+    assert "maintenance of all from 2026-11-29T02:00:00.000Z" in lines[1]
 
 
 def test_words_from_elsewhere_are_no_markup() -> None:
