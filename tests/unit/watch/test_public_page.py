@@ -22,6 +22,7 @@ from noc.watch.public.folder import Folder
 from noc.watch.public.publisher import Publisher
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
+from noc.watch.store.maintained import read_maintained
 from noc.watch.store.records import Beat, Event, Incident, IncidentSaved
 from watch_kit import Server, free_port, token, until, write_fleet
 
@@ -262,3 +263,17 @@ def test_a_watch_that_is_killed_takes_its_page_along(tmp_path: Path, folder: Pat
         until(lambda: get(caddy, "/")[0] == 200, what="the page is published")
         server.kill()
         until(lambda: get(caddy, "/")[0] == 503, within=20, what="the page lapses")
+
+
+async def test_maintenance_is_announced_public_and_leaves_no_mark_on_the_day(watch: Watch, folder: Path) -> None:
+    """A node that is taken down in its maintenance, by somebody who says why: the public hears when, and not why."""
+    moment = now()
+    await watch.take(Beat("frankfurt", moment.wall), moment)
+    await watch.silence(["frankfurt"], 30, "johan", "s3cret-words")
+    state = json.loads((await published(watch, folder))["status.json"])
+    frankfurt = next(each for each in state["nodes"] if each["name"] == "frankfurt")
+    assert frankfurt["state"] == "maintenance"
+    assert [each["nodes"] for each in state["maintenance"]] == [["frankfurt"]]
+    assert not any("s3cret" in text or "johan" in text for text in contents(folder).values())
+    maintained = read_maintained(watch.store.engine, moment.wall - 1)
+    assert [(each.scope, each.until is not None) for each in maintained] == [(("frankfurt",), True)]

@@ -66,5 +66,6 @@ class MaintenanceLog:
 
 def _event(kind: EventKind, planned: Planned, now: Moment) -> Event:
     window = planned.window
-    detail = {"window": window.id, "scope": list(window.scope), "reason": window.reason, "who": window.who}
+    said = {"window": window.id, "scope": list(window.scope), "reason": window.reason, "who": window.who}
+    detail = said | {"until": planned.until}  # a server that is down at its end writes no end
     return Event(kind, None, now.wall, detail=detail)
