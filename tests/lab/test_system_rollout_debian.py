@@ -8,7 +8,7 @@ import pytest
 
 from fleet_kit import Fleet, in_hand, rows, wait_for
 from lab_packages import build, install
-from noc.lab.acceptance import overlapping
+from noc.runs.review.windows import overlapping
 
 PAIR = ("virginia", "london")
 CANARY = "noc-lab-canary"
