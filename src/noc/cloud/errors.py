@@ -4,7 +4,18 @@ NocError
 ├── DnsRefused       E250  the name server or its provider said no
 ├── DnsUnreachable   E251  it did not answer
 ├── ForeignRecord    E252  a name that is ours by the fleet file is somebody else's by its mark
-└── NoDnsToken       E253
+├── NoDnsToken       E253
+└── CloudRefused     E260  the cloud said no, and nothing above says it better
+    ├── CloudUnreachable    E261
+    ├── NoCloudCredentials  E262
+    ├── CredentialsExpired  E263
+    ├── NotPermittedThere   E264
+    ├── RegionOff           E265
+    ├── TypeNotOffered      E266
+    ├── QuotaExhausted      E267
+    ├── NoImage             E268
+    ├── RateLimited         E269
+    └── NoCapacity          E270
 """
 
 from noc.errors import NocError
@@ -39,3 +50,80 @@ class NoDnsToken(NocError):
     """HQ has no credential for the DNS provider: `dns_token` for Cloudflare, `dns_tsig` for a name server."""
 
     code, exit_code = "E253", 5
+
+
+class CloudRefused(NocError):
+    """The cloud refused a call, for a reason that has no code of its own here; its own code stands in the error.
+
+    Nothing is left half-made: what was made before the refusal carries the node's tags and is found again by the next
+    `noc launch`, or removed by `noc terminate`.
+    """
+
+    code = "E260"
+
+
+class CloudUnreachable(CloudRefused):
+    """The cloud's API did not answer in time. Whether the call was carried out is found out by the next one."""
+
+    code, exit_code = "E261", 8
+
+
+class NoCloudCredentials(CloudRefused):
+    """HQ has no credentials for the cloud: `aws` among HQ's credentials, as AWS's own shared credentials file."""
+
+    code, exit_code = "E262", 5
+
+
+class CredentialsExpired(CloudRefused):
+    """The cloud does not accept the credentials any more: they have expired, or were revoked."""
+
+    code, exit_code = "E263", 5
+
+
+class NotPermittedThere(CloudRefused):
+    """The credentials are good, and not for this call. `noc preflight --policy` prints the least that they need."""
+
+    code, exit_code = "E264", 5
+
+
+class RegionOff(CloudRefused):
+    """The region is not switched on for this account.
+
+    Regions opened after March 2019 are off until an account asks for them, which takes minutes to hours:
+    `noc preflight --enable-regions` asks and waits.
+    """
+
+    code, exit_code = "E265", 7
+
+
+class TypeNotOffered(CloudRefused):
+    """The region does not offer the node's type of machine at present.
+
+    Give the node another `instance_type` or `region` in the fleet file, or accept it as left out for a while.
+    """
+
+    code, exit_code = "E266", 7
+
+
+class QuotaExhausted(CloudRefused):
+    """The account may run no more machines or hold no more addresses in this region; the quota is raised on request."""
+
+    code, exit_code = "E267", 7
+
+
+class NoImage(CloudRefused):
+    """The region has no image of the wanted name and age. Their publisher removes images after 90 days."""
+
+    code, exit_code = "E268", 4
+
+
+class RateLimited(CloudRefused):
+    """The cloud was asked too often, and went on saying so after several tries with growing pauses."""
+
+    code, exit_code = "E269", 8
+
+
+class NoCapacity(CloudRefused):
+    """The region has no machine of this type left at this moment; it may have one in another zone, or later."""
+
+    code, exit_code = "E270", 8

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from noc.errors import NotFound
 from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
+from noc.fleet.launching import Launch
 from noc.fleet.naming import Dns
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
@@ -183,6 +184,7 @@ class Fleet(Part):
     budget: Budget
     acme: Acme = Acme()
     dns: Dns = Dns()
+    launch: Launch = Launch()
     ntfy: Ntfy
     witness: Witness = Witness()
     house: House = House()
