@@ -34,12 +34,13 @@ class Authority:
         """The root certificate, PEM."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, name: str, address: IPv4Address) -> tuple[bytes, bytes]:
+    def issue(self, name: str, address: IPv4Address, *, ends: timedelta = LIFE) -> tuple[bytes, bytes]:
         """Make a key and a server certificate.
 
         Args:
             name: the server's name.
             address: its address, which stands in the certificate too.
+            ends: from now; a time that is past makes a certificate that has expired.
 
         Returns:
             Certificate and private key, both PEM.
@@ -49,7 +50,7 @@ class Authority:
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
-            _template(subject, self._name, key.public_key())
+            _template(subject, self._name, key.public_key(), ends)
             .add_extension(names, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -62,14 +63,17 @@ class Authority:
         return certificate.public_bytes(serialization.Encoding.PEM), private
 
 
-def _template(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _template(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, ends: timedelta = LIFE
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
+    end = now + ends
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + LIFE)
+        .not_valid_before(min(now, end) - timedelta(hours=1))
+        .not_valid_after(end)
     )
