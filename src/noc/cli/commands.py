@@ -33,6 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "telemetry": ("noc.cli.telemetry", "Show what a node reported over time."),
     "tokens": ("noc.cli.tokens", "Tokens for programs that read or use the API."),
     "incidents": ("noc.cli.incidents", "List incidents: open ones first."),
+    "incident": ("noc.cli.incident", "One incident: how it went, who was told, who takes it over."),
+    "alert": ("noc.cli.alert", "What people are told: the channels, a test of one, the messages that wait."),
+    "silence": ("noc.cli.silence", "Tell nobody of some nodes for a while."),
+    "maintenance": ("noc.cli.maintenance", "Windows of maintenance: list, plan and end them."),
     "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),
     "lab": ("noc.cli.lab", "A fleet of real hosts on this machine."),
     "pilot": (

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from noc.cli.options import JsonOption
-from noc.cli.output import mark, out, print_json, print_table
+from noc.cli.completion import node_names
+from noc.cli.options import AtOption, JsonOption
+from noc.cli.output import Marked, mark, out, print_json, print_table
 
 app = typer.Typer(add_completion=False)
 
@@ -14,38 +15,75 @@ app = typer.Typer(add_completion=False)
 def incidents(
     *,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too, the newest 100.")] = False,
-    as_json: JsonOption = False,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="unix:PATH|127.0.0.1:PORT", help="The watch's local listener.")
+    node: Annotated[
+        str, typer.Option("--node", metavar="NODE", help="Only this node's.", autocompletion=node_names)
+    ] = "",
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="SPAN", help="What was open within this span, closed or not: 24h.")
     ] = None,
+    as_json: JsonOption = False,
+    at: AtOption = None,
 ) -> None:
     """List incidents: open ones first."""
+    from urllib.parse import urlencode  # noqa: PLC0415 - help stays light
+
     from noc.watch.server.client import ask  # noqa: PLC0415
 
-    document = ask("/api/v1/incidents" + ("" if everything else "?open=1"), at=at)
+    document = ask(f"/api/v1/incidents?{urlencode(_query(node, since, closed=everything))}", at=at)
     if as_json:
         print_json(document)
     elif not document["incidents"]:
-        out.print(mark("ok", "no incident" if everything else "no open incident"))
+        out.print(mark("ok", "no incident" if everything or since else "no open incident"))
     else:
         now, timezone = document["now"], document["timezone"]
         rows = [_row(incident, now, timezone) for incident in document["incidents"]]
-        print_table(("id", "severity", "node", "since", "for", "what"), rows)
+        print_table(("id", "severity", "node", "since", "for", "taken over", "what"), rows)
+
+
+def _query(node: str, since: str | None, *, closed: bool) -> dict[str, str]:
+    from noc.cli.spans import read_span  # noqa: PLC0415
+    from noc.watch.clock import iso, now  # noqa: PLC0415
+
+    query = {} if closed or since else {"open": "1"}
+    if node:
+        query["node"] = node
+    if since:
+        query["since"] = iso(now().wall - read_span(since))
+    return query
 
 
 def _row(incident: dict[str, Any], now: str, timezone: str) -> tuple[str, ...]:
-    from noc.watch.clock import (  # noqa: PLC0415
-        from_iso,
-        local,
-        span,
+    from noc.watch.clock import from_iso, local  # noqa: PLC0415
+
+    since, taken = local(from_iso(incident["started_at"]), timezone), incident["acknowledged_by"] or "-"
+    return (
+        str(incident["id"]),
+        severity(incident),
+        incident["node"],
+        since,
+        lasted(incident, now),
+        taken,
+        what(incident),
     )
 
-    started, ended = from_iso(incident["started_at"]), incident["ended_at"]
-    lasted = span((from_iso(ended) if ended else from_iso(now)) - started)
-    state = mark("ok", f"closed {incident['severity']}") if ended else mark(_kind(incident), incident["severity"])
-    what = f"{incident['detail']}; {incident['end_reason']}" if ended else incident["detail"]
-    return str(incident["id"]), state, incident["node"], local(started, timezone), lasted, what
+
+def severity(incident: dict[str, Any]) -> Marked:
+    """An incident's severity as it stands, or stood when it ended."""
+    if incident["ended_at"]:
+        return mark("ok", f"closed {incident['severity']}")
+    return mark("fail" if incident["severity"] == "SEV1" else "warn", incident["severity"])
 
 
-def _kind(incident: dict[str, Any]) -> str:
-    return "fail" if incident["severity"] == "SEV1" else "warn"
+def lasted(incident: dict[str, Any], now: str) -> str:
+    """For how long an incident has stood, or stood."""
+    from noc.watch.clock import from_iso, span  # noqa: PLC0415
+
+    return span(from_iso(incident["ended_at"] or now) - from_iso(incident["started_at"]))
+
+
+def what(incident: dict[str, Any]) -> str:
+    """What an incident is about: the rule where it is one's, the cause, the part at fault, and how it ended."""
+    about = "" if incident["topic"] == "liveness" else f"{incident['topic']}: "
+    fault = f" (at fault: {incident['verdict']})" if incident["verdict"] else ""
+    ending = f"; {incident['end_reason']}" if incident["end_reason"] else ""
+    return f"{about}{incident['detail']}{fault}{ending}"

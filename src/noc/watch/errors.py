@@ -141,6 +141,16 @@ class BadDeadManAddress(NocError):
     code, exit_code = "E631", 6
 
 
+class AlertNotSent(NocError):
+    """A channel's service did not take a test message. The reason is its own; `noc alert check` looks at the settings.
+
+    A wrong or missing access token is set anew on HQ with `noc hub secret set NAME`. What waits on the channel is kept,
+    and goes out when it works again.
+    """
+
+    code = "E635"
+
+
 class CannotPublish(NocError):
     """The public status page could not be written. It lapses within 90 s, and the proxy says so in its place."""
 

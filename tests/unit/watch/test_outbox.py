@@ -1,7 +1,7 @@
 """The outbox against a real receiver: outages, storms, refusals, a database in trouble; nothing is lost or floods."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from noc.watch.clock import now
 from noc.watch.store.database import Store
 from noc.watch.store.outbox import Router
 from noc.watch.store.queries import read_events
-from noc.watch.store.records import Incident, IncidentSaved, MessageQueued, Record
+from noc.watch.store.records import Event, Incident, IncidentSaved, MessageQueued, Record
 from noc.watch.store.schema import outbox
 from noc.watch.store.writer import Writer
 from watch_kit import Receiver, receiving, to, until_true, write_fleet
@@ -28,6 +28,11 @@ AT = 1_700_000_000_000
 DAY = 86_400_000
 OPEN = Incident(1, "frankfurt", "missed", "2 pushes missed", AT)
 FAR = 2**45
+
+
+async def soon(condition: Callable[[], Any]) -> None:
+    """Wait for what must come, on a machine that may be busy."""
+    await until_true(condition, within=60)
 
 
 @pytest.fixture(autouse=True)
@@ -109,9 +114,9 @@ async def test_after_an_outage_one_message_tells_of_all_that_waited(
             await post.write(record)
         over = replace(OPEN, id=3, node="node-3", ended=AT + 60_000, end_reason="heartbeats returned")
         await post.write(IncidentSaved(over, "closed"))
-        await until_true(lambda: any(row["attempts"] for row in post.rows()))
+        await soon(lambda: any(row["attempts"] for row in post.rows()))
         receiver.start()
-        await until_true(lambda: set(post.outcomes().values()) <= {"sent", "told"})
+        await soon(lambda: set(post.outcomes().values()) <= {"sent", "told"})
         [said] = texts(receiver)
         assert "20 incidents: 19 SEV2, 1 over" in said
         assert all(f"node-{number} " in said or f"node-{number}," in said for number in range(1, 21))
@@ -124,8 +129,8 @@ async def test_a_storm_that_comes_in_drops_is_gathered(
     async with posting(tmp_path, fleet, ntfy(receiver)) as post:
         for number, record in enumerate(opened(12), 1):
             await post.write(record)
-            await until_true(lambda: len(texts(receiver)) >= min(number, 3))  # noqa: B023 - awaited here
-        await until_true(lambda: "" not in post.outcomes().values())
+            await soon(lambda: len(texts(receiver)) >= min(number, 3))  # noqa: B023 - awaited here
+        await soon(lambda: "" not in post.outcomes().values())
         assert len(texts(receiver)) == 4
         assert texts(receiver)[3].startswith("9 incidents: 9 SEV2")
 
@@ -136,12 +141,12 @@ async def test_a_message_that_is_refused_holds_up_no_other_and_goes_out_bare_in_
     picky = PickyReceiver(receiver)
     async with posting(tmp_path, fleet, ntfy(receiver)) as post:
         await post.write(IncidentSaved(replace(OPEN, detail="a colon: ☠"), "opened"))
-        await until_true(lambda: picky.refused >= 1)
+        await soon(lambda: picky.refused >= 1)
         await post.write(IncidentSaved(replace(OPEN, id=2, node="virginia"), "opened"))
-        await until_true(lambda: any("virginia" in said for said in texts(receiver)))
-        await until_true(lambda: any("frankfurt" in said for said in texts(receiver)))
+        await soon(lambda: any("virginia" in said for said in texts(receiver)))
+        await soon(lambda: any("frankfurt" in said for said in texts(receiver)))
         assert "?" in next(said for said in texts(receiver) if "frankfurt" in said)
-        assert set(post.outcomes().values()) == {"sent"}
+        await soon(lambda: set(post.outcomes().values()) == {"sent"})
 
 
 class PickyReceiver:
@@ -166,9 +171,9 @@ async def test_a_channel_that_says_when_to_come_back_is_left_alone_until_then(
     async with posting(tmp_path, fleet, ntfy(receiver)) as post:
         started = asyncio.get_running_loop().time()
         await post.write(*opened(1))
-        await until_true(lambda: receiver.refused)
+        await soon(lambda: receiver.refused)
         await post.write(*opened(1, first=2))
-        await until_true(lambda: len(texts(receiver)) == 2)
+        await soon(lambda: len(texts(receiver)) == 2)
         assert asyncio.get_running_loop().time() - started >= 1
         assert receiver.refused == 1
 
@@ -176,26 +181,26 @@ async def test_a_channel_that_says_when_to_come_back_is_left_alone_until_then(
 async def test_a_slow_channel_holds_up_no_other(
     tmp_path: Path, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 0.3)
-    receiver.behave = lambda: (200, {}, 1.0)
+    monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 2)
+    receiver.behave = lambda: (200, {}, 3.0)
     with receiving() as quick:
         async with posting(tmp_path, fleet, ntfy(receiver), ntfy(quick, "quick")) as post:
             await post.write(*opened(1))
-            await until_true(lambda: texts(quick))
-            await until_true(lambda: any("no answer within" in row["last_error"] for row in post.rows()))
+            await soon(lambda: texts(quick))
+            await soon(lambda: any("no answer within" in row["last_error"] for row in post.rows()))
             receiver.behave = lambda: (200, {}, 0)
-            await until_true(lambda: set(post.outcomes().values()) == {"sent"})
+            await soon(lambda: set(post.outcomes().values()) == {"sent"})
 
 
 async def test_a_slow_channel_that_took_the_message_gets_the_same_id_again(
     tmp_path: Path, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 0.2)
-    delays = iter([0.5])
+    monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 2)
+    delays = iter([3.0])
     receiver.behave = lambda: (200, {}, next(delays, 0.0))
     async with posting(tmp_path, fleet, ntfy(receiver)) as post:
         await post.write(*opened(1))
-        await until_true(lambda: len(receiver.messages()) == 2)
+        await soon(lambda: len(receiver.messages()) >= 2)
         assert len(set(receiver.messages())) == 1
 
 
@@ -206,9 +211,9 @@ async def test_with_the_database_unreadable_alerts_from_memory_go_out_and_say_so
         with post.store.engine.begin() as connection:
             connection.execute(text("ALTER TABLE outbox RENAME TO away"))
         post.outboxes.tell(OPEN, "opened")
-        await until_true(lambda: texts(receiver))
+        await soon(lambda: texts(receiver))
         post.outboxes.tell(replace(OPEN, ended=AT + 60_000, end_reason="heartbeats returned"), "closed")
-        await until_true(lambda: len(texts(receiver)) == 2)
+        await soon(lambda: len(texts(receiver)) == 2)
         assert all("Not stored" in said for said in texts(receiver))
         assert [document.get("actions", [{}])[0].get("label") for _, document, _ in receiver.got] == ["Open", "Open"]
 
@@ -222,12 +227,12 @@ async def test_a_message_that_could_not_be_written_down_as_sent_is_not_sent_agai
                 text("CREATE TRIGGER stuck BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END")
             )
         await post.write(*opened(1))
-        await until_true(lambda: texts(receiver))
+        await soon(lambda: texts(receiver))
         with post.store.engine.begin() as connection:
             connection.execute(text("DROP TRIGGER stuck"))
         await post.writer.mend([])
         post.outboxes.refresh()
-        await until_true(lambda: set(post.outcomes().values()) == {"sent"})
+        await soon(lambda: set(post.outcomes().values()) == {"sent"})
         assert len(texts(receiver)) == 1
 
 
@@ -237,12 +242,12 @@ async def test_what_waits_on_a_channel_that_is_gone_goes_out_on_the_default_one(
     gone = Receiver()
     async with posting(tmp_path, fleet, ntfy(receiver), ntfy(gone, "gone"), route=to("gone")) as post:
         await post.write(*opened(1))
-        await until_true(lambda: any(row["attempts"] for row in post.rows()))
+        await soon(lambda: any(row["attempts"] for row in post.rows()))
         assert texts(receiver) == []
         del post.channels[1]
         post.outboxes.refresh()
-        await until_true(lambda: texts(receiver))
-        await until_true(lambda: post.outcomes() == {f"1-{AT // 1000}-opened ntfy": "sent"})
+        await soon(lambda: texts(receiver))
+        await soon(lambda: post.outcomes() == {f"1-{AT // 1000}-opened ntfy": "sent"})
 
 
 async def test_a_channel_that_was_added_gets_what_waits_for_it(
@@ -259,6 +264,16 @@ async def test_a_channel_that_was_added_gets_what_waits_for_it(
             )
 
 
+async def test_a_channel_that_cannot_be_relied_on_is_named_at_the_start_and_once(
+    tmp_path: Path, fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with posting(tmp_path, fleet, NtfyChannel("ntfy", "https://ntfy.sh", "alerts")) as post:
+        await soon(lambda: "anybody can read and write https://ntfy.sh/alerts" in caplog.text)
+        post.outboxes.refresh()
+        await post.write(Event("boot", "virginia", AT))
+        assert caplog.text.count("anybody can read") == 1
+
+
 async def test_a_briefing_that_nobody_can_use_any_more_is_not_sent(
     tmp_path: Path, fleet: Fleet, receiver: Receiver
 ) -> None:
@@ -268,7 +283,7 @@ async def test_a_briefing_that_nobody_can_use_any_more_is_not_sent(
             MessageQueued("briefing-1", "ntfy", "briefing", message, AT, AT + 1),
             MessageQueued("briefing-2", "ntfy", "briefing", message, AT, FAR),
         )
-        await until_true(lambda: post.outcomes() == {"briefing-1 ntfy": "expired", "briefing-2 ntfy": "sent"})
+        await soon(lambda: post.outcomes() == {"briefing-1 ntfy": "expired", "briefing-2 ntfy": "sent"})
         assert [document["priority"] for _, document, _ in receiver.got] == [2]
 
 
@@ -279,7 +294,7 @@ async def test_what_waits_for_its_hours_goes_out_in_them(tmp_path: Path, fleet: 
         due.append(now().wall + 700)
         await post.write(*opened(1))
         assert texts(receiver) == []
-        await until_true(lambda: texts(receiver))
+        await soon(lambda: texts(receiver))
         assert now().wall >= due[0]
         assert "late" not in texts(receiver)[0]
 
@@ -291,6 +306,6 @@ async def test_each_refusal_and_each_message_is_an_event_of_its_incident(
     receiver.behave = lambda: (next(refusals, 200), {}, 0)
     async with posting(tmp_path, fleet, ntfy(receiver)) as post:
         await post.write(*opened(1))
-        await until_true(lambda: set(post.outcomes().values()) == {"sent"})
+        await soon(lambda: set(post.outcomes().values()) == {"sent"})
         found = read_events(post.store.engine, after=0, limit=100)
     assert [(each["kind"], each["incident"]) for each in found] == [("alert-failed", 1), ("alert-sent", 1)]

@@ -243,7 +243,7 @@ class Outbox:
         log.warning("%s: %s waits %.0f s: %s", self.channel.name, names[0], pause, refusal)
         records: list[Record] = [AlertFailed(self.channel.name, tuple(names), str(refusal))]
         if first and delivery is not None:
-            incident, detail = delivery.alerts[0].incident, {"channel": self.channel.name, "why": str(refusal)}
+            incident, detail = delivery.alerts[0].incident, {"channel": self.channel.name, "error": str(refusal)}
             records.append(Event("alert-failed", incident.node, now().wall, incident.id, detail))
         await self._store(records)
         return refusal.others

@@ -13,6 +13,7 @@ from noc.errors import NotFound
 from noc.fleet.model import Fleet
 from noc.watch.alerts.backlog import waiting_channels
 from noc.watch.alerts.channels import Channel
+from noc.watch.alerts.checks import findings
 from noc.watch.alerts.deliveries import Note, Waiting
 from noc.watch.alerts.outbox import Outbox, Submit
 from noc.watch.alerts.routing import router
@@ -55,6 +56,7 @@ class Outboxes:
         self._route = router(fleet)
         self._outboxes: dict[str, Outbox] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
+        self._checked: dict[str, Channel] = {}
         self._changed = asyncio.Event()
         self.refresh()
 
@@ -137,6 +139,16 @@ class Outboxes:
             if name not in self._workers:
                 self._workers[name] = asyncio.create_task(outbox.run(), name=f"outbox-{name}")
             outbox.wake()
+        await self._check()
+
+    async def _check(self) -> None:
+        """Say in the log what is wrong with channels that are new or have changed."""
+        channels = [channel for channel in self.channels() if self._checked.get(channel.name) != channel]
+        self._checked = {channel.name: channel for channel in self.channels()}
+        for channel in channels:
+            for finding in await asyncio.to_thread(findings, channel):
+                if finding.state != "ok":
+                    log.warning("channel %s: %s. Fix: %s", finding.channel, finding.what, finding.fix)
 
     async def _adopt(self) -> None:
         default = next(iter(self._outboxes), None)

@@ -93,7 +93,7 @@ def refuse_to_close(judge: Judge, name: str, moment: Moment) -> None:
     """Raises NotFound or WindowFixed for a window that nobody can close."""
     found = next((view for view in windows_of(judge, moment) if view.id == name), None)
     if found is None:
-        raise NotFound(f"there is no window {name[:64]}", fix="noc maintenance lists them")
+        raise NotFound(f"there is no window {name[:64]}", fix="noc maintenance list")
     if found.source != "person":
         fix = "change [[maintenance]] in fleet.toml" if found.source == "fleet" else "stop the run"
         raise WindowFixed(f"window {name} is not a person's", fix=fix)

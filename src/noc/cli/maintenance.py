@@ -1,0 +1,100 @@
+"""`noc maintenance`: windows in which nobody is told of some nodes."""
+
+from typing import Annotated, Any
+
+import typer
+
+from noc.cli.completion import node_names_or
+from noc.cli.options import AtOption, JsonOption
+from noc.cli.output import mark, out, print_json, print_table
+from noc.errors import Usage
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def maintenance() -> None:
+    """Windows of maintenance: planned ones, silences, and those of deployments."""
+
+
+@app.command("list")
+def list_(*, as_json: JsonOption = False, at: AtOption = None) -> None:
+    """List the windows that hold or are to come; first those that hold."""
+    from noc.watch.server.client import ask  # noqa: PLC0415 - help stays light
+
+    document = ask("/api/v1/maintenance", at=at)
+    if as_json:
+        print_json(document)
+    elif not document["windows"]:
+        out.print("no window holds or is to come")
+    else:
+        rows = [_row(window, document["timezone"]) for window in document["windows"]]
+        print_table(("id", "", "for", "when", "minutes", "by", "why"), rows)
+
+
+@app.command()
+def add(
+    scope: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NODE...|all", help="Nodes, tags, batch-N, or all.", autocompletion=node_names_or("all")
+        ),
+    ],
+    *,
+    lasts: Annotated[str, typer.Option("--for", metavar="SPAN", help="How long: 30m, 2h, at most 7d.")],
+    start: Annotated[
+        str, typer.Option("--from", metavar="TIME", help='Weekly as "Sun 02:00", once as "2026-12-20 00:00".')
+    ] = "",
+    cron: Annotated[str, typer.Option("--cron", metavar="FIELDS", help='Five fields instead, as "0 4 1 * *".')] = "",
+    zone: Annotated[
+        str, typer.Option("--zone", metavar="ZONE", help="Whose clocks, as Europe/Zurich. Default: the fleet's.")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
+    as_json: JsonOption = False,
+    at: AtOption = None,
+) -> None:
+    """Plan a window: once, every week, or by the five fields of cron."""
+    from noc.cli.spans import read_span  # noqa: PLC0415
+    from noc.watch.server.client import ask  # noqa: PLC0415
+
+    if bool(start) == bool(cron):
+        raise Usage("a window begins --from a time, or by --cron", fix='--from "Sun 02:00"')
+    kind = "cron" if cron else "single" if start[:1].isdigit() else "weekly"
+    window = {"kind": kind, "scope": scope, "minutes": read_span(lasts) // 60_000, "spec": cron or start}
+    made = ask("/api/v1/maintenance", method="POST", body=window | {"zone": zone, "reason": reason}, at=at)
+    if as_json:
+        print_json(made)
+    else:
+        out.print(mark("ok", f"planned; noc maintenance end {made['id']} ends it"))
+
+
+@app.command()
+def end(
+    window: Annotated[str, typer.Argument(metavar="ID", help="Of a window or a silence, as the list shows it.")],
+    *,
+    as_json: JsonOption = False,
+    at: AtOption = None,
+) -> None:
+    """End a window or a silence for good. One of the fleet file is changed there, one of a run ends with it."""
+    from urllib.parse import quote  # noqa: PLC0415
+
+    from noc.watch.server.client import ask  # noqa: PLC0415
+
+    ask(f"/api/v1/maintenance/{quote(window, safe='')}", method="DELETE", at=at)
+    if as_json:
+        print_json({"id": window, "ended": True})
+    else:
+        out.print(mark("ok", f"{window} has ended"))
+
+
+def _row(window: dict[str, Any], timezone: str) -> tuple[str, ...]:
+    from noc.watch.clock import from_iso, local  # noqa: PLC0415
+
+    holds, following = window["until"], window["next"]
+    state = mark("warn", "holds") if holds else mark("pending", "planned")
+    until = f"until {local(from_iso(holds), timezone)}" if holds else ""
+    begins = f"from {local(from_iso(following), timezone)}" if following and not holds else ""
+    repeats = f"{window['spec']} {window['zone']}" if window["kind"] in {"weekly", "cron"} else ""
+    when = ", ".join(filter(None, (until or begins, repeats)))
+    minutes = str(window["minutes"] or "-")
+    return window["id"], state, ", ".join(window["scope"]), when, minutes, window["who"] or "-", window["reason"]
