@@ -148,7 +148,7 @@ def words(error: BaseException) -> str:
     """The sentence of the innermost cause that has one: the library's own only says that an attempt failed."""
     for each in reversed(list(_causes(error))):
         if isinstance(each, ssl.SSLCertVerificationError):
-            return f"certificate: {each.verify_message}"
+            return each.verify_message
         if isinstance(each, OSError) and each.errno is not None and not isinstance(each, ssl.SSLError):
             own_numbers = isinstance(each, socket.gaierror)
             return each.strerror or "" if own_numbers else os.strerror(each.errno)

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 CREDENTIAL: Final = "dead_man_url"
 WITHIN_S: Final = 10.0
+SOON_S: Final = 5.0
+"""So long after the start all parts of the watch have begun to work; so long after a sign that failed comes another."""
 PUSH_PATH: Final = "/api/push/"
 
 
@@ -55,12 +57,15 @@ class DeadMan:
         if not read_credential(CREDENTIAL):
             return
         self._heard = now().mono
+        pause = SOON_S
         while True:
+            interval = self._config().fleet.dead_man.interval
+            await asyncio.sleep(min(pause, interval))
             trouble = await self._sign()
             if trouble and trouble != self.trouble:
                 log.warning("no sign of life was given: %s", trouble)
             self.trouble = trouble
-            await asyncio.sleep(self._config().fleet.dead_man.interval)
+            pause = SOON_S if trouble else interval
 
     async def _sign(self) -> str:
         """Give one sign; why not, in words that do not name the address, "" where it was taken."""
