@@ -78,7 +78,7 @@ class NodeRollout:
         self._facts: NodeFacts | None = None
         self.link = site.link(node)
         self.before, self._config_before = self._known.before, self._known.config_before
-        self._system_back = self._known.system_back
+        self._system_back, self._downloaded = self._known.system_back, 0
         self.target: Target | None = None
         self.say: Callable[[str], None] = lambda _: None
 
@@ -193,8 +193,8 @@ class NodeRollout:
         if not verified.ok:
             fix = _FIXES.get(verified.code, "build and sign it again on the operator's machine, then noc release add")
             raise StageRefused(f"{self.name} refuses what it got ({verified.code})", why=verified.why, fix=fix)
-        detail = {"bytes": sent, **({"system_back": self._system_back} if self._system_back else {})}
-        return Outcome(State.OK if sent else State.SKIPPED, detail)
+        system = {"downloaded": self._downloaded, "system_back": self._system_back} if target.system else {}
+        return Outcome(State.OK if sent or self._downloaded else State.SKIPPED, {"bytes": sent, **system})
 
     async def _send(self, target: Target) -> tuple[int, Verification]:
         """Bytes sent, and what the node says of all that then lies there."""
@@ -204,7 +204,8 @@ class NodeRollout:
         if target.system is not None:
             system = target.system
             self.say("downloading packages")
-            self._system_back = (await self.link.ask(lambda activator: activator.fetch(system))).back
+            fetched = await self.link.ask(lambda activator: activator.fetch(system))
+            self._system_back, self._downloaded = fetched.back, fetched.bytes
         if kept is None or (self._facts and kept.sha256 in self._facts.releases):
             verified = await self._verify(target)
             if verified.ok or kept is None:
