@@ -94,6 +94,8 @@ class Web:
     def view(self, address: str) -> View:
         """The view at an address: path and query. Raises NotFound, BadRequest."""
         parts = urlsplit(address)
+        if parts.scheme or parts.netloc:
+            raise NotFound("there is no such page")
         query = dict(parse_qsl(parts.query, max_num_fields=10))
         match parts.path.split("/")[1:]:
             case [""]:
