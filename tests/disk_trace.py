@@ -20,7 +20,8 @@ UNEVEN = """
 SELECT r.node, r.grain, r.heard, h.heard, r.rams, h.rams FROM
   (SELECT node, grain, sum(beats + deaths) AS heard, total(json_extract(fields, '$.ram_mb[3]')) AS rams FROM rollups
    GROUP BY node, grain) AS r
-  FULL JOIN (SELECT node, count(*) AS heard, total(json_extract(telemetry, '$.ram_mb') IS NOT NULL) AS rams FROM heartbeats
+  FULL JOIN
+  (SELECT node, count(*) AS heard, total(json_extract(telemetry, '$.ram_mb') IS NOT NULL) AS rams FROM heartbeats
    GROUP BY node) AS h ON r.node = h.node
   WHERE r.heard IS NOT h.heard OR r.rams IS NOT h.rams
 """
