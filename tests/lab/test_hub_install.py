@@ -89,16 +89,19 @@ def test_from_outside_ssh_and_the_proxy_answer_and_nothing_else(hq: Headquarters
     assert scan_all(hq.lab, [hq.name])[hq.name].open_ports == (22, 80, 443)
 
 
-@pytest.mark.parametrize(("name", "status"), [("noc", "403"), ("soc", "503")])
+@pytest.mark.parametrize(("name", "status"), [("noc", "401"), ("soc", "503")])
 def test_strangers_get_an_honest_answer_over_valid_tls(hq: Headquarters, until: Until, name: str, status: str) -> None:
     argv = ("curl", "-sS", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(hq.lab.trust_bundle))
     url = f"https://{name}.clavitor.com/"
     until(lambda: hq.lab.stranger_exec(*argv, url).stdout.decode() == status)
 
 
-def test_operators_reach_the_watch_from_hq_itself(hq: Headquarters) -> None:
-    argv = ("curl", "-sSk", "--resolve", "noc.clavitor.com:443:127.0.0.1", "https://noc.clavitor.com/health")
-    assert hq.lab.exec(hq.name, *argv, "-o", "/dev/null", "-w", "%{http_code}").stdout.decode() != "403"
+def test_the_proxy_reaches_the_socket_that_asks_for_a_session_and_not_the_other(hq: Headquarters) -> None:
+    assert hq.sh("stat", "--format=%U:%G %a", "/run/noc-watch/web.sock").strip() == "noc-watch:noc-web 660"
+    as_proxy = ("setpriv", "--reuid=caddy", "--regid=caddy", "--groups=noc-web")
+    for name, works in (("web", True), ("watch", False)):
+        ask = ("curl", "-sS", "-o", "/dev/null", "--unix-socket", f"/run/noc-watch/{name}.sock", "http://localhost/")
+        assert (hq.lab.exec(hq.name, *as_proxy, *ask).returncode == 0) == works
 
 
 def test_sshd_takes_keys_only(hq: Headquarters) -> None:
