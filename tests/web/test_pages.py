@@ -87,6 +87,13 @@ async def test_the_whole_fleet_is_on_one_screen(browser: Browser, server: TcpSer
         assert world["y"] + world["height"] <= 950
 
 
+@pytest.mark.parametrize("width", [1920, 1600, 1280])
+async def test_every_column_is_to_be_seen(browser: Browser, server: TcpServer, width: int) -> None:
+    async with opened(browser, server.url, width=width) as page:
+        hidden = await page.locator("#nodes").evaluate("table => table.scrollWidth - table.clientWidth")
+        assert hidden == 0
+
+
 async def test_the_map_says_states_by_shape_and_word(browser: Browser, server: TcpServer) -> None:
     async with opened(browser, server.url) as page:
         dead = page.locator(f"#signs a[href='/nodes/{DEAD}']")
