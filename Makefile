@@ -41,6 +41,7 @@ pilot: setup dist
 # Everything; the lab's tests need root, and saying so is better than a green lie.
 test: setup
 	@sh tools/packages.sh test web
+	@sh tools/axe.sh
 	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist; fi
 	@sh tools/test.sh $(BIN)
 
