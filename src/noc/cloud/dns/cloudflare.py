@@ -1,6 +1,7 @@
 """Cloudflare's DNS by its official SDK: address records of one zone, changed in one batch.
 
-The fleet's mark is the record's comment, which every plan of theirs has (at most 100 characters).
+The fleet's mark is the record's comment, which every plan of theirs has (at most 100 characters). Questions are asked
+again where that may help; a batch is sent once, since one that was applied would be refused the second time.
 https://developers.cloudflare.com/api/resources/dns/subresources/records/methods/batch/
 """
 
@@ -9,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from noc.cloud.dns.plan import Change, Found
-from noc.cloud.dns.records import Record
+from noc.cloud.dns.records import TYPES, Record
 from noc.cloud.errors import DnsRefused, DnsUnreachable
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 20
 A_PAGE: Final = 500
 MOST_RECORDS: Final = 5_000
-FIX: Final = "make a token that may edit the DNS of this zone alone: noc hub secret dns_token"
+SERVER_ERROR, TOO_OFTEN = 500, 429
+BAD_HEADERS: Final = "6003"
+FIX: Final = "make a token that may edit the DNS of this zone alone: noc hub secret set dns_token"
+LOOK: Final = "noc dns plan shows what stands"
 
 
 class CloudflareZone:
@@ -40,13 +44,12 @@ class CloudflareZone:
     async def records(self) -> Sequence[Found]:
         """See Zone."""
         async with self._client() as client:
+            zone = await self._zone_id(client)
             found: list[Found] = []
-            for kind in ("A", "AAAA"):
-                page: Any = await client.dns.records.list(
-                    zone_id=await self._zone_id(client), type=kind, per_page=A_PAGE
-                )
-                async for each in page:
-                    found.append(self._found(each))
+            for kind in TYPES:
+                pages: Any = await client.dns.records.list(zone_id=zone, type=kind, per_page=A_PAGE)
+                async for page in pages.iter_pages():
+                    found += [self._found(each) for each in page.result]
                     if len(found) > MOST_RECORDS:
                         raise DnsRefused(f"the zone {self._domain} has more than {MOST_RECORDS} address records")
             return found
@@ -56,7 +59,9 @@ class CloudflareZone:
         if not changes:
             return
         async with self._client() as client:
-            await client.dns.records.batch(zone_id=await self._zone_id(client), **self._batch(changes))
+            zone = await self._zone_id(client)
+            once = client.with_options(max_retries=0)
+            await once.dns.records.batch(zone_id=zone, **self._batch(changes))
 
     def _batch(self, changes: Sequence[Change]) -> dict[str, Any]:
         known = [(change, change.before.id if change.before else "") for change in changes]
@@ -82,7 +87,7 @@ class CloudflareZone:
     async def _zone_id(self, client: "AsyncCloudflare") -> str:
         if self._zone is None:
             zones = (await client.zones.list(name=self._domain)).result
-            if not zones:
+            if not [*zones]:
                 raise DnsRefused(f"the token sees no zone {self._domain}", fix=FIX)
             self._zone = zones[0].id
         return self._zone
@@ -103,24 +108,30 @@ class CloudflareZone:
             async with client:
                 yield client
         except cloudflare.APIStatusError as error:
-            raise DnsRefused(
-                f"Cloudflare answered {error.status_code} for {self._domain}", why=_words(error.body), fix=_fix(error)
-            ) from None
+            what = f"Cloudflare answered {error.status_code} for {self._domain}"
+            kind = DnsUnreachable if error.status_code >= SERVER_ERROR else DnsRefused
+            why = _words(error.body)
+            raise kind(what, why=why, fix=FIX if why.startswith(BAD_HEADERS) else _fix(error.status_code)) from None
         except cloudflare.APIConnectionError as error:
             why = type(error.__cause__ or error).__name__
-            raise DnsUnreachable(
-                "Cloudflare's API did not answer", why=why, fix="noc dns plan shows what stands"
-            ) from None
+            raise DnsUnreachable("Cloudflare's API did not answer", why=why, fix=LOOK) from None
+        except (cloudflare.APIError, ValueError, TypeError, AttributeError) as error:
+            # The SDK hands on whatever came with a 200, be it a page of the edge or half a document.
+            why = f"it is not what the API is described to answer: {type(error).__name__}"
+            raise DnsUnreachable("Cloudflare's answer cannot be read", why=why, fix=LOOK) from None
 
 
 def _words(body: object) -> str:
-    """The provider's own sentences: `1000 Invalid API Token`."""
+    """The provider's own sentences, the causes that it names included: `1000 Invalid API Token`."""
     errors = body.get("errors") if isinstance(body, dict) else None
     found = [each for each in errors or () if isinstance(each, dict)]
+    found += [each for error in found for each in error.get("error_chain") or () if isinstance(each, dict)]
     return "; ".join(f"{each.get('code', '')} {each.get('message', '')}".strip() for each in found)[:500]
 
 
-def _fix(error: Any) -> str:  # noqa: ANN401 - the SDK's error
-    if error.status_code in {401, 403}:
+def _fix(status: int) -> str:
+    if status in {401, 403}:
         return FIX
-    return "wait, then give the command again" if error.status_code in {429, 500, 502, 503} else ""
+    if status >= SERVER_ERROR:
+        return LOOK
+    return "wait, then give the command again" if status == TOO_OFTEN else ""

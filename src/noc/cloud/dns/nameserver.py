@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from noc.cloud.dns.plan import Change, Found
-from noc.cloud.dns.records import Record, RecordType
+from noc.cloud.dns.records import TYPES, Record
 from noc.cloud.errors import DnsRefused, DnsUnreachable, NoDnsToken
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10
 MOST_RECORDS: Final = 5_000
 MARK: Final = "_noc"
-TYPES: Final[tuple[RecordType, ...]] = ("A", "AAAA")
 
 
 class NameServerZone:

@@ -66,7 +66,7 @@ def plan(there: Iterable[Found], wanted: Iterable[Record]) -> DnsPlan:
     """Compare.
 
     Args:
-        there: every address record of the zone.
+        there: every record of the zone that lets a name lead somewhere.
         wanted: what the fleet needs.
 
     Raises:

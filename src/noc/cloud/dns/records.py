@@ -3,22 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Final, Literal
 
 from noc.fleet.inventory import Inventory, Life
 from noc.fleet.model import Fleet, Node
 
-RecordType = Literal["A", "AAAA"]
+RecordType = Literal["A", "AAAA", "CNAME"]
+TYPES: Final[tuple[RecordType, ...]] = ("A", "AAAA", "CNAME")
+"""What lets a name lead somewhere. The fleet makes addresses alone; an alias that others made is in their way."""
 
 
 @dataclass(frozen=True, order=True)
 class Record:
-    """One address record.
+    """One record that lets a name lead somewhere.
 
     Attributes:
         name: fully qualified, lower case, without the last dot.
-        type: A or AAAA.
-        content: the address.
+        type: A or AAAA; CNAME only where others made it.
+        content: the address, or the alias' target.
         ttl: seconds; 1 where the provider chooses, as it does for what it proxies.
         proxied: whether the provider answers with its own addresses in the record's place.
     """

@@ -10,7 +10,7 @@ class Zone(Protocol):
     """One zone at one provider."""
 
     async def records(self) -> Sequence[Found]:
-        """Every A and AAAA record of the zone, and whether it carries the fleet's mark.
+        """Every A, AAAA and CNAME record of the zone, and whether it carries the fleet's mark.
 
         Raises:
             DnsRefused, DnsUnreachable: it cannot be read.
