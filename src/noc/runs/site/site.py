@@ -1,7 +1,8 @@
 """What a run works with: the fleet, its book, the releases, and the ways to nodes, watch and public names."""
 
+import ssl
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from noc.fleet.load import load
@@ -90,6 +91,19 @@ class Site:
         return f"{kept.manifest.version} ({kept.manifest.build})" if kept else sha[:12]
 
 
+def _roots(root: Path | None) -> tuple[tuple[Path, int], ...]:
+    """The files and directories that trust comes from, each with the time of its last change in ns."""
+    system = ssl.get_default_verify_paths()
+    files = [Path(name) for name in (system.cafile, system.capath, root) if name]
+    return tuple((file, file.stat().st_mtime_ns) for file in files if file.exists())
+
+
+@lru_cache(1)
+def _web(root: Path | None, _files: tuple[tuple[Path, int], ...]) -> Web:
+    """Read once as long as no file changes: a plan, its run and every link that is kept share a few MB of roots."""
+    return Web(root)
+
+
 def open_site(paths: Paths, links: LinkPool | None = None) -> Site:
     """Read the fleet as it is now, and prepare the ways to it.
 
@@ -110,7 +124,7 @@ def open_site(paths: Paths, links: LinkPool | None = None) -> Site:
         book=Book(paths.fleet),
         releases=ReleaseStore(paths.releases),
         watch=WatchDoor(paths.watch_socket),
-        web=Web(root),
+        web=_web(root, _roots(root)),
         ways=SSHWays(paths.credentials / "ssh_key"),
         acme_root=root,
         links=links or LinkPool(),
