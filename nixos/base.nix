@@ -146,6 +146,8 @@ in
     networking.firewall = {
       enable = true;
       allowPing = true;
+      # The whole internet knocks; half a gigabyte of memory need not write it down.
+      logRefusedConnections = false;
       allowedTCPPorts = [ 80 443 ];
       allowedUDPPorts = [ ];
       interfaces.wg0.allowedTCPPorts = [ 22 ];
@@ -153,6 +155,8 @@ in
     services.openssh = {
       enable = true;
       openFirewall = false;
+      # Amazon's image copies the instance's key pair to root's home; HQ's key is to be the only one.
+      authorizedKeysInHomedir = false;
       hostKeys = [
         {
           type = "ed25519";
@@ -164,6 +168,7 @@ in
         KbdInteractiveAuthentication = false;
         PermitRootLogin = lib.mkForce "prohibit-password";
       };
+      # Where HQ has not signed the key yet, sshd says so and shows the key alone.
       extraConfig = "HostCertificate /etc/ssh/ssh_host_noc_ed25519_key-cert.pub";
     };
     users.mutableUsers = false;
@@ -250,7 +255,8 @@ in
         RequiresMountsFor = "/var/lib/noc-node /opt/clavitor /usr/local/lib";
         ConditionPathExists = "/var/lib/noc-node/pending.json";
       };
-      path = [ pkgs.nix config.systemd.package ];
+      # Whatever the activator calls on its way back, as it finds it when HQ calls it.
+      path = [ "/run/current-system/sw" ];
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
@@ -265,6 +271,8 @@ in
       globalConfig = caddyGlobals;
       virtualHosts.${hostName} = {
         serverAliases = node.aliases;
+        # The module's own would grow to a gigabyte, and remember who came.
+        logFormat = "output discard";
         extraConfig = caddySite;
       };
     };
@@ -274,6 +282,8 @@ in
         RuntimeDirectory = "caddy";
         RuntimeDirectoryMode = "0700";
         Restart = lib.mkForce "always";
+        # The module gives up on a proxy that ends with 1, which is what a name server that is away looks like.
+        RestartPreventExitStatus = lib.mkForce "";
         RestartSec = lib.mkForce 1;
         MemoryHigh = "96M";
         OOMScoreAdjust = 200;
@@ -288,6 +298,9 @@ in
         min-free = 512 * 1024 * 1024;
         max-free = 1024 * 1024 * 1024;
         trusted-users = [ "root" ];
+        # A system comes whole from HQ: this node neither builds nor asks a cache.
+        max-jobs = 0;
+        substituters = lib.mkForce [ ];
       };
       gc = {
         automatic = true;
@@ -320,7 +333,15 @@ in
       RuntimeMaxUse=16M
       MaxRetentionSec=14day
     '';
-    systemd.services.sshd.serviceConfig.OOMScoreAdjust = -900;
+    # The way in comes back however often it ends, and outlives whatever eats the memory.
+    systemd.services.sshd = {
+      startLimitIntervalSec = 0;
+      serviceConfig = {
+        OOMScoreAdjust = -900;
+        RestartSec = 1;
+      };
+    };
+    systemd.oomd.enable = false;
     documentation.enable = false;
     environment.defaultPackages = [ ];
     environment.systemPackages = [ pkgs.python3 pkgs.wireguard-tools ];
@@ -329,6 +350,10 @@ in
     system.disableInstallerTools = true;
 
     assertions = [
+      {
+        assertion = config.services.openssh.listenAddresses == [ ];
+        message = "services.openssh.listenAddresses would cost the way in whenever the tunnel is late";
+      }
       {
         assertion = fleet.hubTunnelAddress != node.tunnelAddress;
         message = "clavitor.node.tunnelAddress is the hub's own address";

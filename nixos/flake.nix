@@ -24,8 +24,11 @@
         name = lib.removeSuffix ".nix" file;
         value = system file;
       }) files;
-      checks = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (platform: {
-        hub-and-spoke = import ./tests/hub-and-spoke.nix { pkgs = nixpkgs.legacyPackages.${platform}; };
-      });
+      # The tests lie in the program's own checkout, not in a fleet directory.
+      checks = lib.optionalAttrs (builtins.pathExists ./tests/hub-and-spoke.nix) (
+        lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (platform: {
+          hub-and-spoke = import ./tests/hub-and-spoke.nix { pkgs = nixpkgs.legacyPackages.${platform}; };
+        })
+      );
     };
 }

@@ -2,7 +2,7 @@
 # to read what the module makes of it. The whole module set is `make nix-eval NIXPKGS=path`.
 #
 #   nix-instantiate --eval --strict --json --store dummy:// tests/stub.nix --arg files '[ ../fleet.nix ../nodes/x.nix ]'
-{ files, base ? ../base.nix }:
+{ files, base ? ../base.nix, listenAddresses ? [ ] }:
 
 let
   option = value: value // { _type = "option"; };
@@ -40,6 +40,7 @@ let
     config = {
       clavitor = values;
       nix.package = "/nix/store/nix";
+      services.openssh.listenAddresses = listenAddresses;
       systemd.package = "/nix/store/systemd";
     };
   };
