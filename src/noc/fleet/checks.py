@@ -18,6 +18,7 @@ from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
+from noc.fleet.rescuing import Rescue
 from noc.fleet.telling_checks import TELLING_CHECKS
 from noc.fleet.windows import known_zone, mistakes
 
@@ -204,6 +205,17 @@ def witnessed(document: Document) -> Iterator[Problem]:
         yield document.problem(addresses[0][0], what, "give two that have nothing to do with each other")
 
 
+def rescued(document: Document) -> Iterator[Problem]:
+    """A node tries the other way to HQ before it lets anybody in."""
+    given = document.data.get("rescue")
+    if not isinstance(given, dict):
+        return
+    first, second = (given.get(name, each.default) for name, each in Rescue.model_fields.items())
+    if all(isinstance(each, int | float) for each in (first, second)) and second <= first:
+        what = f"rescue_after = {second} is no later than fallback_after = {first}"
+        yield document.problem(("rescue", "rescue_after"), what, "a node tries the other way to HQ first: give more")
+
+
 CHECKS: tuple[Check, ...] = (
     unique_names,
     unique_numbers,
@@ -220,4 +232,5 @@ CHECKS: tuple[Check, ...] = (
     *JUDGING_CHECKS,
     witnessed,
     retention,
+    rescued,
 )

@@ -24,6 +24,7 @@ SHAPES = {
     "directory": "an https:// address",
     "email": "an address, such as noc@clavitor.com",
     "domain": "a domain in lower case, such as clavitor.com",
+    "fallback": "a name in lower case that leads to HQ, such as noc.clavitor.com",
     "hours": 'two times of day, such as "07:00-22:00"',
     "host_key": "a fingerprint as ssh-keygen -l prints it, SHA256:…",
     "interface": "up to 15 lower-case letters and digits, such as wg0",

@@ -13,6 +13,7 @@ from noc.fleet.launching import Launch
 from noc.fleet.naming import Dns
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
+from noc.fleet.rescuing import Rescue
 from noc.fleet.telling import Briefing, Channel, Route
 from noc.fleet.witnessing import DeadMan, House, Outside, Witness
 
@@ -29,7 +30,11 @@ PublicKey = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*
 
 
 class Hub(Part):
-    """HQ: the machine that runs `noc`, the watch and the tunnel's hub."""
+    """HQ: the machine that runs `noc`, the watch and the tunnel's hub.
+
+    `fallback` is a name that leads to it wherever it is; `rescue` are the addresses that a node without its tunnel lets
+    in at 22, see `Rescue`.
+    """
 
     name: Name
     nickname: str = ""
@@ -42,6 +47,8 @@ class Hub(Part):
     address: IPv4Address
     tunnel: IPv4Address
     names: tuple[Name, ...] = ("noc", "soc")
+    fallback: Domain | None = None
+    rescue: Annotated[tuple[IPv4Address, ...], Field(max_length=8)] = ()
 
 
 class Tunnel(Part):
@@ -185,6 +192,7 @@ class Fleet(Part):
     acme: Acme = Acme()
     dns: Dns = Dns()
     launch: Launch = Launch()
+    rescue: Rescue = Rescue()
     ntfy: Ntfy
     witness: Witness = Witness()
     house: House = House()

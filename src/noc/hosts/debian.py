@@ -7,7 +7,7 @@ from noc.hosts.caddy import CADDYFILE, caddyfile
 from noc.hosts.debiantunnel import UNIT, bring_up, tunnel_files
 from noc.hosts.files import File, install
 from noc.hosts.firewall import mark_of, node_rules
-from noc.hosts.node.actions import ACTIONS
+from noc.hosts.node.actions import ACTIONS, WATCHDOG
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine, shared_files
@@ -140,6 +140,8 @@ class Debian(SystemdMachine):
         prepared = tuple((await shell.script(_PREPARE)).stdout.splitlines())
         changed = await install(shell, _node_files(config))
         await shell.run(*ACTIONS["units"])
+        if any(path in WATCHDOG for path in changed):
+            await shell.run(*ACTIONS["watchdog"])
         return Change((*prepared, *changed, *await self._proxy(shell, changed)))
 
     async def _proxy(self, shell: Shell, changed: tuple[str, ...]) -> tuple[str, ...]:

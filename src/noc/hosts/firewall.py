@@ -13,7 +13,12 @@ table inet noc {{
   comment "{mark}"
 {body}}}
 """
+# The set is filled by the node's watchdog alone, with entries that end by themselves.
 _BODY = """\
+  set rescue {{
+    type ipv4_addr
+    flags timeout
+  }}
   chain input {{
     type filter hook input priority filter; policy drop;
     ct state established,related accept
@@ -21,6 +26,7 @@ _BODY = """\
     iif "lo" accept
     tcp dport {{ {ports} }} accept
     iifname "{interface}" tcp dport 22 accept
+    ip saddr @rescue tcp dport 22 accept
     icmp type {{ echo-request, destination-unreachable, time-exceeded, parameter-problem }} accept
     icmpv6 type {{ echo-request, destination-unreachable, packet-too-big, time-exceeded, parameter-problem }} accept
     icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }} accept
@@ -35,6 +41,8 @@ _BODY = """\
 
 def node_rules(interface: str = "wg0") -> str:
     """The rules of a node: 80 and 443 for everybody, SSH in the tunnel alone, answers, what ICMP and DHCP need.
+
+    Beyond the tunnel SSH is for whom the watchdog has put into the set `rescue`: nobody, unless HQ was silent for long.
 
     Args:
         interface: the tunnel's interface.

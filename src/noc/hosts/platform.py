@@ -38,6 +38,7 @@ class NodeConfig:
         acme_email: contact for the authority, "" for none.
         signers: text of the allowed signers of releases.
         push_interval_s: seconds between heartbeats.
+        watchdog: settings of the tunnel's watchdog, JSON; "" for a node without one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class NodeConfig:
     acme_email: str
     signers: str
     push_interval_s: float
+    watchdog: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 DIRECTORY = "/usr/local/lib/noc-node"
 ACTIVATOR = f"{DIRECTORY}/activator.py"
 DOWN_PUSH = f"{DIRECTORY}/down_push.py"
+WATCHDOG = f"{DIRECTORY}/watchdog.py"
 _SOURCES = Path(__file__).parent / "node"
 _LAUNCHER = '''"""Starts the activator, whose parts lie in a directory that is named by what they say."""
 
@@ -24,16 +25,16 @@ def node_programs(directory: str = DIRECTORY) -> dict[str, str]:
     The activator's modules become a package named `noc_node`, so that a node's own Python can find nothing else by that
     name. Each version of them lies in a directory of its own, and the launcher names one: replacing that one file is
     the whole change, and a power cut leaves the old activator or the new one, never some of both. The death push is
-    a file of its own, because it has to start fast.
+    a file of its own, because it has to start fast; the watchdog, because it has to hold whatever becomes of the rest.
     """
     modules = {path.name: path.read_text() for path in sorted(_SOURCES.glob("*.py"))}
-    down_push = modules.pop("down_push.py")
+    alone = {f"{directory}/{name}": modules.pop(name) for name in ("down_push.py", "watchdog.py")}
     parts = f"{directory}/parts-{_hash(modules)}"
     package = {f"{parts}/noc_node/{name}": text for name, text in modules.items()}
     return {
         **package,
         f"{directory}/activator.py": _LAUNCHER.format(parts=parts),
-        f"{directory}/down_push.py": down_push,
+        **alone,
     }
 
 

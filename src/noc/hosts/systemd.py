@@ -9,7 +9,7 @@ from noc.hosts.files import File, install
 from noc.hosts.platform import Change, Facts, NodeConfig
 from noc.hosts.programs import node_programs
 from noc.hosts.shell import Shell
-from noc.hosts.units import ENVIRONMENT, environment_text
+from noc.hosts.units import ENVIRONMENT, WATCHDOG_SETTINGS, environment_text
 from noc.mesh.config import SPOKE_KEY
 
 HOST_KEY = "/etc/ssh/ssh_host_noc_ed25519_key"
@@ -51,6 +51,8 @@ def shared_files(config: NodeConfig) -> dict[str, File]:
     files["/etc/noc-node/signers"] = File(config.signers)
     identity = {"name": config.name, "domain": config.hostname}
     files["/etc/noc-node/node.json"] = File(json.dumps(identity, indent=2) + "\n")
+    if config.watchdog:
+        files[WATCHDOG_SETTINGS] = File(config.watchdog)
     if config.acme_ca_root:
         files[ACME_ROOT] = File(config.acme_ca_root)
     return files

@@ -1,10 +1,14 @@
 """Texts of a node's systemd units: pure, and the same on every platform."""
 
-from noc.hosts.programs import ACTIVATOR, DOWN_PUSH
+import json
+
+from noc.fleet.model import Fleet
+from noc.hosts.programs import ACTIVATOR, DOWN_PUSH, WATCHDOG
 
 ENVIRONMENT = "/etc/clavitor/environment"
 CURRENT = "/opt/clavitor/current"
 LISTEN = "127.0.0.1:8080"
+WATCHDOG_SETTINGS = "/etc/noc-node/watchdog.json"
 
 # The socket waits for a release too: a socket whose service may not start would wake it for ever.
 _SOCKET = f"""\
@@ -113,6 +117,49 @@ ExecStart=/usr/bin/python3 {ACTIVATOR} settle
 WantedBy=sockets.target
 """
 
+# Root, since the tunnel and the firewall are root's; of what root may do it keeps these two.
+_WATCHDOG = f"""\
+[Unit]
+Description=Looks for HQ where the tunnel is silent, and lets it in after long
+After=network.target nftables.service
+StartLimitIntervalSec=0
+ConditionPathExists={WATCHDOG_SETTINGS}
+
+[Service]
+Type=exec
+ExecStart=/usr/bin/python3 -I -S {WATCHDOG} noc
+Restart=always
+RestartSec=5
+RuntimeDirectory=noc-watchdog
+RuntimeDirectoryPreserve=yes
+RuntimeDirectoryMode=0700
+UMask=0077
+OOMScoreAdjust=-900
+TasksMax=16
+CapabilityBoundingSet=CAP_NET_ADMIN
+NoNewPrivileges=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelTunables=yes
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 _CADDY = """\
 [Unit]
 StartLimitIntervalSec=0
@@ -130,8 +177,22 @@ NODE_UNITS = {
     "clavitor.service": _SERVICE,
     "clavitor-down@.service": _DOWN,
     "noc-settle.service": _SETTLE,
+    "noc-watchdog.service": _WATCHDOG,
     "caddy.service.d/noc.conf": _CADDY,
 }
+
+
+def watchdog_settings(fleet: Fleet) -> str:
+    """What a node's watchdog goes by (`noc.hosts.node.watchdog.Settings`), as JSON; the same for all nodes."""
+    hub, times = fleet.hub, fleet.rescue
+    settings = {
+        "endpoint": f"{hub.address}:{fleet.tunnel.port}",
+        "fallback": hub.fallback,
+        "rescue": [str(address) for address in hub.rescue],
+        "fallback_after": times.fallback_after,
+        "rescue_after": times.rescue_after,
+    }
+    return json.dumps(settings, indent=2) + "\n"
 
 
 def environment_text(values: dict[str, str]) -> str:

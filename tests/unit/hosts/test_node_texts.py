@@ -36,10 +36,15 @@ def test_the_rules_replace_only_a_table_of_their_own() -> None:
     assert "flush" not in rules
 
 
-def test_ssh_is_open_in_the_tunnel_alone() -> None:
+def test_ssh_is_open_in_the_tunnel_and_to_whom_the_watchdog_lets_in() -> None:
     assert [line.strip() for line in node_rules("wg7").splitlines() if "22" in line.split()] == [
-        'iifname "wg7" tcp dport 22 accept'
+        'iifname "wg7" tcp dport 22 accept',
+        "ip saddr @rescue tcp dport 22 accept",
     ]
+
+
+def test_nobody_is_let_in_by_the_rules_themselves() -> None:
+    assert "elements" not in node_rules()
 
 
 def test_other_rules_carry_another_mark() -> None:

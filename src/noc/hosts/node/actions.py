@@ -15,7 +15,7 @@ WITHIN_S = 90
 ACTIONS: Mapping[str, Sequence[str]] = {
     "units": (
         *("sh", "-ec", 'systemctl enable --quiet --no-reload "$@"; exec systemctl daemon-reload', "units"),
-        *("clavitor.socket", "clavitor.service", "noc-settle.service", "caddy.service"),
+        *("clavitor.socket", "clavitor.service", "noc-settle.service", "noc-watchdog.service", "caddy.service"),
     ),
     "reload": ("systemctl", "daemon-reload"),
     "firewall": (
@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, Sequence[str]] = {
         *("tunnel", "wg-quick@wg0.service"),
     ),
     "sshd": ("sh", "-ec", "sshd -t; exec systemctl try-reload-or-restart ssh.service"),
+    "watchdog": ("systemctl", "restart", "noc-watchdog.service"),
     "socket": ("systemctl", "restart", "clavitor.socket"),
     "proxy-unit": ("systemctl", "restart", "caddy.service"),
     "proxy": (
@@ -38,12 +39,19 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "system-profile": ("nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", "{system}"),
     "system-boot": ("{system}/bin/switch-to-configuration", "boot"),
 }
+WATCHDOG = (
+    "/etc/systemd/system/noc-watchdog.service",
+    "/etc/noc-node/watchdog.json",
+    "/usr/local/lib/noc-node/watchdog.py",
+)
+"""What the watchdog reads when it starts."""
 # In the order in which they are taken: a unit is read before it is restarted, the way in comes before the proxy.
 _CAUSES = (
     ("units", ("/etc/systemd/system/",)),
     ("firewall", ("/etc/nftables.d/",)),
     ("tunnel", ("/etc/wireguard/", "/etc/systemd/system/wg-quick@wg0.service.d/")),
     ("sshd", ("/etc/ssh/sshd_config.d/",)),
+    ("watchdog", WATCHDOG),
     ("socket", ("/etc/systemd/system/clavitor.socket",)),
     ("proxy-unit", ("/etc/systemd/system/caddy.service.d/",)),
     ("proxy", ("/etc/caddy/", "/etc/noc-node/acme-root.pem")),

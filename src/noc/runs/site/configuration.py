@@ -3,6 +3,7 @@
 from noc.fleet.model import Node
 from noc.hosts.bundle import Bundle
 from noc.hosts.platform import NodeConfig
+from noc.hosts.units import watchdog_settings
 from noc.mesh.config import spoke_config
 from noc.runs.errors import NodeBlocked
 from noc.runs.site.link import Link
@@ -56,4 +57,5 @@ def node_config(site: Site, node: Node) -> NodeConfig:
         acme_email=fleet.acme.email,
         signers=site.paths.signers.read_text(),
         push_interval_s=fleet.policy.push_interval,
+        watchdog=watchdog_settings(fleet),
     )
