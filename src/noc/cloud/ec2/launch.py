@@ -3,6 +3,7 @@
 Idempotence rests on the tags; the client token only covers two calls that are under way at the same time.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from noc.cloud.ec2.images import find_image
 from noc.cloud.ec2.machine import FLEET_TAG, Place, run_instances, tag_list
 from noc.cloud.ec2.owned import Described, Owned
 from noc.cloud.ec2.port import named
+from noc.cloud.ec2.regions import check_on
 from noc.cloud.errors import CloudRefused, CloudUnreachable, TypeNotOffered
 from noc.fleet.launching import Launch
 
@@ -42,6 +44,9 @@ class Hub:
 def launch(owned: Owned, hub: Hub, settings: Launch, now: datetime) -> Launched:
     """Make a node's machine, or go on with one that is there.
 
+    A refusal leaves nothing of a machine that this call began to make; where the cloud did not answer, or refuses to
+    take back as well, the next call finds what there is.
+
     Args:
         owned: what the cloud holds for the node.
         hub: who may enter.
@@ -49,9 +54,23 @@ def launch(owned: Owned, hub: Hub, settings: Launch, now: datetime) -> Launched:
         now: the time, UTC.
 
     Raises:
-        CloudRefused and those below it; what was made until then is found again.
+        CloudRefused and those below it.
     """
-    there = _running(owned, owned.instance() or _run(owned, hub, settings, now))
+    check_on(owned.region)
+    there = owned.instance()
+    try:
+        return _launched(owned, there or _run(owned, hub, settings, now), hub)
+    except CloudUnreachable:
+        raise
+    except CloudRefused:
+        if there is None:
+            with contextlib.suppress(CloudRefused):
+                terminate(owned)
+        raise
+
+
+def _launched(owned: Owned, there: Described, hub: Hub) -> Launched:
+    there = _running(owned, there)
     let_in(owned, hub.address)
     address = None if owned.machine.public == "ipv6" else _address(owned, there["InstanceId"])
     sixth = [each["Ipv6Address"] for nic in there.get("NetworkInterfaces", ()) for each in nic.get("Ipv6Addresses", ())]
@@ -68,7 +87,7 @@ def settle(owned: Owned) -> None:
 
 
 def terminate(owned: Owned) -> None:
-    """End a node's machine, and give back what was made for it: address and group."""
+    """End a node's machine, and give back what was made for it: address, group, the last one's key pair."""
     region, there = owned.region, owned.instance()
     if there is not None:
         instance = there["InstanceId"]
@@ -82,6 +101,10 @@ def terminate(owned: Owned) -> None:
     for group in owned.groups():
         region.call("ec2", "DeleteSecurityGroup", GroupId=group["GroupId"])
         owned.tell(f"security group {group['GroupId']} removed")
+    name = _key_name(owned)
+    if not owned.neighbours() and _key_pairs(owned, name):
+        region.call("ec2", "DeleteKeyPair", KeyName=name)
+        owned.tell(f"key pair {name} removed")
 
 
 def _run(owned: Owned, hub: Hub, settings: Launch, now: datetime) -> Described:
@@ -128,13 +151,24 @@ def _subnet(owned: Owned) -> tuple[str, str]:
 
 def _key_pair(owned: Owned, hub: Hub) -> str:
     """HQ's public key in this region; the image lets it in until the node's own configuration does."""
-    name, region = f"noc-{owned.machine.fleet}", owned.region
-    if not region.call("ec2", "DescribeKeyPairs", Filters=named({"key-name": [name]}))["KeyPairs"]:
+    name, region = _key_name(owned), owned.region
+    if not _key_pairs(owned, name):
         tags = [{"ResourceType": "key-pair", "Tags": tag_list({FLEET_TAG: owned.machine.fleet})}]
         key = hub.ssh_key.encode()
         region.call("ec2", "ImportKeyPair", KeyName=name, PublicKeyMaterial=key, TagSpecifications=tags)
         owned.tell(f"key pair {name}")
     return name
+
+
+def _key_name(owned: Owned) -> str:
+    return f"noc-{owned.machine.fleet}"
+
+
+def _key_pairs(owned: Owned, name: str) -> list[Described]:
+    found: list[Described] = owned.region.call("ec2", "DescribeKeyPairs", Filters=named({"key-name": [name]}))[
+        "KeyPairs"
+    ]
+    return found
 
 
 def _address(owned: Owned, instance: str) -> IPv4Address:

@@ -1,7 +1,8 @@
 """What a node's machine should be, as data: a pure function of the fleet file and of what launching has to inject."""
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from noc.fleet.model import Fleet, Node
@@ -21,7 +22,7 @@ class Machine:
         region, type: where, and what.
         disk_gb: of its encrypted root disk.
         user_data: what is handed to it at its first boot; nothing but the host key that HQ knows before.
-        ipv6: whether it gets an address of that kind as well, or alone.
+        public: which addresses the world reaches it by, as the fleet file has it.
     """
 
     node: str
@@ -29,7 +30,7 @@ class Machine:
     region: str
     type: str
     disk_gb: int
-    user_data: str
+    user_data: str = field(repr=False)
     public: str = "ipv4"
 
     @property
@@ -39,20 +40,23 @@ class Machine:
 
     @property
     def token(self) -> str:
-        """Makes two calls to make it one, for as long as the cloud remembers (some hours): at most 64 characters."""
-        return f"noc-{self.fleet}-{self.node}"[:64]
+        """Makes two calls to make it one: at most 64 characters, and another one for another host key.
+
+        The cloud remembers a token beyond the machine's end: the node's next machine must not be its last one again.
+        """
+        return f"noc-{self.node}-{hashlib.sha256(self.user_data.encode()).hexdigest()[:24]}"
 
 
 @dataclass(frozen=True)
 class HostKey:
     """The host key that is injected for the first contact: both halves in OpenSSH's formats."""
 
-    private: str
+    private: str = field(repr=False)
     public: str
 
 
-def machine(fleet: Fleet, node: Node, host_key: HostKey) -> Machine:
-    """The machine of a node, which has a region and a type."""
+def machine(fleet: Fleet, node: Node, host_key: HostKey | None = None) -> Machine:
+    """The machine of a node, which has a region and a type; without a host key it is one to be found, not made."""
     assert node.region is not None
     assert node.instance_type is not None
     return Machine(
@@ -61,7 +65,7 @@ def machine(fleet: Fleet, node: Node, host_key: HostKey) -> Machine:
         region=node.region,
         type=node.instance_type,
         disk_gb=fleet.budget.disk_gb,
-        user_data=user_data(host_key),
+        user_data=user_data(host_key) if host_key else "",
         public=node.public,
     )
 

@@ -39,6 +39,10 @@ class Owned:
             )
         return found[0] if found else None
 
+    def neighbours(self) -> list[Described]:
+        """Machines of the same fleet in the same region, its own among them."""
+        return self._instances({f"tag:{FLEET_TAG}": (self.machine.fleet,), "instance-state-name": ALIVE})
+
     def state(self, instance: str) -> str:
         """The state of a machine by its id; one that is forgotten is `terminated`."""
         found = self._instances({"instance-id": (instance,)})

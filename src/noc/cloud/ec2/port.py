@@ -7,7 +7,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,12 +59,13 @@ class Region:
             core.set_config_variable("credentials_file", file.name)
             core.set_config_variable("config_file", "/dev/null")
             core.set_config_variable("metadata_service_num_attempts", 0)
+            core.register_component("data_loader", _descriptions())
             found = core.get_credentials()
             if found is None:
                 raise NoCloudCredentials(
                     "HQ's credentials for AWS hold no key",
                     why="there is no profile [default] with aws_access_key_id and aws_secret_access_key",
-                    fix="noc hub secret aws",
+                    fix="noc hub secret set aws",
                 )
         return boto3.session.Session(botocore_session=core, region_name=self.name)
 
@@ -124,10 +125,18 @@ class Region:
             said = error.response.get("Error", {})
             raise refusal(str(said.get("Code", "")), str(said.get("Message", "")), f"AWS refused {what}") from None
         except NoCredentialsError:
-            raise NoCloudCredentials("HQ has no credentials for AWS", fix="noc hub secret aws") from None
+            raise NoCloudCredentials("HQ has no credentials for AWS", fix="noc hub secret set aws") from None
         except (BotoCoreError, ResponseParserError) as error:
             why = f"{type(error).__name__}: {error}"[:300]
             raise CloudUnreachable(f"AWS did not answer {what}", why=why, fix="look at HQ's way out") from None
+
+
+@cache
+def _descriptions() -> Any:  # noqa: ANN401
+    """The APIs' descriptions, read once for all regions: a megabyte of JSON for EC2 alone."""
+    from botocore.loaders import Loader  # noqa: PLC0415
+
+    return Loader()
 
 
 def named(filters: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
@@ -141,7 +150,7 @@ def read_credentials(path: Path) -> str:
         return path.read_text("utf-8")
     except OSError as error:
         raise NoCloudCredentials(
-            "HQ has no credentials for AWS", why=error.strerror or "", fix="noc hub secret aws"
+            "HQ has no credentials for AWS", why=error.strerror or "", fix="noc hub secret set aws"
         ) from None
 
 

@@ -18,10 +18,10 @@ from noc.cloud.errors import (
 )
 
 REFUSALS: Final[Mapping[str, tuple[type[CloudRefused], str]]] = {
-    "AuthFailure": (CredentialsExpired, "put good credentials on HQ: noc hub secret aws"),
-    "ExpiredToken": (CredentialsExpired, "put fresh credentials on HQ: noc hub secret aws"),
-    "ExpiredTokenException": (CredentialsExpired, "put fresh credentials on HQ: noc hub secret aws"),
-    "InvalidClientTokenId": (CredentialsExpired, "put good credentials on HQ: noc hub secret aws"),
+    "AuthFailure": (CredentialsExpired, "put good credentials on HQ: noc hub secret set aws"),
+    "ExpiredToken": (CredentialsExpired, "put fresh credentials on HQ: noc hub secret set aws"),
+    "ExpiredTokenException": (CredentialsExpired, "put fresh credentials on HQ: noc hub secret set aws"),
+    "InvalidClientTokenId": (CredentialsExpired, "put good credentials on HQ: noc hub secret set aws"),
     "RequestExpired": (CredentialsExpired, "see that HQ's clock is right: timedatectl"),
     "SignatureDoesNotMatch": (CredentialsExpired, "put good credentials on HQ, and see that its clock is right"),
     "UnauthorizedOperation": (NotPermittedThere, "noc preflight --policy prints what the credentials need"),
