@@ -92,12 +92,14 @@ def peers(
     import time  # noqa: PLC0415
 
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
+    from noc.hub.endpoints import Endpoints  # noqa: PLC0415
     from noc.hub.places import CREDENTIALS  # noqa: PLC0415
     from noc.hub.tunnel import POLL_S, PeerList  # noqa: PLC0415
 
     _as_root()
     credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS)
-    peer_list = PeerList(fleet_directory(directory), credentials)
+    state = os.environ.get("STATE_DIRECTORY")
+    peer_list = PeerList(fleet_directory(directory), credentials, Endpoints(Path(state) if state else None))
     while True:
         if (told := peer_list.look()) is not None:
             err.print(told, soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from noc.fleet.errors import FileUnreadable, FleetProblems
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.fleet.render import PEERS
+from noc.hub.endpoints import Endpoints
 from noc.hub.errors import BadPeers
 from noc.hub.places import CREDENTIALS, HUB_KEY
 from noc.hub.system import Owner, ensure_file, run
@@ -106,7 +107,7 @@ def sync_text(fleet: Fleet, private_key: str, peers: tuple[Peer, ...]) -> str:
     return own + "".join(f"\n[Peer]\nPublicKey = {peer.public_key}\nAllowedIPs = {peer.address}/32\n" for peer in peers)
 
 
-def apply_peers(fleet: Fleet, text: str, credentials: Path) -> int:
+def apply_peers(fleet: Fleet, text: str, credentials: Path) -> tuple[Peer, ...]:
     """Make the running tunnel's peers those of the list; the tunnels of unchanged peers stay up.
 
     Args:
@@ -115,7 +116,7 @@ def apply_peers(fleet: Fleet, text: str, credentials: Path) -> int:
         credentials: directory that holds the hub's key.
 
     Returns:
-        How many peers there are now.
+        The peers that there are now.
 
     Raises:
         BadPeers: the list holds something else; the tunnel stays as it is.
@@ -124,7 +125,7 @@ def apply_peers(fleet: Fleet, text: str, credentials: Path) -> int:
     peers = parse_peers(text, fleet)
     private = (credentials / HUB_KEY).read_text().strip()
     run("wg", "syncconf", fleet.tunnel.interface, "/dev/stdin", stdin=sync_text(fleet, private, peers), timeout_s=20)
-    return len(peers)
+    return peers
 
 
 class PeerList:
@@ -133,14 +134,16 @@ class PeerList:
     Args:
         directory: the fleet directory.
         credentials: directory that holds the hub's key.
+        endpoints: where peers were heard from before.
     """
 
-    def __init__(self, directory: Path, credentials: Path) -> None:
-        self._directory, self._credentials = directory, credentials
+    def __init__(self, directory: Path, credentials: Path, endpoints: Endpoints) -> None:
+        self._directory, self._credentials, self._endpoints = directory, credentials, endpoints
         self._seen: list[object] = []
+        self._interface: str | None = None
 
     def look(self) -> str | None:
-        """Apply the list where it has changed since the last look.
+        """Apply the list where it has changed since the last look; note where peers are.
 
         Returns:
             What was done or why it was refused, None where nothing had changed.
@@ -150,12 +153,20 @@ class PeerList:
         """
         stamps: list[object] = [_stamp(self._directory / name) for name in (PEERS, "fleet.toml")]
         if stamps == self._seen:
+            if self._interface is not None:
+                self._endpoints.note(self._interface)
             return None
         self._seen = stamps
         try:
-            return f"{apply_peers(load(self._directory), _read(self._directory / PEERS), self._credentials)} peers"
+            return self._apply(load(self._directory))
         except (BadPeers, FleetProblems, FileUnreadable) as error:
             return str(error)
+
+    def _apply(self, fleet: Fleet) -> str:
+        peers = apply_peers(fleet, _read(self._directory / PEERS), self._credentials)
+        self._interface = fleet.tunnel.interface
+        recalled = self._endpoints.recall(self._interface, peers)
+        return f"{len(peers)} peers" + (f", {recalled} looked for where they were" if recalled else "")
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

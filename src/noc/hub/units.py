@@ -123,7 +123,8 @@ WantedBy=multi-user.target
 def peers_service(interface: str, build: str) -> str:
     """Applies the list of peers as root whenever the runner writes it; the tunnels of other peers stay up.
 
-    It is started anew with the tunnel, which comes up without peers. Arguments as `watch_unit`.
+    It is started anew with the tunnel, which comes up without peers, and tells it where they were. Arguments as
+    `watch_unit`.
     """
     return f"""\
 [Unit]
@@ -137,6 +138,8 @@ X-Noc-Build={build}
 ExecStart={PROGRAM} hub peers --follow
 {_load(HUB_KEY)}\
 {_SERVICE}\
+StateDirectory=noc-tunnel
+StateDirectoryMode=0700
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK

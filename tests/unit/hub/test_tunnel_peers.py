@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from noc.fleet.inventory import Inventory, NodeRecord
 from noc.fleet.render import peers_conf
+from noc.hub.endpoints import Endpoints
 from noc.hub.errors import BadPeers
 from noc.hub.tunnel import MAX_PEERS_BYTES, PeerList, ensure_hub_key, parse_peers, sync_text
 from noc.mesh.keys import generate, public_from_private
@@ -113,7 +114,7 @@ def calls(directory: Path) -> int:
 
 
 def test_a_list_is_applied_when_it_changes_and_only_then(directory: Path) -> None:
-    peer_list, path = PeerList(directory, directory), directory / "wireguard" / "peers.conf"
+    peer_list, path = PeerList(directory, directory, Endpoints(None)), directory / "wireguard" / "peers.conf"
     assert peer_list.look() == "0 peers"
     assert peer_list.look() is None
     path.write_text(peer())
@@ -125,7 +126,7 @@ def test_a_list_is_applied_when_it_changes_and_only_then(directory: Path) -> Non
 
 
 def test_a_refused_list_leaves_the_tunnel_alone_and_the_next_one_is_applied(directory: Path) -> None:
-    peer_list, path = PeerList(directory, directory), directory / "wireguard" / "peers.conf"
+    peer_list, path = PeerList(directory, directory, Endpoints(None)), directory / "wireguard" / "peers.conf"
     path.write_text(peer(address="0.0.0.0/0"))
     assert "E807" in str(peer_list.look())
     assert calls(directory) == 0
@@ -134,7 +135,7 @@ def test_a_refused_list_leaves_the_tunnel_alone_and_the_next_one_is_applied(dire
 
 
 def test_a_mended_fleet_file_is_reason_enough_to_look_again(directory: Path) -> None:
-    peer_list, text = PeerList(directory, directory), (directory / "fleet.toml").read_text()
+    peer_list, text = PeerList(directory, directory, Endpoints(None)), (directory / "fleet.toml").read_text()
     (directory / "fleet.toml").write_text("broken")
     assert "E101" in str(peer_list.look())
     (directory / "fleet.toml").write_text(text)
@@ -143,7 +144,7 @@ def test_a_mended_fleet_file_is_reason_enough_to_look_again(directory: Path) -> 
 
 def test_a_list_without_end_is_not_read_to_its_end(directory: Path) -> None:
     (directory / "wireguard" / "peers.conf").write_bytes(b"#" * (MAX_PEERS_BYTES + 1))
-    assert "larger than" in str(PeerList(directory, directory).look())
+    assert "larger than" in str(PeerList(directory, directory, Endpoints(None)).look())
 
 
 def test_the_hubs_key_is_made_once_and_read_by_root_alone(tmp_path: Path) -> None:
