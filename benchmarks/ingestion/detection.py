@@ -13,7 +13,7 @@ from ingestion.fleet import HUB, BenchFleet
 from ingestion.load import SOURCE
 from ingestion.servers import RUN, Server, watch
 
-NODES, SILENT, LOADED = 21, 8, 5
+NODES, SILENT, LOADED = 21, 6, 5
 INCIDENTS = 200
 INTERVAL_S = 0.3
 TABLES = "[judging]\nflap_within = 0\n[policy]\npush_interval = 0.3\nsev2_missed = 2\nsev1_after = 300\n"
@@ -66,7 +66,7 @@ def _measure(folder: Path, program: Path | None) -> Detection:
     server = watch(folder, fleet, program=STAMPED.replace("{path!r}", repr(str(stamps))))
     load = _begin_load(program, server, fleet) if program else None
     try:
-        _fall_silent_in_turn(fleet, server, stamps)
+        _fall_silent_in_turn(fleet, fleet.names[LOADED if program else 0 :], server, stamps)
     finally:
         if load is not None:
             load.kill()
@@ -86,9 +86,8 @@ def _begin_load(program: Path, server: Server, fleet: BenchFleet) -> "subprocess
     return load
 
 
-def _fall_silent_in_turn(fleet: BenchFleet, server: Server, stamps: Path) -> None:
-    """Each round the next eight nodes say nothing until their incidents are stored; all others push."""
-    others = fleet.names[LOADED:]
+def _fall_silent_in_turn(fleet: BenchFleet, others: list[str], server: Server, stamps: Path) -> None:
+    """Each round the next six nodes say nothing until their incidents are stored; all others push."""
     connections = {name: _connect(fleet, name, server.port) for name in others}
     turn = 0
     while (known := _count(stamps)) < INCIDENTS:

@@ -36,6 +36,8 @@ ceiling_usd = 1000
 [ntfy]
 url = "http://127.0.0.1:9/"
 topic = "bench"
+[witness]
+not_public = ["all"]
 [push]
 per_second = 1000000
 at_once = 1000000
