@@ -9,7 +9,8 @@ from typing import Any
 import tomli_w
 
 from noc.fleet.model import Fleet
-from noc.lab.internet import ACME_DIRECTORY, NTFY_URL
+from noc.lab.dns import TTL_S
+from noc.lab.internet import ACME_DIRECTORY, NAME_SERVER, NTFY_URL
 from noc.lab.machines import HQ
 
 SOURCE = Path(__file__).parents[3] / "fleet"
@@ -34,6 +35,7 @@ def lab_fleet(document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping
         "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ)},
         "policy": {**document.get("policy", {}), **policy},
         "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
+        "dns": {**document.get("dns", {}), "provider": "rfc2136", "server": NAME_SERVER, "ttl": TTL_S},
         "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
         "accepted": [row for row in document.get("accepted", []) if row["what"] in chosen],
         "nodes": [_in_lab(node) for node in document["nodes"] if node["name"] in chosen],

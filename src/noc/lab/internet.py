@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from noc.lab.dns import knot_conf, zone_file
-from noc.lab.machines import Machine
+from noc.lab.dns import Knot, zone_file
+from noc.lab.machines import INTERNET, Machine
 
 ACME_DIRECTORY = "https://acme.lab:14000/dir"
 ACME_ROOTS = "https://acme.lab:15000/roots/0"
 NTFY_URL = "https://ntfy.lab"
+NAME_SERVER = f"{INTERNET}:53"
 HEALTH = (f"{NTFY_URL}/v1/health", "http://apt.lab/base/InRelease", ACME_DIRECTORY)
 """What answers 200 once the lab's internet is there; the names need its DNS."""
 ARCHIVE = "/srv/archive"
@@ -24,7 +25,13 @@ _TLS = "/etc/noc-internet"
 
 
 def internet_files(
-    domain: str, machines: Iterable[Machine], certificates: Mapping[str, tuple[bytes, bytes]], ntfy_token: str
+    domain: str,
+    machines: Iterable[Machine],
+    certificates: Mapping[str, tuple[bytes, bytes]],
+    ntfy_token: str,
+    dns_key: str,
+    *,
+    bare_zone: bool = False,
 ) -> dict[Path, tuple[bytes, int]]:
     """The files of the internet's machine.
 
@@ -33,14 +40,17 @@ def internet_files(
         machines: whose names the DNS knows.
         certificates: certificate and key, PEM, for each of `TLS_NAMES`.
         ntfy_token: the bearer token that ntfy accepts.
+        dns_key: the key by which the fleet's zone is changed and transferred, `NAME ALGORITHM SECRET`.
+        bare_zone: let the fleet's zone begin without a name of the fleet, as one is that has just been bought.
 
     Returns:
         Path below the machine's root → content and mode.
     """
     zones, machines = (domain, "lab"), tuple(machines)
+    named = {domain: () if bare_zone else machines, "lab": machines}
     texts = {
-        "etc/knot/knot.conf": knot_conf(zones),
-        **{f"etc/knot/{zone}.zone": zone_file(zone, machines) for zone in zones},
+        "etc/knot/knot.conf": Knot(updates={domain: dns_key}).conf(zones),
+        **{f"etc/knot/{zone}.zone": zone_file(zone, named[zone]) for zone in zones},
         "etc/noc-internet/pebble.json": json.dumps({"pebble": _pebble()}),
         "usr/local/lib/noc-ntfy.py": files("noc.lab").joinpath("ntfy_server.py").read_text(),
         **{f"etc/systemd/system/{unit}": text for unit, text in _units().items()},
@@ -76,7 +86,8 @@ def _units() -> dict[str, str]:
     }
     # Pebble waits a random time before each validation unless told otherwise; Caddy wants a home for its state.
     environment = "PEBBLE_VA_NOSLEEP=1 HOME=/root"
-    unprivileged = {"noc-knot": "User=knot\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"}
+    # What was changed in a zone outlives a restart of the name server, as it does on a real one.
+    unprivileged = {"noc-knot": "User=knot\nStateDirectory=noc-knot\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"}
     return {
         f"{name}.service": f"[Unit]\nDescription=lab internet: {name}\nStartLimitIntervalSec=0\n\n"
         f"[Service]\nEnvironment={environment}\nRuntimeDirectory={name}\nRestart=always\nRestartSec=0.2\n"

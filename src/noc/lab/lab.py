@@ -52,6 +52,7 @@ class Lab:
         bare: Iterable[str] = (),
         disk: bool = False,
         authorized_keys: Sequence[str] = (),
+        bare_zone: bool = False,
     ) -> None:
         """Make the images where they are missing, and boot HQ and the nodes; return when all of their sshd answer.
 
@@ -60,6 +61,7 @@ class Lab:
             bare: machines that start from the image with nothing of ours.
             disk: keep what machines write on disk rather than in memory.
             authorized_keys: public key lines that root accepts on every machine from its first boot on.
+            bare_zone: let the fleet's zone begin without a name of the fleet; `noc dns apply` makes them.
 
         Raises:
             LabNeeds: not root, or a program is missing.
@@ -76,6 +78,7 @@ class Lab:
         plan = LabPlan(
             lab=secrets.token_hex(4), domain=fleet.domain, hub=fleet.hub.name, machines=machines, disk=disk,
             images=ensure_images(self.places.cache, self._tell), authorized_keys=tuple(authorized_keys),
+            bare_zone=bare_zone,
         )  # fmt: skip
         self._tell(f"booting {len(machines)} machines")
         launch.start(self.places, plan)
@@ -236,6 +239,11 @@ class Lab:
     def ntfy_token(self) -> str:
         """The bearer token of the lab's ntfy."""
         return self.places.ntfy_token.read_text().strip()
+
+    @property
+    def dns_key(self) -> str:
+        """The key by which the fleet's zone is changed, as HQ's credential `dns_tsig` has it."""
+        return self.places.dns_key.read_text().strip()
 
     @property
     def ntfy_topic(self) -> str:

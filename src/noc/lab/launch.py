@@ -14,6 +14,7 @@ from pathlib import Path
 
 from noc.errors import NocError
 from noc.lab import cgroups, control
+from noc.lab.dns import tsig_key
 from noc.lab.errors import BootFailed, LabNeeds
 from noc.lab.limits import Limits
 from noc.lab.machines import LabPlan
@@ -50,8 +51,9 @@ def start(places: Places, plan: LabPlan) -> None:
     sweep(places)
     places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     places.plan.write_text(plan.model_dump_json(indent=1))
-    places.ntfy_token.touch(mode=0o600)
-    places.ntfy_token.write_text(secrets.token_urlsafe(24))
+    for path, secret in ((places.ntfy_token, secrets.token_urlsafe(24)), (places.dns_key, tsig_key())):
+        path.touch(mode=0o600)
+        path.write_text(secret)
     try:
         _spawn(places)
         control.ask(places.socket, {"op": "ready"}, timeout_s=UP_S)

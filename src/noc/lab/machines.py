@@ -68,6 +68,7 @@ class LabPlan(BaseModel):
         images: directory of the image set.
         disk: upper layers on disk; in memory otherwise.
         authorized_keys: public key lines that root accepts on every machine from its first boot on.
+        bare_zone: the fleet's zone begins without a name of the fleet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +80,7 @@ class LabPlan(BaseModel):
     images: Path
     disk: bool = False
     authorized_keys: tuple[str, ...] = ()
+    bare_zone: bool = False
 
 
 def node_address(node: Node) -> IPv4Address:

@@ -61,6 +61,11 @@ class Places:
         return self.state / "ntfy.token"
 
     @property
+    def dns_key(self) -> Path:
+        """The key by which the fleet's zone is changed, as HQ's credential `dns_tsig` has it."""
+        return self.state / "dns.key"
+
+    @property
     def offers(self) -> Path:
         """The packages that this lab's archive offers beside the images'."""
         return self.state / "offers"

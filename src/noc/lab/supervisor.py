@@ -157,8 +157,9 @@ class Supervisor:
 
     def _furnish_internet(self, host: Host) -> None:
         certificates = {name: self._authority.issue(name, INTERNET) for name in TLS_NAMES}
-        token = self.places.ntfy_token.read_text().strip()
-        identity.write_files(host.root, internet_files(self.plan.domain, self.plan.machines, certificates, token))
+        token, key = self.places.ntfy_token.read_text().strip(), self.places.dns_key.read_text().strip()
+        named = (self.plan.domain, self.plan.machines, certificates, token, key)
+        identity.write_files(host.root, internet_files(*named, bare_zone=self.plan.bare_zone))
 
     async def _reach_internet(self) -> None:
         """Wait until the internet's services answer; keep the root that its ACME authority issues under.

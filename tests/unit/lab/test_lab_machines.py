@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from noc.errors import NotFound
 from noc.fleet.load import load
 from noc.lab.distance import round_trip_ms
-from noc.lab.dns import knot_conf, zone_file
+from noc.lab.dns import Knot, tsig_key, zone_file
 from noc.lab.errors import LabNeeds
 from noc.lab.fleet import SOURCE
 from noc.lab.identity import AUTHORIZED_KEYS, HOST_KEY, authorize, fingerprint, identity_files, write_files
@@ -66,9 +66,21 @@ def test_the_lab_zone_holds_the_internet_s_services() -> None:
 
 
 def test_the_name_server_serves_its_zones_and_forwards_nothing() -> None:
-    conf = knot_conf(("clavitor.com", "lab"))
+    conf = Knot(updates={"clavitor.com": tsig_key()}).conf(("clavitor.com", "lab"))
     assert conf.count("domain:") == 2
     assert "remote" not in conf
+
+
+def test_the_lab_s_own_names_are_changed_by_nobody() -> None:
+    conf = Knot(updates={"clavitor.com": tsig_key()}).conf(("clavitor.com", "lab"))
+    fleets, labs = conf.split("zone:\n")[1].split("  - domain: lab\n")
+    assert ("acl: clavitor.com" in fleets, "acl" in labs) == (True, False)
+
+
+def test_a_zone_may_begin_without_a_name_of_the_fleet() -> None:
+    made = internet_files("clavitor.com", ALL, {}, "tk", tsig_key(), bare_zone=True)
+    fleets, labs = (made[Path(f"etc/knot/{zone}.zone")][0].decode() for zone in ("clavitor.com", "lab"))
+    assert (" A " in fleets, " A " in labs) == (False, True)
 
 
 def test_a_machine_s_identity_is_new_each_time_and_its_private_key_closed() -> None:
@@ -102,14 +114,14 @@ def test_authorizing_twice_adds_one_line(tmp_path: Path) -> None:
 
 def test_secrets_of_the_internet_s_services_are_closed() -> None:
     certificates = dict.fromkeys(TLS_NAMES, (b"certificate", b"key"))
-    made = internet_files("clavitor.com", ALL, certificates, "tk")
+    made = internet_files("clavitor.com", ALL, certificates, "tk", tsig_key())
     closed = {path.name for path, (_, mode) in made.items() if mode == 0o600}
     assert {"ntfy.token", "acme.lab.key", "ntfy.lab.key"} <= closed
     assert not any(b"tk\n" in content or content == b"key" for content, mode in made.values() if mode != 0o600)
 
 
 def test_every_service_of_the_internet_is_wanted_at_boot() -> None:
-    made = internet_files("clavitor.com", ALL, {}, "tk")
+    made = internet_files("clavitor.com", ALL, {}, "tk", tsig_key())
     units = {path.name for path in made if path.suffix == ".service"}
     wants = made[Path("etc/systemd/system/multi-user.target.d/noc.conf")][0].decode()
     assert set(wants.split("Wants=")[1].split()) == units

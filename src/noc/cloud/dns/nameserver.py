@@ -1,6 +1,8 @@
 """A zone on a name server of its own: read by a transfer, changed by dynamic updates (RFC 2136), signed (RFC 8945).
 
-An address record has no room for a mark, so that stands beside it: a TXT record `_noc.NAME` that names the fleet.
+An address record has no room for a mark, so that stands beside it: a TXT record `_noc.NAME` that names the fleet and
+the type of the record that is meant, `noc=clavitor A`. Each change says what it was planned on as its prerequisite, so
+that a zone that has moved since refuses all of them.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10
 MOST_RECORDS: Final = 5_000
 MARK: Final = "_noc"
+MARK_TTL: Final = 300
 
 
 class NameServerZone:
@@ -37,7 +40,7 @@ class NameServerZone:
         Raises:
             NoDnsToken: the key is not written so.
         """
-        self._domain, self._mark = domain, f"noc={fleet}"
+        self._domain, self._fleet = domain, fleet
         host, _, port = server.rpartition(":")
         self._host, self._port = host.strip("[]"), int(port)
         self._key = _key(tsig)
@@ -45,9 +48,9 @@ class NameServerZone:
     async def records(self) -> Sequence[Found]:
         """See Zone; read over TCP by AXFR, so it is the server's own view and no cache's."""
         zone = await self._transferred()
-        marks = {name.removeprefix(f"{MARK}.") for name, _, text in _rows(zone, "TXT") if text == f'"{self._mark}"'}
+        marks = {(name.removeprefix(f"{MARK}."), text) for name, _, text in _rows(zone, "TXT")}
         found = [
-            Found(Record(name, kind, text, ttl), "", name in marks)
+            Found(Record(name, kind, text.rstrip("."), ttl), "", (name, self._mark(kind)) in marks)
             for kind in TYPES
             for name, ttl, text in _rows(zone, kind)
         ]
@@ -64,27 +67,38 @@ class NameServerZone:
         import dns.update  # noqa: PLC0415 - only these commands pay for it
 
         update = dns.update.UpdateMessage(self._domain, keyring=self._key)
-        names = {change.name for change in changes}
+        added = {change.after.key for change in changes if change.after is not None}
+        removed = {change.before.record.key for change in changes if change.before is not None}
+        for name, kind in sorted(added - removed):
+            update.absent(f"{name}.", kind)
+            update.absent(f"{name}.", "CNAME")
         for change in changes:
-            at = f"{change.name}."
+            at, mark = f"{change.name}.", f"{MARK}.{change.name}."
             if change.before is not None:
-                update.delete(at, change.before.record.type, change.before.record.content)
+                gone = change.before.record
+                update.present(at, gone.type, gone.content)
+                update.delete(at, gone.type, gone.content)
+                if gone.key not in added:
+                    update.delete(mark, "TXT", self._mark(gone.type))
             if change.after is not None:
                 update.add(at, change.after.ttl, change.after.type, change.after.content)
-        for name in sorted(names):
-            left = [change for change in changes if change.name == name and change.after is not None]
-            update.replace(f"{MARK}.{name}.", 300, "TXT", f'"{self._mark}"') if left else update.delete(
-                f"{MARK}.{name}.", "TXT"
-            )
+                update.add(mark, MARK_TTL, "TXT", self._mark(change.after.type))
         return update
+
+    def _mark(self, kind: str) -> str:
+        """The mark's text as a zone file has it."""
+        return f'"noc={self._fleet} {kind}"'
 
     async def _send(self, message: "dns.message.Message") -> None:
         import dns.asyncquery  # noqa: PLC0415
         import dns.exception  # noqa: PLC0415
         import dns.rcode  # noqa: PLC0415
+        import dns.tsig  # noqa: PLC0415
 
         try:
             answer = await dns.asyncquery.tcp(message, self._host, TIMEOUT_S, self._port)
+        except dns.tsig.PeerError as error:
+            raise self._key_refused(error) from None
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise self._unreachable(error) from None
         if answer.rcode() != dns.rcode.NOERROR:
@@ -93,12 +107,17 @@ class NameServerZone:
 
     async def _transferred(self) -> "dns.zone.Zone":
         import dns.exception  # noqa: PLC0415
+        import dns.rcode  # noqa: PLC0415
+        import dns.tsig  # noqa: PLC0415
         import dns.xfr  # noqa: PLC0415
 
         try:
             return await asyncio.wait_for(asyncio.to_thread(self._transfer), 2 * TIMEOUT_S)
         except dns.xfr.TransferError as error:
-            raise DnsRefused(f"{self._host} refused a transfer of {self._domain}", why=str(error)) from None
+            word = dns.rcode.to_text(error.rcode)
+            raise DnsRefused(f"{self._host} refused a transfer of {self._domain}", why=word, fix=_fix(word)) from None
+        except dns.tsig.PeerError as error:
+            raise self._key_refused(error) from None
         except (dns.exception.DNSException, OSError, EOFError) as error:
             raise self._unreachable(error) from None
 
@@ -110,6 +129,10 @@ class NameServerZone:
         query, _ = dns.xfr.make_query(zone, keyring=self._key)
         dns.query.inbound_xfr(self._host, zone, query, port=self._port, timeout=TIMEOUT_S, lifetime=TIMEOUT_S)
         return zone
+
+    def _key_refused(self, error: "dns.tsig.PeerError") -> DnsRefused:
+        why = type(error).__name__.removeprefix("Peer")
+        return DnsRefused(f"{self._host} does not accept the key of dns_tsig", why=why, fix=_fix(why.upper()))
 
     def _unreachable(self, error: Exception) -> DnsUnreachable:
         where = f"{self._host} port {self._port}"
@@ -127,13 +150,20 @@ def _key(text: str) -> "dict[dns.name.Name, dns.tsig.Key]":
     import dns.name  # noqa: PLC0415
     import dns.tsig  # noqa: PLC0415
 
+    fix = "write NAME ALGORITHM SECRET in it, as tsig-keygen prints them"
     try:
         name, algorithm, secret = text.split()
         key = dns.tsig.Key(name, secret, dns.name.from_text(algorithm))
     except ValueError:
-        raise NoDnsToken("the credential dns_tsig cannot be read", fix="write NAME ALGORITHM SECRET in it") from None
+        raise NoDnsToken("the credential dns_tsig cannot be read", fix=fix) from None
+    if key.algorithm not in dns.tsig.mac_sizes:
+        raise NoDnsToken("the credential dns_tsig names an algorithm that is none", fix=fix)
     return {key.name: key}
 
 
 def _fix(word: str) -> str:
-    return "see that the key may update this zone" if word in {"REFUSED", "NOTAUTH", "BADKEY", "BADSIG"} else ""
+    if word in {"YXRRSET", "NXRRSET", "YXDOMAIN", "NXDOMAIN"}:
+        return "the zone has moved since the plan was made: give the command again"
+    if word == "BADTIME":
+        return "the clocks of HQ and of the name server differ: set them right"
+    return "see that the key may transfer and update this zone"
