@@ -69,6 +69,8 @@ class NodeFacts(Answer):
         snapshots: copies of the database, oldest first.
         system: the set of packages that was confirmed last, None where none ever was.
         clock: the node's clock when it answered, Unix seconds; None where it does not say.
+        reboot: what runs in its old version until the machine starts anew: packages, or parts of a NixOS system.
+        booted: on NixOS, where kernel, initrd and modules of the system lead that was started last, by name.
     """
 
     current: str | None
@@ -88,6 +90,8 @@ class NodeFacts(Answer):
     snapshots: tuple[Snapshot, ...] = ()
     system: str | None = None
     clock: float | None = None
+    reboot: tuple[str, ...] = ()
+    booted: dict[str, str] = {}
 
 
 class Package(Answer):
@@ -176,7 +180,7 @@ class Verdict(Answer):
         snapshot: the copy of the database from before.
         loss: what was lost because a snapshot was put back, None where none was.
         data: what became of the database, in a sentence; "" where nothing did.
-        reboot: packages of which the old version runs until the machine starts anew.
+        reboot: what runs in its old version until the machine starts anew: packages, or parts of a NixOS system.
     """
 
     run: str

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from noc.hosts.bundle import Bundle
 from noc.hosts.files import File
-from noc.hosts.node import configuration
+from noc.hosts.node import boot, configuration
 from noc.hosts.node.actions import ACTIONS, actions_for
 from noc.hosts.node.layout import Layout
 from noc.hosts.node.service import Unproven
@@ -459,7 +459,64 @@ def test_a_closure_that_is_kept_boots(nixos: Node) -> None:
     bundle = Bundle({SIGNERS: File("new")}, system(nixos, "new"))
     nixos.keep(bundle)
     assert compare(nixos.layout, bundle.hashes()) == []
-    assert nixos.log.read_text().splitlines()[-1].startswith("boot ")
+    assert [line.split()[0] for line in nixos.log.read_text().splitlines()[-2:]] == ["boot", "system-prune"]
+
+
+def test_generations_are_pruned_only_once_the_new_one_boots_and_none_fails_for_that(nixos: Node) -> None:
+    nixos.layout.actions["system-prune"] = ("sh", "-c", f"echo pruned >>{nixos.log}; exit 1")  # type: ignore[index]
+    bundle = Bundle({}, system(nixos, "new"))
+    nixos.change(bundle)
+    assert "pruned" not in nixos.log.read_text()
+    configuration.keep(nixos.layout, bundle.sha256)
+    assert nixos.log.read_text().split()[-1] == "pruned"
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        (4, "warning: the following units failed: caddy.service", "units failed to start: caddy.service"),
+        (100, "Warning: no effect until you reboot", "it can only be booted into"),
+        (2, "Activation script snippet 'users' failed", "the system's activation script failed"),
+    ],
+)
+def test_why_a_system_could_not_be_switched_to_is_said(nixos: Node, status: int, said: str, words: str) -> None:
+    bundle = Bundle({}, system(nixos, "new"))
+    script = f"#!/bin/sh\necho {said!r} >&2\nseq 400 >&2\nexit {status}\n".replace("'", '"')
+    nixos.write(f"{bundle.closure}/bin/switch-to-configuration", script, 0o755)
+    with pytest.raises(Unproven, match=words):
+        nixos.change(bundle)
+    assert leads(nixos, "/nix/var/nix/profiles/system") == "old"
+
+
+def parts(node: Node, name: str, **leading: str) -> str:
+    path = system(node, name)
+    for part, target in leading.items():
+        node.path(f"{path}/{part.replace('_', '-')}").symlink_to(f"/nix/store/{target}")
+    return path
+
+
+def test_a_reboot_is_due_where_what_boots_next_has_another_kernel(nixos: Node) -> None:
+    running = parts(nixos, "old", kernel="linux-6.1", initrd="initrd-1", kernel_modules="modules-6.1")
+    nixos.path("/run/booted-system").symlink_to(nixos.path(running))
+    assert boot.due(nixos.layout) == []
+    new = parts(nixos, "new", kernel="linux-6.2", initrd="initrd-1", kernel_modules="modules-6.2")
+    nixos.keep(Bundle({}, new))
+    assert boot.due(nixos.layout) == ["kernel", "kernel-modules"]
+
+
+def test_packages_ask_for_a_reboot_until_there_was_one(node: Node) -> None:
+    write_json(node.layout, "system.json", {"reboot": ["linux-image"], "boot_id": boot.boot_id()})
+    assert boot.due(node.layout) == ["linux-image"]
+    write_json(node.layout, "system.json", {"reboot": ["linux-image"], "boot_id": "before"})
+    assert boot.due(node.layout) == []
+
+
+def test_a_system_that_was_confirmed_and_not_kept_when_the_power_went_does_not_run(nixos: Node) -> None:
+    bundle = Bundle({}, system(nixos, "new"))
+    nixos.stage(bundle)
+    assert not configuration.runs(nixos.layout, bundle.sha256)
+    nixos.change(bundle)
+    assert configuration.runs(nixos.layout, bundle.sha256)
 
 
 def test_a_closure_that_the_store_has_not_got_is_refused(nixos: Node) -> None:

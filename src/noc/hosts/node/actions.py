@@ -9,7 +9,15 @@ from .service import Unproven
 
 BOOTING = ("units", "firewall")
 """What may be done while the system starts; every other action would wait for a unit that waits for us."""
-WITHIN_S = 90
+WITHIN_S, SYSTEM_WITHIN_S = 90, 600
+"""Seconds for an action, and for one on a whole NixOS system."""
+SWITCH_FAILURES = {
+    2: "the system's activation script failed",
+    3: "systemd would not take the new units",
+    4: "units failed to start",
+    100: "it can only be booted into: its init does not fit the running one",
+}
+"""What switch-to-configuration's statuses mean (nixpkgs, switch-to-configuration-ng)."""
 # Each makes the running system what its files say, whichever way they were changed, so that the way back is the same
 # action; {system} is a NixOS system. A layout may name other commands.
 ACTIONS: Mapping[str, Sequence[str]] = {
@@ -32,12 +40,14 @@ ACTIONS: Mapping[str, Sequence[str]] = {
     "socket": ("systemctl", "restart", "clavitor.socket"),
     "proxy-unit": ("systemctl", "restart", "caddy.service"),
     "proxy": (
-        *("sh", "-ec", 'caddy adapt --config "$1" >/dev/null; exec systemctl reload-or-restart caddy.service'),
-        *("proxy", "/etc/caddy/Caddyfile"),
+        *("sh", "-ec", '[ ! -e "$1" ] || caddy adapt --config "$1" >/dev/null; exec systemctl "$2" caddy.service'),
+        *("proxy", "/etc/caddy/Caddyfile", "reload-or-restart"),
     ),
     "system-test": ("{system}/bin/switch-to-configuration", "test"),
     "system-profile": ("nix-env", "--profile", "/nix/var/nix/profiles/system", "--set", "{system}"),
     "system-boot": ("{system}/bin/switch-to-configuration", "boot"),
+    # One to run and one to go back to; `nix.gc.options` has no words for that (nix-env(1), --delete-generations).
+    "system-prune": ("nix-env", "--profile", "/nix/var/nix/profiles/system", "--delete-generations", "+2"),
 }
 WATCHDOG = (
     "/etc/systemd/system/noc-watchdog.service",
@@ -58,6 +68,9 @@ _CAUSES = (
 )
 
 
+_FAILED_UNITS = "the following units failed: "
+
+
 def actions_for(paths: Iterable[str]) -> tuple[str, ...]:
     """The actions that changed files call for, each once, in their order."""
     changed = tuple(paths)
@@ -67,12 +80,14 @@ def actions_for(paths: Iterable[str]) -> tuple[str, ...]:
 def take(layout: Layout, action: str, system: str = "") -> None:
     """Take one action; `system` is the NixOS system that some of them are about. Raises Unproven where it fails."""
     argv = [part.replace("{system}", system) for part in {**ACTIONS, **layout.actions}[action]]
+    within_s = SYSTEM_WITHIN_S if action.startswith("system-") else WITHIN_S
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=WITHIN_S, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=within_s, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise Unproven(f"{action}: {error}") from None
     if done.returncode:
-        raise Unproven(f"{action}: {_last_words(done.stderr or done.stdout) or f'status {done.returncode}'}")
+        said = _last_words(done.stderr or done.stdout) or f"status {done.returncode}"
+        raise Unproven(f"{action}: {_switching(done.returncode, done.stderr) if action == 'system-test' else ''}{said}")
 
 
 def take_all(layout: Layout, actions: Iterable[str], system: str = "") -> list[str]:
@@ -91,6 +106,13 @@ def running_system(layout: Layout, link: str) -> str | None:
     path = layout.path(link.lstrip("/"))
     root = os.path.realpath(layout.root).rstrip("/")
     return os.path.realpath(path).removeprefix(root) if path.is_symlink() else None
+
+
+def _switching(status: int, said: str) -> str:
+    """What a status of switch-to-configuration means, with the units that it names before their long logs."""
+    failed = [line.partition(_FAILED_UNITS)[2].strip() for line in said.splitlines() if _FAILED_UNITS in line]
+    words = [SWITCH_FAILURES.get(status, ""), ", ".join(failed)]
+    return _last_words(": ".join(filter(None, words))) + " | " if any(words) else ""
 
 
 def _last_words(said: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import configuration
 from .bell import Bell
+from .boot import due
 from .database import prune_snapshots, take_snapshot
 from .layout import Layout
 from .order import Order, check_fence, heard, heard_go
@@ -206,7 +207,8 @@ class Activation(Record):
                 return self.roll_back(f"the configuration cannot be kept: {failure}")
         if self.order.system_new:
             _packages().keep(self.layout, self.order.system_new)
-            self.reboot = _packages().reboot(self.layout)
+        if self.order.config_new or self.order.system_new:
+            self.reboot = due(self.layout)
         entry = {"sha": self.order.new, **identity(self.layout, self.order.new), "at": datetime.now(UTC).isoformat()}
         others = [known for known in proven(self.layout) if known["sha"] != self.order.new]
         write_json(self.layout, "proven.json", [*others, entry])

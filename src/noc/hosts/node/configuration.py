@@ -6,7 +6,7 @@ Files are replaced by renaming: new ones first, then those that may name them, a
 that whatever runs in between finds all that it needs.
 
 On NixOS the files are few, and the system is one closure: tried with `switch-to-configuration test`, kept as the
-profile that boots. That path is held by tests against a directory tree; no NixOS machine has run it yet.
+profile that boots, and only then are generations older than the one before it given up.
 """
 
 import contextlib
@@ -162,10 +162,18 @@ def keep(layout: Layout, sha: str) -> None:
     if wanted.closure:
         for action in ("system-profile", "system-boot"):
             take(layout, action, _in_root(layout, wanted.closure))
+        # What cannot be pruned now is pruned the next time, or by the weekly collection.
+        take_all(layout, ("system-prune",))
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     before = in_force(layout)
     write_json(layout, IN_FORCE, {"sha": sha, "at": at, "paths": sorted(wanted.files)})
     _prune_staged(layout, {sha, before})
+
+
+def runs(layout: Layout, sha: str) -> bool:
+    """Whether the system of a configuration is the one that runs: after a reboot on trial it is the one from before."""
+    closure = read_wanted(layout, sha).closure
+    return closure is None or running_system(layout, RUNNING_SYSTEM) == closure
 
 
 def forget(layout: Layout) -> None:

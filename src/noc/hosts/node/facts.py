@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .boot import boot_id, booted, due
 from .configuration import in_force
 from .database import as_facts, schema
 from .layout import Layout
@@ -36,7 +37,9 @@ def node_facts(layout: Layout) -> dict[str, Any]:
         "disk_free_bytes": shutil.disk_usage(layout.root).free,
         "memory_free_bytes": memory["MemAvailable"],
         "memory_total_bytes": memory["MemTotal"],
-        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        "boot_id": boot_id(),
+        "booted": booted(layout),
+        "reboot": due(layout),
         "releases": sorted(complete),
         "partial": {path.parent.name: path.stat().st_size for path in layout.release("").glob(f"*/{PAYLOAD}.part")},
         "schema": schema(layout),

@@ -21,12 +21,14 @@ class Layout(NamedTuple):
     logs: Sequence[str] = ("journalctl", "-u", "clavitor.service", "-n", "20", "-o", "cat", "--no-pager", "-q")
     stopping: Sequence[str] = ("systemctl", "is-system-running")
     launch: Sequence[str] = (
-        *("systemd-run", "--quiet", "--collect", "--unit=noc-activate-{run}", "--property=OOMScoreAdjust=-900"),
+        # A unit's own PATH does not lead to what a NixOS machine has; ours does.
+        *("systemd-run", "--quiet", "--collect", "--setenv=PATH", "--unit=noc-activate-{run}"),
+        "--property=OOMScoreAdjust=-900",
         *("--property=TimeoutStopSec=900", "--property=StandardOutput=null"),
         "--property=ExecStopPost=/bin/sh -c '[ \"$$EXIT_CODE-$$EXIT_STATUS\" = exited-0 ] || exec {recover}'",
     )
     launch_recovery: Sequence[str] = (
-        *("systemd-run", "--quiet", "--collect", "--no-block", "--unit=noc-recover-{run}"),
+        *("systemd-run", "--quiet", "--collect", "--setenv=PATH", "--no-block", "--unit=noc-recover-{run}"),
         *("--property=After=clavitor.service", "--property=OOMScoreAdjust=-900", "--property=StandardOutput=null"),
     )
     actions: Mapping[str, Sequence[str]] = {}

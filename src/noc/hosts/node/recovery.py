@@ -4,9 +4,10 @@ import subprocess
 from typing import Any
 
 from .activation import Activation
+from .configuration import runs
 from .launch import launch
 from .layout import Layout
-from .state import Pending, locked, read_pending
+from .state import Pending, Refused, locked, read_pending
 from .verdict import FINAL, read_verdict
 
 
@@ -46,10 +47,18 @@ def settle_at_boot(layout: Layout) -> dict[str, Any]:
         if (pending := read_pending(layout)) is None:
             return {"ok": True, "settled": None}
         activation = Activation(layout, pending)
-        if activation.confirmed:
+        if activation.confirmed and not _lost_its_system(layout, pending):
             activation.accept()
         else:
             activation.intend(pending.rolling_back or "the node restarted before HQ had confirmed")
             activation.change_back_at_boot()
             launch(layout, layout.launch_recovery, pending.run, "recover", pending.run)
     return {"ok": True, "settled": pending.run}
+
+
+def _lost_its_system(layout: Layout, pending: Pending) -> bool:
+    """Whether the node started with the NixOS system from before: the new one was confirmed, and not yet kept."""
+    try:
+        return bool(pending.config_new) and not runs(layout, str(pending.config_new))
+    except Refused:
+        return True

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from .actions import take
 from .apt import ASK_S, call, check_installed, installed, options, standing
+from .boot import boot_id
 from .fetching import check_staged, files_of, forget_others
 from .layout import Layout
 from .packages import PackageSet, read_set, reboot_for, steps
@@ -18,11 +19,6 @@ INSTALL_S = 900
 BOOTING = {"SYSTEMD_OFFLINE": "1"}
 """While the system starts, what a package's script would restart waits for us: systemctl then leaves it to the boot."""
 _KEEP_FILES = ("--force-confdef", "--force-confold")
-
-
-def reboot(layout: Layout) -> list[str]:
-    """Packages of the set in force of which the old version runs until the machine starts anew."""
-    return list((read_json(layout, SYSTEM_IN_FORCE) or {}).get("reboot", []))
 
 
 def check(layout: Layout, sha: str) -> None:
@@ -88,7 +84,8 @@ def undo(layout: Layout, sha: str, *, booting: bool = False) -> None:
 def keep(layout: Layout, sha: str) -> None:
     """Make a set the one in force; what leads back from it stays at hand."""
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    write_json(layout, SYSTEM_IN_FORCE, {"sha": sha, "at": at, "reboot": reboot_for(read_set(layout, sha))})
+    reboot = reboot_for(read_set(layout, sha))
+    write_json(layout, SYSTEM_IN_FORCE, {"sha": sha, "at": at, "reboot": reboot, "boot_id": boot_id()})
     forget_others(layout, sha)
 
 
