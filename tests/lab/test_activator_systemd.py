@@ -423,9 +423,9 @@ async def test_a_power_cut_in_a_rollback_with_data_comes_to_the_same(node: Node)
 
 async def test_a_transfer_that_was_cut_goes_on_where_it_was(node: Node) -> None:
     release = node.build(size=30_000_000)
-    sending = asyncio.create_task(node.activator.stage(release))
     part = f"{RELEASES}/{release.name}/clavitor.pyz.part"
     watcher = await node.road.connect(NAME, node.lab.address(NAME), Pinned(node.lab.host_key(NAME)))
+    sending = asyncio.create_task(node.activator.stage(release))
     arrived = f'until [ "$(stat -c %s {part} 2>/dev/null || echo 0)" -gt 1000000 ]; do :; done'
     await watcher.run("sh", "-c", arrived)
     await watcher.close()
