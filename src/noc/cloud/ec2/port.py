@@ -28,11 +28,13 @@ class Account:
     Attributes:
         credentials: text of AWS's shared credentials file, profile `default`.
         endpoint: another address than AWS's own; None for that.
+        trusted: PEM file of the only authorities that are trusted; the usual ones where None.
         note: is told each call as `service:Operation`, for the audit and for tests.
     """
 
     credentials: str = field(repr=False)
     endpoint: str | None = None
+    trusted: str | None = None
     note: Note = field(default=lambda _call: None, repr=False)
 
     def region(self, name: str) -> "Region":
@@ -76,7 +78,9 @@ class Region:
         config = Config(
             connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"mode": "standard", "total_max_attempts": TRIES}
         )
-        return self._session.client(service, config=config, endpoint_url=self.account.endpoint)
+        return self._session.client(
+            service, config=config, endpoint_url=self.account.endpoint, verify=self.account.trusted
+        )
 
     def call(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Make one call.

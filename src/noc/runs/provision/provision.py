@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from noc.errors import NocError
 from noc.fleet.model import Node
 from noc.release.store import Release
+from noc.runs.provision.door import door_steps
 from noc.runs.provision.node import NodeProvision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
@@ -62,7 +63,8 @@ async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> V
     rollout = NodeRollout(site, node, lambda _: _target(site, node, release), terms)
     work = NodeProvision(site, node, run.plan.options, rollout=rollout, release=release, staging=staging)
     try:
-        changed = await walk(run, name, work.steps)
+        *before_live, live = work.steps
+        changed = await walk(run, name, (*before_live, *door_steps(site, node), live))
     except NocError as error:
         return Verdict(node=name, before=before, now=_standing(site, name), verdict="failed", why=str(error))
     finally:
