@@ -18,13 +18,13 @@ from noc.lab.dns import Knot, tsig_key
 from noc.lab.places import Places
 
 LIBRARIES = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "usr/lib/aarch64-linux-gnu")
-ZONE = "example.com"
 
 
 @dataclass
 class NameServer:
     """Where it answers, and the key that it knows."""
 
+    zone: str
     port: int
     key: str
     log: Path
@@ -65,14 +65,14 @@ def program(name: str, path: str) -> list[str]:
 
 
 @contextmanager
-def real_knot(work: Path, records: Sequence[str] = (), *, key: str = "") -> Iterator[NameServer]:
+def real_knot(work: Path, records: Sequence[str] = (), *, zone: str = "example.com") -> Iterator[NameServer]:
     """A zone of its own, with the given records, that may be changed by a key."""
-    port, key = free_port(), key or tsig_key()
-    head = [f"$ORIGIN {ZONE}.", "$TTL 300", "@ SOA ns.lab. hostmaster.lab. 1 3600 600 86400 5", "@ NS ns.lab."]
-    (work / f"{ZONE}.zone").write_text("\n".join([*head, *records, ""]))
-    knot = Knot(listen=[f"127.0.0.1@{port}"], run=f"{work}", database=f"{work}", zones=f"{work}", updates={ZONE: key})
-    (work / "knot.conf").write_text(knot.conf([ZONE]))
-    server = NameServer(port, key, work / "knot.log")
+    port, key = free_port(), tsig_key()
+    head = [f"$ORIGIN {zone}.", "$TTL 300", "@ SOA ns.lab. hostmaster.lab. 1 3600 600 86400 5", "@ NS ns.lab."]
+    (work / f"{zone}.zone").write_text("\n".join([*head, *records, ""]))
+    knot = Knot(listen=[f"127.0.0.1@{port}"], run=f"{work}", database=f"{work}", zones=f"{work}", updates={zone: key})
+    (work / "knot.conf").write_text(knot.conf([zone]))
+    server = NameServer(zone, port, key, work / "knot.log")
     with server.log.open("w") as log:
         argv = [*program("knotd", "usr/sbin/knotd"), "-c", str(work / "knot.conf")]
         with subprocess.Popen(argv, stdout=log, stderr=log) as process:
@@ -87,7 +87,7 @@ def _answers(server: NameServer) -> None:
     end = time.monotonic() + 20
     while True:
         try:
-            if server.ask(ZONE, "SOA", within_s=0.1):
+            if server.ask(server.zone, "SOA", within_s=0.1):
                 return
         except (dns.exception.Timeout, OSError):
             pass

@@ -110,24 +110,26 @@ def peers(
 
 @secret.command("set")
 def set_secret(
-    name: Annotated[str, typer.Argument(help="Which secret: ntfy_token, dead_man_url, or a channel's credential.")],
+    name: Annotated[
+        str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, or a channel's.")
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Keep a secret given on standard input, and let the unit that reads it have it."""
     from noc.fleet.load import load  # noqa: PLC0415
     from noc.hub.places import FLEET, UNITS  # noqa: PLC0415
-    from noc.hub.secrets import ALWAYS, MAX_CHARS, watch_secrets  # noqa: PLC0415
+    from noc.hub.secrets import ALWAYS, MAX_CHARS, RUNNER, watch_secrets  # noqa: PLC0415
     from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
 
     _as_root()
     given = sys.stdin.buffer.read(4 * MAX_CHARS + 2).decode(errors="surrogateescape")
     fleet = load(FLEET) if (UNITS / "noc-watch.service").exists() else None
-    changed = keep(name, given, known=watch_secrets(fleet) if fleet else ALWAYS)
+    changed = keep(name, given, known=(*(watch_secrets(fleet) if fleet else ALWAYS), *RUNNER))
     if fleet is not None:
-        from noc.hub.install import ensure_watch  # noqa: PLC0415
+        from noc.hub.install import ensure_runner, ensure_watch  # noqa: PLC0415
 
-        changed |= bool(ensure_watch(fleet))
+        changed |= bool(ensure_runner(fleet) if name in RUNNER else ensure_watch(fleet))
     if as_json:
         print_json({"secret": name, "changed": changed})
     else:

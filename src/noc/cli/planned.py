@@ -41,6 +41,10 @@ def exit_code(plan: Plan) -> int:
 
 
 def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
+    for change in plan.records:
+        out.print(plain(change), soft_wrap=True)
+    if plan.action == "dns":
+        return
     if not plan.rows:
         print_table(("#", "node"), [(str(number), name) for number, name in enumerate(plan.nodes, 1)])
         return

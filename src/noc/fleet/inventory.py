@@ -69,12 +69,17 @@ class HubRecord(BaseModel):
 
 
 class Inventory(BaseModel):
-    """The file `inventory.toml`. `apex` is the node that was proven to answer for the domain itself."""
+    """The file `inventory.toml`.
+
+    Attributes:
+        apex: the node that was proven to answer for the domain itself, to which the domain's record leads.
+        answers_apex: the nodes whose proxies answer for the domain: that one, and one that is to be it, or was.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     apex: Name | None = None
-
+    answers_apex: tuple[Name, ...] = ()
     hub: HubRecord = HubRecord()
     nodes: dict[Name, NodeRecord] = {}
 

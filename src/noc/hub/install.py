@@ -29,7 +29,7 @@ from noc.hub.places import (
     WIREGUARD,
 )
 from noc.hub.proxy import BANNER, caddyfile
-from noc.hub.secrets import watch_secrets
+from noc.hub.secrets import RUNNER, watch_secrets
 from noc.hub.steps import Done, Step, run_steps
 from noc.hub.system import (
     Owner,
@@ -145,9 +145,7 @@ class Installation:
 
     def runner(self) -> list[str]:
         """The runner."""
-        unit = units.runner_unit(self.fleet.tunnel.interface, installed_build())
-        changed = ensure_unit_files({"noc-runner.service": unit})
-        return changed + ensure_running("noc-runner.service", [UNITS / "noc-runner.service"])
+        return ensure_runner(self.fleet)
 
     def proxy(self) -> list[str]:
         """The proxy; a configuration that somebody else wrote is kept beside it."""
@@ -218,6 +216,15 @@ def ensure_watch(fleet: Fleet) -> list[str]:
     changed = ensure_unit_files({"noc-watch.service": unit})
     reads = [UNITS / "noc-watch.service", *(CREDENTIALS / name for name in secrets)]
     return changed + ensure_running("noc-watch.service", reads)
+
+
+def ensure_runner(fleet: Fleet) -> list[str]:
+    """The runner, with those of its secrets that HQ has."""
+    secrets = [name for name in RUNNER if (CREDENTIALS / name).exists()]
+    unit = units.runner_unit(fleet.tunnel.interface, installed_build(), secrets)
+    changed = ensure_unit_files({"noc-runner.service": unit})
+    reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]
+    return changed + ensure_running("noc-runner.service", reads)
 
 
 def ensure_unit_files(texts: dict[str, str]) -> list[str]:

@@ -90,8 +90,11 @@ WantedBy=multi-user.target
 """
 
 
-def runner_unit(interface: str, build: str) -> str:
-    """The runner: the only one that reads the fleet's SSH key and the host CA. Arguments as `watch_unit`."""
+def runner_unit(interface: str, build: str, credentials: Sequence[str] = ()) -> str:
+    """The runner: the only one that reads the fleet's SSH key, the host CA, and what opens others' services to HQ.
+
+    Arguments as `watch_unit`.
+    """
     return f"""\
 [Unit]
 Description=noc runner: takes plans and carries them out on the nodes
@@ -107,7 +110,7 @@ TimeoutStopSec={RUNNER_STOP_S}
 User=noc-runner
 Group=noc
 SupplementaryGroups=noc-operators
-{_load(SSH_KEY, HOST_CA)}\
+{_load(SSH_KEY, HOST_CA, *credentials)}\
 {_SERVICE}\
 RuntimeDirectory=noc-runner
 ReadWritePaths={FLEET} {STATE}

@@ -9,7 +9,7 @@ from unit.hub.hub_kit import program
 
 TEXTS = {
     "noc-watch.service": units.watch_unit("wg0", "abc", ["ntfy_token", "dead_man_url"]),
-    "noc-runner.service": units.runner_unit("wg0", "abc"),
+    "noc-runner.service": units.runner_unit("wg0", "abc", ["dns_token"]),
     "noc-peers.service": units.peers_service("wg0", "abc"),
     "noc-tunnels.socket": units.tunnels_socket(),
     "noc-tunnels@.service": units.tunnels_service("wg0"),
@@ -39,13 +39,17 @@ def credentials(text: str) -> set[str]:
 def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
     assert {name: credentials(text) for name, text in TEXTS.items() if credentials(text)} == {
         "noc-watch.service": {"ntfy_token", "dead_man_url"},
-        "noc-runner.service": {"ssh_key", "host_ca"},
+        "noc-runner.service": {"ssh_key", "host_ca", "dns_token"},
         "noc-peers.service": {"hub_wg_key"},
     }
 
 
 def test_the_watch_starts_without_secrets_where_there_are_none() -> None:
     assert credentials(units.watch_unit("wg0", "abc", [])) == set()
+
+
+def test_the_runner_starts_without_what_opens_others_services_where_there_is_none() -> None:
+    assert credentials(units.runner_unit("wg0", "abc")) == {"ssh_key", "host_ca"}
 
 
 @pytest.mark.parametrize(("name", "user"), [("noc-watch.service", "noc-watch"), ("noc-runner.service", "noc-runner")])

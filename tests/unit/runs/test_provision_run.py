@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("hub")
 STEPS = [
     "contact",
     "facts",
+    "name",
     "packages",
     "host-key",
     "tunnel-key",

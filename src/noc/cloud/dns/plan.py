@@ -40,11 +40,11 @@ class Change:
         return record.name
 
     def __str__(self) -> str:
-        """The change as people read it: `create A frankfurt.clavitor.com 192.0.2.7`."""
+        """The change as people read it, and whole: `create A frankfurt.clavitor.com 192.0.2.7 for 300 s`."""
         record = self.after or (self.before.record if self.before else None)
         assert record is not None
-        was = f" (was {self.before.record.content})" if self.kind == "update" and self.before else ""
-        return f"{self.kind} {record.type} {record.name} {record.content}{was}"
+        was = f" (was {_value(self.before.record)})" if self.kind == "update" and self.before else ""
+        return f"{self.kind} {record.type} {record.name} {_value(record)}{was}"
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,18 @@ def _change(there: Found | None, record: Record) -> Change | None:
     return None if there.record == record else Change("update", there, record)
 
 
+def foreign_names(there: Iterable[Found], wanted: Iterable[Record]) -> tuple[str, ...]:
+    """The names that the fleet needs and at which others' records stand. Arguments as `plan`."""
+    names = {record.name for record in wanted}
+    return tuple(sorted({each.record.name for each in there if not each.ours and each.record.name in names}))
+
+
+def _value(record: Record) -> str:
+    return f"{record.content} proxied" if record.proxied else f"{record.content} for {record.ttl} s"
+
+
 def _refuse_foreign(found: Iterable[Found], needed: Mapping[tuple[str, str], Record]) -> None:
-    names = {name for name, _ in needed}
-    strange = sorted({each.record.name for each in found if not each.ours and each.record.name in names})
-    if strange:
+    if strange := foreign_names(found, needed.values()):
         raise ForeignRecord(
             f"{', '.join(strange)}: a record without the fleet's mark stands there",
             why="it was made by hand or for something else, and is not ours to change",

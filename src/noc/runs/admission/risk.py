@@ -3,9 +3,13 @@
 | risk   | what                                                                                              |
 |--------|---------------------------------------------------------------------------------------------------|
 | high   | restores data; begins in spite of a freeze; configuration or system on more than one node;        |
-|        | provisioning a node that is live as a machine at another address or with another host key         |
-| medium | a release on more than one node; configuration or system on one; new tunnel keys of more than one |
-| low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes     |
+|        | provisioning a node that is live as a machine at another address or with another host key;        |
+|        | ending a node's machine                                                                           |
+| medium | a release on more than one node; configuration or system on one; new tunnel keys of more than one; |
+|        | a record that changes or goes; another node for the domain itself;                                |
+|        | machines made at a cloud, which cost money; regions switched on                                   |
+| low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes,    |
+|        | records that are new                                                                              |
 
 A way back is never made harder than the way there: a rollback of releases is low, however many nodes it is.
 """
@@ -29,8 +33,14 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
     options, deep = plan.options, plan.configuration or plan.system
     if options.restore_data or options.override_freeze or (deep and several):
         return "high"
+    if plan.action == "terminate":
+        return "high"
+    if plan.action in ("launch", "opt-in"):
+        return "medium"
     if plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes):
         return "high"
+    if plan.action == "apex" or any(not change.startswith("create ") for change in plan.records):
+        return "medium"
     if deep or (several and plan.action in ("deploy", "keygen")):
         return "medium"
     return "low"

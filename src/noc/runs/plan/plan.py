@@ -14,7 +14,7 @@ from noc.release.manifest import Sha256
 from noc.runs.errors import NodeBlocked, PlanRefused
 from noc.runs.plan.phrase import phrase
 
-Action = Literal["deploy", "rollback", "provision", "keygen"]
+Action = Literal["deploy", "rollback", "provision", "keygen", "dns", "apex", "launch", "terminate", "adopt", "opt-in", "rescue", "move"]
 Risk = Literal["low", "medium", "high"]
 Standing = Literal["change", "unchanged", "down", "blocked"]
 Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
@@ -28,6 +28,9 @@ class Options(BaseModel):
         host_key: fingerprint of a node's host key at first contact, by node.
         restore_data: a node that is turned back gets the database from before the change; later writes are lost.
         override_freeze: why the run may begin in a freeze, "" where it may not.
+        force: a node that is live may lose its machine.
+        retire: a node whose machine ends is to get no other.
+        hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +39,9 @@ class Options(BaseModel):
     host_key: Mapping[str, Fingerprint] = {}
     restore_data: bool = False
     override_freeze: Annotated[str, Field(max_length=200)] = ""
+    force: bool = False
+    retire: bool = False
+    hub: IPv4Address | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -170,6 +176,7 @@ class Plan(BaseModel):
         options: see Options.
         rules: how a rollout proceeds.
         rows: what it does to each node; empty for actions that are no rollouts.
+        records: every change of the zone in words, where the plan is about names.
         estimate: how long it takes; None where that is not known.
         risk: what decides who has to agree.
         basis: hash of what the fleet was when the plan was made; a start is refused once that has moved.
@@ -189,6 +196,7 @@ class Plan(BaseModel):
     options: Options = Options()
     rules: Rules = Rules()
     rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
+    records: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
     estimate: Estimate | None = None
     risk: Risk = "low"
     basis: str = ""
@@ -207,8 +215,8 @@ class Plan(BaseModel):
 
     @property
     def has_work(self) -> bool:
-        """Whether there is anything to do: always, unless every node of a rollout is as the plan wants it."""
-        return not self.rows or any(row.state != "unchanged" for row in self.rows)
+        """Whether there is anything to do: always, unless every node with a row, and every name, is as it is wanted."""
+        return bool(self.records) or not self.rows or any(row.state != "unchanged" for row in self.rows)
 
     @property
     def blocked(self) -> tuple[NodePlan, ...]:
@@ -237,9 +245,13 @@ class Plan(BaseModel):
         """The plan in words: `deploy 1.4.2 (build 7) to 3 nodes`, `provision frankfurt with 1.4.2 (build 7)`."""
         nodes = self.nodes[0] if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
         release = f"{self.version} (build {self.build})" if self.release else ""
+        if self.options.hub:
+            return f"move HQ to {self.options.hub} on {nodes}"
         if self.action == "deploy":
             parts = [release, "configuration" if self.configuration else "", "system" if self.system else ""]
             return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
+        if self.action == "dns":
+            return f"dns: {len(self.records)} records"
         return f"{self.action} {nodes}" + (f" with {release}" if release else "")
 
 

@@ -141,6 +141,62 @@ def plan_keygen(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
     return _plan("keygen", nodes, None, Options(), now)
 
 
+def plan_dns(fleet: Fleet, now: datetime, *, options: Options | None = None) -> Plan:
+    """Plan to bring the zone to what the fleet needs; which records that takes, the zone itself says."""
+    return _plan("dns", fleet.nodes, None, options or Options(), now)
+
+
+def plan_apex(
+    fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options | None = None
+) -> Plan:
+    """Plan to let a node answer for the domain itself, and those that did so before it no more.
+
+    Raises:
+        NotFound: no node is called so.
+        Usage: several are named, or the node is not live.
+    """
+    nodes = fleet.select(names)
+    if len(nodes) != 1 or "all" in names:
+        raise Usage("one node answers for the domain itself", fix="noc dns apex NODE")
+    (node,) = nodes
+    if inventory.record(node.name).life is not Life.LIVE:
+        raise Usage(f"{node.name} is not live", fix=f"noc provision {node.name}")
+    others = [each for each in fleet.nodes if each.name in inventory.answers_apex and each is not node]
+    return _plan("apex", [node, *others], None, options or Options(), now)
+
+
+def plan_rescue(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
+    """Plan to bring nodes back into the tunnel.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a node never had a tunnel.
+    """
+    nodes = fleet.select(names)
+    if fresh := [node.name for node in nodes if inventory.record(node.name).wireguard_key is None]:
+        fix = f"noc provision {' '.join(fresh)}"
+        raise Usage(f"{', '.join(fresh)}: it never had a tunnel that could be brought back", fix=fix)
+    return _plan("rescue", nodes, None, Options(), now)
+
+
+def plan_move(
+    fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options
+) -> Plan:
+    """Plan to write down that machines have other public addresses.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a node was never provisioned, or no new address is given for it.
+    """
+    nodes = fleet.select(names)
+    idle = [node.name for node in nodes if inventory.record(node.name).life not in (Life.PROVISIONED, Life.LIVE)]
+    if idle:
+        raise Usage(f"{', '.join(idle)} was never provisioned", fix=f"noc provision {' '.join(idle)} --ip ADDRESS")
+    if unsaid := [node.name for node in nodes if node.name not in options.address]:
+        raise Usage(f"no new address is given for {', '.join(unsaid)}", fix="noc move NODE --ip ADDRESS")
+    return _plan("move", nodes, None, options, now)
+
+
 def running_release(inventory: Inventory, manifests: Sequence[Manifest]) -> Manifest | None:
     """The release that most live nodes were last proven to run, the newest build where none does, None without any."""
     known = {manifest.sha256: manifest for manifest in manifests}

@@ -14,9 +14,10 @@ from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.risk import risk
 from noc.runs.errors import PlanRefused
+from noc.runs.launch.plans import plan_adopt, plan_launch, plan_opt_in, plan_terminate
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Action, Options, Plan, Rules
-from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision, plan_rollback
+from noc.runs.plan.planners import plan_apex, plan_deploy, plan_dns, plan_keygen, plan_provision, plan_rollback
 from noc.runs.runner.works import Survey
 
 
@@ -95,11 +96,40 @@ def _keygen(asked: Asked) -> Plan:
     return plan_keygen(asked.fleet, asked.inventory, asked.names, asked.now)
 
 
+def _dns(asked: Asked) -> Plan:
+    return plan_dns(asked.fleet, asked.now, options=asked.options)
+
+
+def _apex(asked: Asked) -> Plan:
+    return plan_apex(asked.fleet, asked.inventory, asked.names, asked.now, options=asked.options)
+
+
+def _rescue(asked: Asked) -> Plan:
+    return plan_rescue(asked.fleet, asked.inventory, asked.names, asked.now)
+
+
+def _move(asked: Asked) -> Plan:
+    return plan_move(asked.fleet, asked.inventory, asked.names, asked.now, options=asked.options)
+
+
+def _launch(asked: Asked) -> Plan:
+    batch = asked.request.get("batch")
+    return plan_launch(asked.fleet, asked.inventory, asked.names, asked.now, None if batch is None else int(batch))
+
+
 PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "provision": _provision,
     "keygen": _keygen,
+    "launch": _launch,
+    "terminate": lambda asked: plan_terminate(asked.fleet, asked.names, asked.now, asked.options),
+    "adopt": lambda asked: plan_adopt(asked.fleet, asked.names, asked.now, asked.options),
+    "opt-in": lambda asked: plan_opt_in(asked.fleet, asked.names, asked.now),
+    "dns": _dns,
+    "apex": _apex,
+    "rescue": _rescue,
+    "move": _move,
 }
 
 

@@ -1,0 +1,27 @@
+"""`noc dns`: the fleet's names at its DNS provider."""
+
+import typer
+
+from noc.cli.options import JsonOption, OverrideOption, WaitOption
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.command()
+def plan(*, as_json: JsonOption = False) -> None:
+    """Show which records would be made, changed and removed, and change nothing.
+
+    Exit: 0 nothing to do, 3 work, 1 blocked. Records without the fleet's mark are never touched.
+    """
+    from noc.cli.following import execute  # noqa: PLC0415 - help stays light
+
+    execute({"action": "dns", "nodes": ["all"]}, only_plan=True, as_json=as_json)
+
+
+@app.command()
+def apply(*, override_freeze: OverrideOption = "", wait: WaitOption = 0, as_json: JsonOption = False) -> None:
+    """Bring the fleet's records to what it needs, in one batch, and see that the zone's name servers show them."""
+    from noc.cli.following import execute  # noqa: PLC0415
+
+    request = {"action": "dns", "nodes": ["all"], "options": {"override_freeze": override_freeze}}
+    execute(request, only_plan=False, as_json=as_json, wait_s=wait)
