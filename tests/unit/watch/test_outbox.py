@@ -16,6 +16,7 @@ from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.channels.ntfy import NtfyChannel
 from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import now
+from noc.watch.errors import StoreTrouble
 from noc.watch.store.database import Store
 from noc.watch.store.outbox import Router
 from noc.watch.store.queries import read_events
@@ -60,6 +61,7 @@ class Post:
     writer: Writer
     outboxes: Outboxes
     channels: list[Channel]
+    failures: list[StoreTrouble]
 
     async def write(self, *records: Record) -> None:
         await self.writer.submit(records)
@@ -79,12 +81,15 @@ async def posting(tmp_path: Path, fleet: Fleet, *channels: Channel, route: Route
     def committed(records: Sequence[Record]) -> None:
         outboxes.wake(records)
 
-    writer = Writer(store, committed=committed, failed=lambda _trouble, _lost: None, kept=lambda _: None)
+    failures: list[StoreTrouble] = []
+    writer = Writer(
+        store, committed=committed, failed=lambda trouble, _lost: failures.append(trouble), kept=lambda _: None
+    )
     current = list(channels)
     outboxes = Outboxes(store.engine, writer.submit, lambda: fleet, lambda: current)
     task = asyncio.create_task(outboxes.run())
     try:
-        yield Post(store, writer, outboxes, current)
+        yield Post(store, writer, outboxes, current, failures)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -228,7 +233,7 @@ async def test_a_message_that_could_not_be_written_down_as_sent_is_not_sent_agai
                 text("CREATE TRIGGER stuck BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END")
             )
         await post.write(*opened(1))
-        await soon(lambda: texts(receiver))
+        await soon(lambda: texts(receiver) and post.failures)
         with post.store.engine.begin() as connection:
             connection.execute(text("DROP TRIGGER stuck"))
         await post.writer.mend([])
