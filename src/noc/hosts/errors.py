@@ -12,6 +12,8 @@ HostError
 ├── Unclear             the machine answered something that makes no sense
 ├── TunnelRefused       the running tunnel did not carry with another configuration
 ├── ClosureMissing      no NixOS closure was built for the node
+│   ├── LockMissing     nixpkgs is not pinned
+│   └── BuildFailed     its system could not be evaluated or built
 └── ActivationRefused   the activator says no, with a code of its own
 Overdue                 no end within the deadline
 UnknownPlatform         no platform of that name
@@ -114,6 +116,26 @@ class ClosureMissing(HostError):
     """No NixOS system was built for this node. It is built away from the node, and pushed."""
 
     code = "E312"
+
+
+class LockMissing(ClosureMissing):
+    """The fleet directory has no lock of nixpkgs, so nothing says of which NixOS the nodes are to be made.
+
+    The lock is made on the real HQ, once, and belongs to the fleet directory's history; `noc os-update` makes every
+    later one.
+    """
+
+    code = "E315"
+
+
+class BuildFailed(ClosureMissing):
+    """A node's NixOS system could not be evaluated, built, or brought to HQ. Nothing was sent to the node.
+
+    Killed by a signal, an evaluation had not the memory that it needs: 0.7 GB for one node, bounded by
+    `nixos.memory_mb`. A failed assertion or a misspelt option ends with 1, and its last words say which.
+    """
+
+    code = "E316"
 
 
 class ActivationRefused(HostError):

@@ -6,28 +6,34 @@ calls through the tunnel, makes it the one that boots. Unless that happens, a ti
 """
 
 import asyncio
-import os
 import shlex
 import tempfile
 from pathlib import Path
 
+from noc.hosts import nixbuild
 from noc.hosts.bundle import BOOTING_SYSTEM, RUNNING_SYSTEM, Bundle
-from noc.hosts.errors import ClosureMissing, CommandFailed
+from noc.hosts.errors import CommandFailed
 from noc.hosts.files import File, install
+from noc.hosts.nixbuilder import CLOSURES, MOVE_S, linked, run_measured
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Result, Shell
-from noc.hosts.systemd import HOST_CERTIFICATE, SystemdMachine, shared_files
+from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, TUNNEL_KEY, SystemdMachine, shared_files
 
-CLOSURES = Path("/var/lib/noc/closures")
 _ARCHIVE, _WANTED = "/var/tmp/noc-closure", "/run/noc-closure"  # noqa: S108 - root's own names on a node without users
+_BEFORE = f"{_WANTED}.before"
+STAGED_ROOT = "/nix/var/nix/gcroots/noc-staged"
+TRIAL_S = 600
+"""Seconds until a node that HQ has not confirmed in public and in the tunnel is again what it was before."""
 
+# The way back is armed before the way in may close. Taken again, it is armed anew, and leads to where it led before.
 _TEST = f"""
-before=$(readlink -f {RUNNING_SYSTEM})
+running=$(readlink -f {RUNNING_SYSTEM})
+[ "$running" = "$1" ] && [ -e {_BEFORE} ] || echo "$running" >{_BEFORE}
 systemctl stop noc-system-revert.timer 2>/dev/null || true
-systemd-run --quiet --collect --unit=noc-system-revert --on-active="$2" --timer-property=AccuracySec=100ms \\
-  "$before/bin/switch-to-configuration" test
+systemd-run --quiet --collect --setenv=PATH --unit=noc-system-revert --on-active="$2" \\
+  --timer-property=AccuracySec=100ms "$(cat {_BEFORE})/bin/switch-to-configuration" test
 echo "$1" >{_WANTED}
-"$1/bin/switch-to-configuration" test
+[ "$running" = "$1" ] || "$1/bin/switch-to-configuration" test
 """
 _CONFIRM = f"""
 [ -e {_WANTED} ] || exit 0
@@ -36,19 +42,27 @@ systemctl stop noc-system-revert.timer 2>/dev/null || true
 [ "$(readlink -f {RUNNING_SYSTEM})" = "$closure" ] || {{ echo "the node has switched back by itself" >&2; exit 1; }}
 nix-env --profile {BOOTING_SYSTEM} --set "$closure"
 "$closure/bin/switch-to-configuration" boot
-rm -f {_WANTED}
+rm -f {_WANTED} {_BEFORE}
+nix-env --profile {BOOTING_SYSTEM} --delete-generations +2 || true
 echo "$closure"
 """
 
 
-def export_script(closure: str, archive: str) -> str:
-    """A shell script for HQ that writes a store path with all that it needs into one file (nix-store(1))."""
-    return f"nix-store --export $(nix-store --query --requisites {shlex.quote(closure)}) >{shlex.quote(archive)}"
-
-
-def import_script(archive: str) -> str:
-    """A shell script for the node that takes such a file into its store, and removes it either way."""
-    return f"trap 'rm -f {shlex.quote(archive)}' EXIT\nnix-store --import <{shlex.quote(archive)}"
+# An image of the distribution reads one file alone, which leads into its store; ours stands in its place until the
+# closure's own does. sshd is started anew where it knows no reload: that costs no session.
+_SHOW_CERTIFICATE = f"""
+if ! sshd -T | grep -qixF 'hostcertificate {HOST_CERTIFICATE}'; then
+  config=/etc/ssh/sshd_config
+  sed -E 's/^[[:space:]]*Host(Key|Certificate)[[:space:]]/# &/I' "$config" >"$config.noc"
+  printf 'HostKey %s\\nHostCertificate %s\\n' {HOST_KEY} {HOST_CERTIFICATE} >"$config.noc-keys"
+  cat "$config.noc" >>"$config.noc-keys"
+  sshd -t -f "$config.noc-keys"
+  rm -f "$config.noc"
+  mv -f "$config.noc-keys" "$config"
+  echo "$config"
+fi
+systemctl reload-or-restart sshd.service
+"""
 
 
 class NixOS(SystemdMachine):
@@ -65,32 +79,44 @@ class NixOS(SystemdMachine):
         return Bundle(shared_files(config), self.closure(config.name))
 
     async def packages(self, shell: Shell) -> Change:
-        """Push the node's closure, which holds every package, where its store has not got it.
+        """Push what the node's store lacks of its closure, which holds every package.
+
+        Raises:
+            ClosureMissing: none was built for this node.
+            CommandFailed: HQ's store has not got all of it.
+        """
+        closure = self.closure(shell.name)
+        if (await shell.run(*nixbuild.missing([closure]))).stdout.strip() == "":
+            return Change()
+        needed = (await _locally(shell.name, *nixbuild.requisites(closure))).split()
+        lacking = (await shell.run(*nixbuild.missing(needed), timeout_s=120)).stdout.split()
+        with tempfile.TemporaryDirectory(prefix="noc-closure-") as directory:
+            archive = Path(directory) / "archive"
+            await _locally(shell.name, "sh", "-euc", nixbuild.export(lacking, archive))
+            await shell.put(archive, _ARCHIVE, mode=0o600)
+        await shell.script(nixbuild.take(_ARCHIVE, closure, STAGED_ROOT), timeout_s=600)
+        return Change((closure,))
+
+    async def tunnel_key(self, shell: Shell) -> str:
+        """See Platform.tunnel_key; the image may lack the tools, the closure has them. Raises ClosureMissing."""
+        tools = f"PATH={shlex.quote(self.closure(shell.name))}/sw/bin:$PATH\n"
+        return (await shell.script(tools + TUNNEL_KEY)).stdout.strip()
+
+    async def host_certificate(self, shell: Shell, certificate: str) -> Change:
+        """See Platform.host_certificate; for good that is said by the closure."""
+        changed = await install(shell, {HOST_CERTIFICATE: File(certificate + "\n")})
+        return Change((*changed, *(await shell.script(_SHOW_CERTIFICATE)).stdout.splitlines()))
+
+    async def tunnel(self, shell: Shell, config: NodeConfig) -> Change:
+        """Bring the tunnel up, which the closure describes: the running system is switched to it, on trial.
 
         Raises:
             ClosureMissing: none was built for this node.
         """
-        closure = self.closure(shell.name)
-        if (await shell.run("test", "-e", closure, check=False)).status == 0:
+        if (await self.status(shell, TUNNEL_UNIT)).get("ActiveState") == "active":
             return Change()
-        with tempfile.TemporaryDirectory(prefix="noc-closure-") as directory:
-            archive = Path(directory) / "archive"
-            await _locally(shell.name, export_script(closure, str(archive)))
-            await shell.put(archive, _ARCHIVE, mode=0o600)
-        await shell.script(import_script(_ARCHIVE), timeout_s=600)
-        return Change((closure,))
-
-    async def host_certificate(self, shell: Shell, certificate: str) -> Change:
-        """See Platform.host_certificate; that sshd shows only this key is said by the closure."""
-        changed = await install(shell, {HOST_CERTIFICATE: File(certificate + "\n")})
-        await shell.run("systemctl", "reload", "sshd.service")
-        return Change(changed)
-
-    async def tunnel(self, shell: Shell, config: NodeConfig) -> Change:  # noqa: ARG002
-        """Bring the tunnel up, which the closure describes, now that its key is there."""
-        if (await self.status(shell, "wg-quick-wg0.service")).get("ActiveState") == "active":
-            return Change()
-        await self.restart(shell, "wg-quick-wg0.service")
+        await install(shell, shared_files(config))
+        await self._try(shell, TRIAL_S)
         return Change(("tunnel started",))
 
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
@@ -107,8 +133,12 @@ class NixOS(SystemdMachine):
         profile = await shell.run("readlink", "-f", BOOTING_SYSTEM, RUNNING_SYSTEM)
         if profile.stdout.split() == [closure, closure]:
             return Change()
-        await shell.run("sh", "-euc", _TEST, "test", closure, f"{revert_after_s:g}s", timeout_s=120)
+        await self._try(shell, revert_after_s)
         return Change((closure,))
+
+    async def _try(self, shell: Shell, revert_after_s: float) -> None:
+        argv = ("test", self.closure(shell.name), f"{revert_after_s:g}s")
+        await shell.run("sh", "-euc", _TEST, *argv, timeout_s=300)
 
     async def firewall_confirm(self, shell: Shell) -> Change:
         """Make the running closure the one that boots. Raises CommandFailed where the node has switched back."""
@@ -116,17 +146,12 @@ class NixOS(SystemdMachine):
 
     def closure(self, node: str) -> str:
         """The store path of a node's system. Raises ClosureMissing where none was built."""
-        link = self._closures / node
-        try:
-            return os.fspath(link.resolve(strict=True))
-        except OSError:
-            fix = f"nix build .#{node} --out-link {link}, on a machine with Nix and memory for it"
-            raise ClosureMissing(f"no NixOS system was built for {node}", why=f"{link} is missing", fix=fix) from None
+        return linked(self._closures, node)
 
 
-async def _locally(node: str, script: str) -> None:
-    process = await asyncio.create_subprocess_exec("sh", "-euc", script, stderr=asyncio.subprocess.PIPE)
-    _, said = await asyncio.wait_for(process.communicate(), 600)
-    if process.returncode:
-        result = Result(("sh",), process.returncode, "", said.decode(errors="replace"))
+async def _locally(node: str, *argv: str) -> str:
+    ran = await asyncio.to_thread(run_measured, argv, MOVE_S)
+    if ran.status:
+        result = Result(argv[:2], ran.status, "", ran.words)
         raise CommandFailed(f"the closure of {node} could not be read on HQ", result=result)
+    return ran.output

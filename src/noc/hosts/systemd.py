@@ -18,7 +18,7 @@ PROPERTIES = "ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,Resu
 MAX_LOG_WIDTH = 2000
 
 # Made beside its place and moved there, so that a key that is there is a whole one; its public half is always derived.
-_TUNNEL_KEY = f"""
+TUNNEL_KEY = f"""
 umask 077
 mkdir -p {SPOKE_KEY.rpartition("/")[0]}
 if [ ! -s {SPOKE_KEY} ]; then
@@ -67,7 +67,7 @@ class SystemdMachine:
 
     async def tunnel_key(self, shell: Shell) -> str:
         """See Platform.tunnel_key."""
-        return (await shell.script(_TUNNEL_KEY)).stdout.strip()
+        return (await shell.script(TUNNEL_KEY)).stdout.strip()
 
     async def host_key(self, shell: Shell) -> str:
         """See Platform.host_key."""

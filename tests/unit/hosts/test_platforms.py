@@ -6,7 +6,7 @@ import pytest
 
 from noc.hosts import platforms
 from noc.hosts.errors import ClosureMissing, UnknownPlatform
-from noc.hosts.nixos import NixOS, export_script, import_script
+from noc.hosts.nixos import NixOS
 
 
 @pytest.mark.parametrize("name", ["debian", "nixos"])
@@ -28,8 +28,3 @@ def test_a_closure_is_what_the_link_leads_to(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     (tmp_path / "frankfurt").symlink_to(tmp_path / "store")
     assert NixOS(tmp_path).closure("frankfurt") == str(tmp_path / "store")
-
-
-def test_paths_are_quoted_for_the_shell() -> None:
-    assert "'/a b'" in export_script("/a b", "/c")
-    assert "'/a b'" in import_script("/a b")
