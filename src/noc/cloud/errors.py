@@ -5,6 +5,9 @@ NocError
 ├── DnsUnreachable   E251  it did not answer
 ├── ForeignRecord    E252  a name that is ours by the fleet file is somebody else's by its mark
 ├── NoDnsToken       E253
+├── CertificateRefused     E254  the certificate authority said no
+├── AuthorityUnreachable   E255  it did not answer
+├── CertificateUnreadable  E256
 └── CloudRefused     E260  the cloud said no, and nothing above says it better
     ├── CloudUnreachable    E261
     ├── NoCloudCredentials  E262
@@ -50,6 +53,28 @@ class NoDnsToken(NocError):
     """HQ has no credential for the DNS provider: `dns_token` for Cloudflare, `dns_tsig` for a name server."""
 
     code, exit_code = "E253", 5
+
+
+class CertificateRefused(NocError):
+    """The certificate authority refused an order; its own words stand in the error.
+
+    Failures count: five an hour for a name at Let's Encrypt, and fifty certificates a week for a domain. See to the
+    cause before the command is given again; `acme.directory` names a staging authority for rehearsals.
+    """
+
+    code = "E254"
+
+
+class AuthorityUnreachable(NocError):
+    """The certificate authority did not answer, or not as ACME (RFC 8555) says."""
+
+    code, exit_code = "E255", 8
+
+
+class CertificateUnreadable(NocError):
+    """What should be a certificate with its private key is none, or the two do not belong together."""
+
+    code = "E256"
 
 
 class CloudRefused(NocError):

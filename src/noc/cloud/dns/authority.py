@@ -60,6 +60,19 @@ class Authority:
                 return False
             await asyncio.sleep(POLL_S)
 
+    async def shows_text(self, name: str, value: str, within_s: float) -> bool:
+        """Wait until every server has a text at a name; see `shows`."""
+        end = asyncio.get_running_loop().time() + within_s
+        while True:
+            try:
+                if f'"{value}"' in await self.ask(name, "TXT"):
+                    return True
+            except DnsUnreachable:
+                pass
+            if asyncio.get_running_loop().time() >= end:
+                return False
+            await asyncio.sleep(POLL_S)
+
     async def _one(self, server: str, name: str, kind: str) -> Answers:
         import dns.asyncquery  # noqa: PLC0415 - only these commands pay for it
         import dns.exception  # noqa: PLC0415

@@ -6,7 +6,8 @@ that a zone that has moved since refuses all of them.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from noc.cloud.dns.plan import Change, Found
@@ -23,6 +24,7 @@ TIMEOUT_S: Final = 10
 MOST_RECORDS: Final = 5_000
 MARK: Final = "_noc"
 MARK_TTL: Final = 300
+TEXT_TTL: Final = 60
 
 
 class NameServerZone:
@@ -62,6 +64,20 @@ class NameServerZone:
         """See Zone; one update message is one transaction (RFC 2136, 3.7)."""
         if changes:
             await self._send(self._update(changes))
+
+    @asynccontextmanager
+    async def text(self, name: str, value: str) -> AsyncIterator[None]:
+        """See Zone."""
+        import dns.update  # noqa: PLC0415
+
+        made, gone = (dns.update.UpdateMessage(self._domain, keyring=self._key) for _ in range(2))
+        made.add(f"{name}.", TEXT_TTL, "TXT", f'"{value}"')
+        gone.delete(f"{name}.", "TXT", f'"{value}"')
+        await self._send(made)
+        try:
+            yield
+        finally:
+            await self._send(gone)
 
     def _update(self, changes: Sequence[Change]) -> "dns.message.Message":
         import dns.update  # noqa: PLC0415 - only these commands pay for it

@@ -1,6 +1,7 @@
 """What a zone must offer, wherever it is kept."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from noc.cloud.dns.plan import Change, Found
@@ -23,5 +24,13 @@ class Zone(Protocol):
         Raises:
             DnsRefused: none was made.
             DnsUnreachable: whether they were made is not known.
+        """
+        ...
+
+    def text(self, name: str, value: str) -> AbstractAsyncContextManager[None]:
+        """Let a name have a text, beside whatever it has, for as long as this is entered.
+
+        Raises:
+            DnsRefused, DnsUnreachable: as `apply`.
         """
         ...
