@@ -21,6 +21,7 @@ PARTS: "tuple[tuple[What, str], ...]" = (
     ("egress", "egress"),
 )
 BAR_WIDTH = 24
+REFRESH_S = 300.0
 
 
 @app.command()
@@ -29,6 +30,9 @@ def cost(
     fit: Annotated[
         float | None, typer.Option("--fit", metavar="USD", min=1, help="List the ways under so much a month.")
     ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Read AWS's own price list first, through the runner on HQ, and keep it.")
+    ] = False,
     directory: FleetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,11 +45,14 @@ def cost(
     from noc.fleet.cost import fleet_cost  # noqa: PLC0415
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
     from noc.fleet.load import load  # noqa: PLC0415
-    from noc.fleet.prices import price_list  # noqa: PLC0415
+    from noc.fleet.prices import known_prices  # noqa: PLC0415
     from noc.fleet.thrift import ways  # noqa: PLC0415
 
-    prices = price_list()
-    bill = fleet_cost(load(fleet_directory(directory)), prices, datetime.now(UTC).date())
+    chosen = fleet_directory(directory)
+    if refresh:
+        _refresh()
+    prices = known_prices(chosen)
+    bill = fleet_cost(load(chosen), prices, datetime.now(UTC).date())
     ceiling = fit or bill.ceiling_usd
     found = ways(bill, prices, ceiling) if fit is not None else ()
     if as_json:
@@ -56,6 +63,13 @@ def cost(
             _show_ways(found, bill, ceiling)
     if bill.usd > ceiling:
         raise typer.Exit(1)
+
+
+def _refresh() -> None:
+    from noc.runs.runner.client import Client  # noqa: PLC0415 - only where somebody asks for it
+
+    answer = Client().ask("prices", nodes=[], timeout_s=REFRESH_S)
+    err.print(f"{len(answer['prices'])} prices read, kept in {plain(answer['path'])}", soft_wrap=True)
 
 
 def document(bill: "FleetCost", prices: "PriceList", ways: "tuple[Way, ...]", ceiling: float) -> dict[str, Any]:

@@ -48,6 +48,10 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
     if not plan.rows:
         print_table(("#", "node"), [(str(number), name) for number, name in enumerate(plan.nodes, 1)])
         return
+    if not plan.is_rollout:
+        cells = [(str(row.position), row.node, mark(_MARKS[row.state], row.state), *_what(row)) for row in plan.rows]
+        print_table(("#", "node", "state", "what"), cells)
+        return
     headings = ("#", "wave", "node", "state", "running → target", "to send", "disk", "memory", "differs", "estimate")
     print_table(headings, [_cells(row, labels) for row in plan.rows])
     for row in plan.rows:
@@ -71,6 +75,10 @@ def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
         _differs(row),
         lasting(row.seconds) if row.seconds else "-",
     )
+
+
+def _what(row: NodePlan) -> tuple[str]:
+    return (", ".join(row.differences) or "-",)
 
 
 def _differs(row: NodePlan) -> str:

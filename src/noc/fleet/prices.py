@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final, Literal
 
 HOURS_A_MONTH: Final = 730
@@ -13,6 +14,7 @@ HOURS_A_MONTH: Final = 730
 What = Literal["instance", "disk", "address", "egress"]
 UNITS: Final[Mapping[What, str]] = {"instance": "h", "disk": "GB and month", "address": "h", "egress": "GB"}
 ANY: Final = "*"
+FILE: Final = "prices.toml"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,15 @@ class PriceList:
 
 def _key(row: Price) -> tuple[str, str, str, str]:
     return row.provider, row.region, row.item, row.kind
+
+
+def known_prices(directory: Path) -> PriceList:
+    """A fleet's price list: what was read from its providers (`prices.toml` beside the inventory) over the table."""
+    path = directory / FILE
+    if not path.exists():
+        return price_list()
+    data = tomllib.loads(path.read_text("utf-8"))
+    return price_list().updated([Price(**row) for row in data["price"]], data["sources"])
 
 
 @cache

@@ -11,10 +11,12 @@ from noc.fleet.inventory import Inventory, Life
 from noc.fleet.model import Fleet
 from noc.fleet.nix import BANNER, nix_files
 from noc.fleet.nix import RENDERED as NIX_RENDERED
+from noc.fleet.terraform import FILE as TERRAFORM
+from noc.fleet.terraform import terraform_files
 
 PEERS = "wireguard/peers.conf"
 HUB_KEY = "wireguard/hans.pub"
-RENDERED = (PEERS, HUB_KEY, *NIX_RENDERED)
+RENDERED = (PEERS, HUB_KEY, TERRAFORM, *NIX_RENDERED)
 
 
 def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
@@ -22,7 +24,7 @@ def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
     files = {PEERS: peers_conf(fleet, inventory)}
     if inventory.hub.wireguard_key:
         files[HUB_KEY] = inventory.hub.wireguard_key + "\n"
-    return files | nix_files(fleet, inventory)
+    return files | nix_files(fleet, inventory) | terraform_files(fleet, inventory)
 
 
 def peers_conf(fleet: Fleet, inventory: Inventory) -> str:

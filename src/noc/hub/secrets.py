@@ -5,14 +5,16 @@ from pathlib import Path
 
 from noc.fleet.model import Fleet
 from noc.hub.errors import BadSecret, UnknownSecret
-from noc.hub.places import CREDENTIALS, DEAD_MAN_URL, DNS_TOKEN, DNS_TSIG, HOST_CA, HUB_KEY, NTFY_TOKEN, SSH_KEY
+from noc.hub.places import AWS, CREDENTIALS, DEAD_MAN_URL, DNS_TOKEN, DNS_TSIG, HOST_CA, HUB_KEY, NTFY_TOKEN, SSH_KEY
 from noc.hub.system import Owner, ensure_directory, ensure_file
 
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
-RUNNER = (DNS_TOKEN, DNS_TSIG)
+RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
 OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA})
 MAX_CHARS = 4096
+FILES = frozenset({AWS})
+"""Secrets of several lines: AWS's shared credentials file."""
 
 
 def watch_secrets(fleet: Fleet) -> tuple[str, ...]:
@@ -29,7 +31,7 @@ def set_secret(name: str, value: str, credentials: Path = CREDENTIALS, *, known:
 
     Args:
         name: one of `known`.
-        value: one line; white space around it is dropped.
+        value: one line, or several for one of `FILES`; white space around it is dropped.
         credentials: directory of HQ's credentials.
         known: the secrets that a unit of HQ reads.
 
@@ -42,7 +44,8 @@ def set_secret(name: str, value: str, credentials: Path = CREDENTIALS, *, known:
     if name not in known:
         raise UnknownSecret(f"no unit of HQ reads a secret called {name}", fix=f"one of {', '.join(known)}")
     secret = value.strip()
-    if not secret or len(secret) > MAX_CHARS or not secret.isprintable():
+    lines = secret.splitlines() if name in FILES else [secret]
+    if not secret or len(secret) > MAX_CHARS or not all(line.replace("\t", " ").isprintable() for line in lines):
         raise BadSecret(f"{name} was not set", why="it is empty, too long or not one line", fix="pipe it in")
     ensure_directory(credentials, Owner(mode=0o700))
     return bool(ensure_file(credentials / name, secret + "\n", Owner(mode=0o600)))

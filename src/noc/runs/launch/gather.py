@@ -15,9 +15,9 @@ from noc.cloud.errors import CloudRefused
 from noc.errors import NocError
 from noc.fleet.cost import fleet_cost
 from noc.fleet.model import Fleet, Node
+from noc.fleet.prices import known_prices
 from noc.runs.launch.finding import Finding, accept
 from noc.runs.launch.judge import House, Seen, judge
-from noc.runs.launch.pricing import known_prices
 from noc.runs.site.cloud import account, owned
 from noc.runs.site.site import Site
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from noc.fleet.prices import FILE
 from noc.runs.launch.gather import preflight
-from noc.runs.launch.pricing import FILE, refresh
+from noc.runs.launch.pricing import refresh
 from noc.runs.site.cloud import account
 from noc.runs.site.site import Site
 

@@ -1,7 +1,6 @@
-"""The prices that HQ knows: the program's table, with what was read from the provider's own list laid over it."""
+"""Reading what machines and disks cost from the provider's own list, and keeping it beside the inventory."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -13,21 +12,11 @@ from noc.cloud.ec2.port import Account
 from noc.cloud.ec2.regions import HOME
 from noc.fleet.files import replace
 from noc.fleet.model import Fleet
-from noc.fleet.prices import Price, PriceList, What, price_list
+from noc.fleet.prices import FILE, Price, What
 
-FILE: Final = "prices.toml"
 SOURCE: Final = "aws-price-api"
 WORDS: Final = "AWS price list API, GetProducts of AmazonEC2, on demand"
 _ORDINARY: Final = {"operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
-
-
-def known_prices(directory: Path) -> PriceList:
-    """The price list of a fleet directory: its `prices.toml`, where there is one, over the program's table."""
-    path = directory / FILE
-    if not path.exists():
-        return price_list()
-    data = tomllib.loads(path.read_text("utf-8"))
-    return price_list().updated([Price(**row) for row in data["price"]], data["sources"])
 
 
 def refresh(account: Account, fleet: Fleet, directory: Path, today: date) -> list[Price]:

@@ -10,11 +10,11 @@ from noc.cloud.ec2.regions import ON, standings
 from noc.fleet.cost import fleet_cost
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.model import Node
+from noc.fleet.prices import known_prices
 from noc.runs.launch.adopt import addresses
 from noc.runs.launch.finding import Finding
 from noc.runs.launch.gather import AT_ONCE, look_at
 from noc.runs.launch.judge import House, Seen, judge_node
-from noc.runs.launch.pricing import known_prices
 from noc.runs.plan.plan import NodePlan, Plan, Standing
 from noc.runs.site.cloud import account, owned
 from noc.runs.site.site import Site
