@@ -19,7 +19,20 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-RUNS = ("errors", "paths", "plan", "record", "admission", "site", "health", "rollout", "provision", "review", "runner")
+RUNS = (
+    "errors",
+    "paths",
+    "plan",
+    "record",
+    "admission",
+    "site",
+    "health",
+    "rollout",
+    "provision",
+    "rescue",
+    "review",
+    "runner",
+)
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
     *("access", "push", "witness", "house", "api", "pages", "public", "server"),

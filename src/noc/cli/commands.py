@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("noc.cli.release", "Build, sign, verify and list releases of the service."),
     "payload": ("noc.cli.payload", "Prove that a file meets the payload contract."),
     "provision": ("noc.cli.provision", "Turn a fresh machine into a live node."),
+    "rescue": ("noc.cli.rescue", "Bring a node back whose tunnel is dead, without its console."),
+    "move": ("noc.cli.move", "Write down that a node's machine has another public address, once that is proven."),
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
     "rollback": ("noc.cli.rollback", "Return nodes to the release that each of them ran well before."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),

@@ -108,11 +108,29 @@ def peers(
         time.sleep(POLL_S)
 
 
+@app.command()
+def move(
+    *,
+    ip: Annotated[str, typer.Option("--ip", help="HQ's new public address, which fleet.toml names already.")],
+    canary: Annotated[str | None, typer.Option("--canary", help="The node to begin with.")] = None,
+    only_plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give every node HQ's new address, before the old one is given up.
+
+    HQ must hold both addresses until it is done. One node after the other gets the new endpoint, and goes back to the
+    old one by itself unless HQ is heard there. Nodes that are down are owed it: give the command again once they are
+    back, until none is left.
+    """
+    from noc.cli.following import execute  # noqa: PLC0415
+
+    request = {"action": "deploy", "nodes": ["all"], "configuration": True, "canary": canary, "options": {"hub": ip}}
+    execute(request, only_plan=only_plan, as_json=as_json)
+
+
 @secret.command("set")
 def set_secret(
-    name: Annotated[
-        str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, or a channel's.")
-    ],
+    name: Annotated[str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, or a channel's.")],
     *,
     as_json: JsonOption = False,
 ) -> None:

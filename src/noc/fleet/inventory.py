@@ -43,6 +43,7 @@ class NodeRecord(BaseModel):
         push_token_sha256: hex digest of its push token.
         release: content hash of the release that it was last proven to run.
         owed: content hash of a release that it is to get once it is back; None for none.
+        hub: HQ's address that its tunnel was last proven to be configured with; None where that was never seen.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +57,7 @@ class NodeRecord(BaseModel):
     push_token_sha256: Sha256 | None = None
     release: Sha256 | None = None
     owed: Sha256 | None = None
+    hub: IPv4Address | None = None
 
 
 class HubRecord(BaseModel):

@@ -135,6 +135,13 @@ class Debian(SystemdMachine):
         running = (await self.status(shell, UNIT))["ActiveState"] == "active"
         return Change(await bring_up(shell, config.wireguard, running=running))
 
+    async def repair_tunnel(self, shell: Shell, config: NodeConfig) -> Change:
+        """See Platform.repair_tunnel; one that is configured as it should be is started anew."""
+        if changed := (await self.tunnel(shell, config)).changed:
+            return Change(changed)
+        await self.restart(shell, UNIT)
+        return Change(("tunnel restarted",))
+
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
         """See Platform.units."""
         prepared = tuple((await shell.script(_PREPARE)).stdout.splitlines())

@@ -15,10 +15,12 @@ from noc.hosts.bundle import BOOTING_SYSTEM, RUNNING_SYSTEM, Bundle
 from noc.hosts.errors import CommandFailed
 from noc.hosts.files import File, install
 from noc.hosts.nixbuilder import CLOSURES, MOVE_S, linked, run_measured
+from noc.hosts.nixostunnel import repair
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Result, Shell
 from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, TUNNEL_KEY, SystemdMachine, shared_files
 
+TUNNEL_UNIT = "wireguard-wg0.service"
 _ARCHIVE, _WANTED = "/var/tmp/noc-closure", "/run/noc-closure"  # noqa: S108 - root's own names on a node without users
 _BEFORE = f"{_WANTED}.before"
 STAGED_ROOT = "/nix/var/nix/gcroots/noc-staged"
@@ -118,6 +120,10 @@ class NixOS(SystemdMachine):
         await install(shell, shared_files(config))
         await self._try(shell, TRIAL_S)
         return Change(("tunnel started",))
+
+    async def repair_tunnel(self, shell: Shell, config: NodeConfig) -> Change:
+        """See Platform.repair_tunnel; in the running system alone, for what is configured is the closure's."""
+        return Change(await repair(shell, config.wireguard, TUNNEL_UNIT))
 
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
         """The node's programs and whom they trust; users, units and proxy are the closure's."""

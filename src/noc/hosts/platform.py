@@ -102,6 +102,16 @@ class Platform(Protocol):
         """Bring the tunnel up and keep it up over a reboot."""
         ...
 
+    async def repair_tunnel(self, shell: Shell, config: NodeConfig) -> Change:
+        """Bring a tunnel that is dead back by this configuration, over another way in.
+
+        The node tries it by itself, and goes back to what it had where no handshake comes.
+
+        Raises:
+            TunnelRefused: none came.
+        """
+        ...
+
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
         """Users, directories, node programs, units; starts the proxy, and leaves the service to its first release."""
         ...

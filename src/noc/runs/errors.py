@@ -170,3 +170,9 @@ class StageRefused(NocError):
     """
 
     code: ClassVar[str] = "E519"
+
+
+class HubElsewhere(NocError):
+    """`fleet.toml` does not name the address that HQ is to move to. It is written by hand: the command only checks."""
+
+    code, exit_code = "E583", 2

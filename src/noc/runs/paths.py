@@ -72,6 +72,11 @@ class Paths:
         return self.runs.with_name("requests")
 
     @property
+    def doors(self) -> Path:
+        """The nodes whose cloud may have a rule for 22, by name."""
+        return self.runs.with_name("doors.json")
+
+    @property
     def reviews(self) -> Path:
         """Reports of milestones, with the decisions on them."""
         return self.runs.with_name("reviews")

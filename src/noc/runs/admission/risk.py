@@ -8,6 +8,7 @@
 | medium | a release on more than one node; configuration or system on one; new tunnel keys of more than one; |
 |        | a record that changes or goes; another node for the domain itself;                                |
 |        | machines made at a cloud, which cost money; regions switched on                                   |
+|        | the rescue of more than one; another public address of a node                                     |
 | low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes,    |
 |        | records that are new                                                                              |
 
@@ -41,7 +42,7 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "high"
     if plan.action == "apex" or any(not change.startswith("create ") for change in plan.records):
         return "medium"
-    if deep or (several and plan.action in ("deploy", "keygen")):
+    if deep or plan.action == "move" or (several and plan.action in ("deploy", "keygen", "rescue")):
         return "medium"
     return "low"
 

@@ -14,7 +14,20 @@ from noc.release.manifest import Sha256
 from noc.runs.errors import NodeBlocked, PlanRefused
 from noc.runs.plan.phrase import phrase
 
-Action = Literal["deploy", "rollback", "provision", "keygen", "dns", "apex", "launch", "terminate", "adopt", "opt-in", "rescue", "move"]
+Action = Literal[
+    "deploy",
+    "rollback",
+    "provision",
+    "keygen",
+    "dns",
+    "apex",
+    "launch",
+    "terminate",
+    "adopt",
+    "opt-in",
+    "rescue",
+    "move",
+]
 Risk = Literal["low", "medium", "high"]
 Standing = Literal["change", "unchanged", "down", "blocked"]
 Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
@@ -28,6 +41,7 @@ class Options(BaseModel):
         host_key: fingerprint of a node's host key at first contact, by node.
         restore_data: a node that is turned back gets the database from before the change; later writes are lost.
         override_freeze: why the run may begin in a freeze, "" where it may not.
+        hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.
         force: a node that is live may lose its machine.
         retire: a node whose machine ends is to get no other.
         hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.

@@ -8,7 +8,7 @@ from noc.errors import Usage
 from noc.fleet.inventory import Inventory, Life
 from noc.fleet.model import Fleet, Node
 from noc.release.manifest import Manifest
-from noc.runs.errors import NothingToInstall
+from noc.runs.errors import HubElsewhere, NothingToInstall
 from noc.runs.plan.plan import Action, Options, Plan, Rules
 
 
@@ -42,13 +42,26 @@ def plan_deploy(
     Raises:
         NotFound: a name is not in the fleet.
         Usage: a named node was never provisioned, no node runs the service yet, or nothing is to change.
+        HubElsewhere: HQ is to move, and the fleet file does not say so.
     """
     if manifest is None and not configuration and not system:
         raise Usage("nothing to deploy", fix="name a release, or give --config or --system")
+    check_hub(fleet, options)
     nodes = _running(fleet, inventory, names, canary)
     plan = _plan("deploy", nodes, manifest, options or Options(), now)
     wanted = {"configuration": configuration, "system": system, "rules": rules or Rules.read(fleet, {})}
     return plan.model_copy(update=wanted).sealed()
+
+
+def check_hub(fleet: Fleet, options: Options | None) -> None:
+    """Hold the address that HQ is to move to against the fleet file, which is written by hand. Raises HubElsewhere."""
+    new, said = options.hub if options else None, fleet.hub.address
+    if new is not None and new != said:
+        raise HubElsewhere(
+            f"the fleet file says that HQ is at {said}",
+            why=f"what nodes get is rendered from it, and {new} is not in it",
+            fix=f'under [hub] in fleet.toml write: address = "{new}", and add {new} to rescue; then once more',
+        )
 
 
 def plan_rollback(
@@ -179,9 +192,7 @@ def plan_rescue(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
     return _plan("rescue", nodes, None, Options(), now)
 
 
-def plan_move(
-    fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options
-) -> Plan:
+def plan_move(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options) -> Plan:
     """Plan to write down that machines have other public addresses.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from noc.errors import NocError
@@ -16,9 +16,9 @@ from noc.hosts.systemd import HOST_CERTIFICATE
 from noc.hosts.trust import renewal_due, sign_host
 from noc.hosts.web import Health
 from noc.mesh.keys import check_public
-from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
+from noc.mesh.status import LinkState, link_state
 from noc.release.store import Release
-from noc.runs.errors import HandshakeMissing, MachineUnfit, NotProven, WatchAbsent
+from noc.runs.errors import MachineUnfit, NotProven, WatchAbsent
 from noc.runs.plan.plan import Options
 from noc.runs.provision.fitness import unfit
 from noc.runs.record.events import State
@@ -31,6 +31,7 @@ from noc.runs.site import pushtoken
 from noc.runs.site.configuration import node_config
 from noc.runs.site.contact import Route, reach, routes
 from noc.runs.site.credential import credential
+from noc.runs.site.handshake import await_counters
 from noc.runs.site.site import Site
 
 FIREWALL_REVERT_S = 60
@@ -174,7 +175,7 @@ class NodeProvision:
         public = check_public(await self._platform.tunnel_key(self._shell), self._node.name)
         learnt = self._site.book.learn(self._node.name, wireguard_key=public, wireguard_key_before=None)
         rendered = self._site.book.render(self._site.fleet)
-        await self._peer(HUB_APPLIES_S, lambda status: status is not None)
+        await await_counters(self._site, self._node.name, HUB_APPLIES_S, lambda status: status is not None)
         return [*(["public key"] if learnt else []), *rendered]
 
     async def tunnel(self) -> Sequence[str]:
@@ -183,21 +184,14 @@ class NodeProvision:
 
     async def handshake(self) -> Sequence[str]:
         """See the node's handshake at the hub."""
-        await self._peer(HANDSHAKE_S - 1, lambda status: link_state(status, time.time()) is LinkState.UP)
+        await await_counters(
+            self._site,
+            self._node.name,
+            HANDSHAKE_S - 1,
+            lambda status: link_state(status, time.time()) is LinkState.UP,
+        )
+        self._site.book.learn(self._node.name, hub=self._site.fleet.hub.address)
         return []
-
-    async def _peer(self, within_s: float, wanted: Callable[[PeerStatus | None], bool]) -> None:
-        """Wait until the hub's counters of this node are as wanted. Raises HandshakeMissing."""
-        end = time.monotonic() + within_s
-        key = self._site.book.record(self._node.name).wireguard_key or ""
-        while not wanted(status := (await read_tunnels(self._site.paths.tunnels_socket)).get(key)):
-            if time.monotonic() >= end:
-                raise HandshakeMissing(
-                    f"the hub has seen no handshake of {self._node.name}",
-                    why="the hub knows its key, and nothing came" if status else "the hub does not know its key",
-                    fix=f"wg show on {self._node.name}" if status else "systemctl status noc-peers on HQ",
-                )
-            await asyncio.sleep(_POLL_S)
 
     async def tunnel_ssh(self) -> Sequence[str]:
         """Prove SSH through the tunnel; from here on nothing else is used."""

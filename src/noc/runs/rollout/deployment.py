@@ -106,7 +106,7 @@ class Deployment:
         self._changes: dict[str, Change] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._ledger = Ledger(run, site.book)
+        self._ledger = Ledger(run, site.book, site.fleet)
         self._over, self._failed = asyncio.Event(), asyncio.Event()
         self._asking, self._staging = asyncio.Semaphore(ASKED_AT_ONCE), asyncio.Semaphore(STAGED_AT_ONCE)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from noc.fleet.model import Fleet
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.catchup import owed_after
@@ -25,19 +26,21 @@ class Concerned(Protocol):
 class Ledger:
     """The entries of one run."""
 
-    def __init__(self, run: Run, book: Book) -> None:
+    def __init__(self, run: Run, book: Book, fleet: Fleet) -> None:
         """Begin with none."""
-        self._run, self._book = run, book
+        self._run, self._book, self._fleet = run, book, fleet
         self._learnt: set[str] = set()
 
     def enter(self, name: str, phase: Phase, node: Concerned) -> None:
-        """Write down at once which release a node runs, where that was seen just now."""
-        seen = None
+        """Write down at once what was seen of a node just now: its release, and with its configuration HQ's address."""
+        seen: dict[str, object] = {}
         if phase is Phase.TURNED_BACK:
-            seen = node.before
+            seen["release"] = node.before
         elif phase in GOOD and node.target is not None:
-            seen = node.target.release
-        if seen is not None and self._book.learn(name, release=seen):
+            seen["release"] = node.target.release
+            if self._run.plan.configuration:
+                seen["hub"] = self._fleet.hub.address
+        if (learnt := {key: value for key, value in seen.items() if value}) and self._book.learn(name, **learnt):
             self._learnt.add(name)
 
     def close(self, verdicts: Sequence[Verdict]) -> None:

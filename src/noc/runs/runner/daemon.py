@@ -23,6 +23,9 @@ from noc.runs.record.durations import read_history
 from noc.runs.record.errors import AuditBroken, AuditUnwritable
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
+from noc.runs.rescue.doors import DoorKeeper, OpenDoors
+from noc.runs.rescue.move import move, survey_move
+from noc.runs.rescue.rescue import rescue, survey_rescue
 from noc.runs.rollout.deployment import deploy, resume
 from noc.runs.rollout.survey import survey
 from noc.runs.runner.catchingup import catching_up
@@ -55,14 +58,25 @@ def build(paths: Paths) -> Runner:
         return answer
 
     async def complete(plan: Plan) -> Plan:
-        history, fence = partial(read_history, paths.runs), last_fence(paths.fence)
-        return await survey(open_site(paths, links), plan, history, fence=fence)
+        site, history, fence = open_site(paths, links), partial(read_history, paths.runs), last_fence(paths.fence)
+        if plan.action == "rescue":
+            return await survey_rescue(site, plan)
+        if plan.action == "move":
+            return await survey_move(site, plan)
+        return await survey(site, plan, history, fence=fence)
 
     rollout = over(deploy)
     return Runner(
         paths,
         Works(
-            executors={"deploy": rollout, "rollback": rollout, "provision": over(provision), "keygen": over(rotate)},
+            executors={
+                "deploy": rollout,
+                "rollback": rollout,
+                "provision": over(provision),
+                "keygen": over(rotate),
+                "rescue": over(rescue),
+                "move": over(move),
+            },
             resume=over(resume),
             survey=complete,
             looks={"health": looking(health), "drift": looking(drift)},
@@ -81,12 +95,20 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))
     returning = asyncio.create_task(catching_up(runner).keep(), name="catch-up")
+    shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")
     returning.cancel()
+    shutting.cancel()
     await runner.stop()
     await door.close()
+
+
+def door_keeper(runner: Runner) -> DoorKeeper:
+    """What shuts a cloud's door that a rescue has left open."""
+    paths = runner.paths
+    return DoorKeeper(OpenDoors(paths.doors), lambda: open_site(paths), lambda: runner.current is None)
 
 
 def recover(runner: Runner) -> None:

@@ -17,7 +17,16 @@ from noc.runs.errors import PlanRefused
 from noc.runs.launch.plans import plan_adopt, plan_launch, plan_opt_in, plan_terminate
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Action, Options, Plan, Rules
-from noc.runs.plan.planners import plan_apex, plan_deploy, plan_dns, plan_keygen, plan_provision, plan_rollback
+from noc.runs.plan.planners import (
+    plan_apex,
+    plan_deploy,
+    plan_dns,
+    plan_keygen,
+    plan_move,
+    plan_provision,
+    plan_rescue,
+    plan_rollback,
+)
 from noc.runs.runner.works import Survey
 
 

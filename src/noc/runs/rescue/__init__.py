@@ -1,0 +1,1 @@
+"""A node that has lost its tunnel, and machines whose addresses change."""
