@@ -45,18 +45,19 @@ class Check:
 
 
 class Checks:
-    """Every rule that concerns one subject."""
+    """Every rule that concerns one subject.
+
+    Attributes:
+        cases: each rule's case.
+        quiet: maintenance of the subject.
+    """
 
     def __init__(self, subject: str, ids: Iterator[int]) -> None:
         """Begin with no rules."""
         self._subject, self._ids = subject, ids
         self._checks: dict[str, Check] = {}
+        self.cases: list[Case] = []
         self.quiet = False
-
-    @property
-    def cases(self) -> list[Case]:
-        """Each rule's case."""
-        return [check.case for check in self._checks.values()]
 
     def rule(self, telemetry: Sequence[TelemetryRule], rules: Rules, now: Moment) -> list[Record]:
         """Take the rules that hold from now on; the incident of one that is gone ends."""
@@ -70,14 +71,14 @@ class Checks:
             check = self._checks.setdefault(name, Check(rule, case))
             check.rule, check.case.rules = rule, rules
             check.case.sev1_after = inf if rule.sev1_after is None else rule.sev1_after
+        self.cases = [check.case for check in self._checks.values()]
         return records
 
     def take(self, sample: Sample, now: Moment) -> list[Record]:
         """Judge a sample by every rule whose field is in it; returns what must be stored."""
         records: list[Record] = []
         for check in self._checks.values():
-            value = value_of(check.rule, sample)
-            if value is not None:
+            if check.rule.field in sample and (value := value_of(check.rule, sample)) is not None:
                 records += check.take(value, now)
         return records
 
@@ -92,7 +93,7 @@ class Checks:
 
     def due(self) -> float:
         """The next instant at which time alone changes an incident."""
-        return min((case.due() for case in self.cases), default=inf)
+        return min([case.due() for case in self.cases if case.incident is not None], default=inf)
 
     def expire(self, now: Moment) -> list[Record]:
         """Do what became due at `now`, which is the exact instant that `due` named."""

@@ -285,7 +285,7 @@ class Judge:
         standing, name = self.nodes[beat.node], beat.node
         wanted = None if standing.deployment else self.baseline.get(name)
         records: list[Record] = []
-        if wanted in {None, UNKNOWN} and standing.deployment is None and (runs := baseline_of(beat)) != UNKNOWN:
+        if (wanted or UNKNOWN) == UNKNOWN and standing.deployment is None and (runs := baseline_of(beat)) != UNKNOWN:
             records.append(self._runs(name, runs, now))
             wanted = runs
         return records + self._check(name, sample_of(beat, None if wanted == UNKNOWN else wanted), now)

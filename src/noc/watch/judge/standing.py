@@ -66,6 +66,8 @@ class Standing:
         excused: when the last maintenance ended with something wrong.
         face: its public address, as the second witness sees it.
         jitter: how punctual its pushes are.
+        patience: seconds from one of its pushes to the instant at which the next counts as missed; kept, because every
+            push asks for it again and again.
         retries: which of them were counted.
     """
 
@@ -91,12 +93,14 @@ class Standing:
     face: Face = field(default_factory=Face)
     jitter: Jitter = field(default_factory=Jitter)
     retries: Retries = field(default_factory=Retries)
+    patience: float = field(init=False)
     case: Case = field(init=False)
     _withheld: bool = False
     _down: tuple[str | None, str, float] | None = None
 
     def __post_init__(self) -> None:
         """Begin without an incident."""
+        self.patience = self._patience()
         self.case = Case(self.name, "liveness", self.rules, self.ids, self.rules.sev1_after)
 
     @property
@@ -108,11 +112,6 @@ class Standing:
     def quiet(self) -> bool:
         """Whether a deployment or a maintenance stands."""
         return self.deployment is not None or bool(self.windows)
-
-    @property
-    def patience(self) -> float:
-        """Seconds from one of its pushes to the instant at which the next counts as missed."""
-        return self.rules.interval + self.jitter.grace(self.rules.grace, self.rules.widest_grace)
 
     @property
     def window(self) -> float:
@@ -164,6 +163,7 @@ class Standing:
         """Other rules hold from now on."""
         self.rules = self.case.rules = rules
         self.case.sev1_after = rules.sev1_after
+        self.patience = self._patience()
 
     def judged(self, *, live: bool, now: Moment) -> list[Record]:
         """Begin or end judging this node; its first deadline runs from now, and its incident ends with the judging."""
@@ -192,6 +192,7 @@ class Standing:
         steadily = now.mono <= self.heard + self.patience
         if self.last is not None and self.last.boot == beat.boot and not self.overdue:
             self.jitter.note(now.mono - self.heard, self.rules.interval)
+            self.patience = self._patience()
         self.last, self.heard, self._down = beat, now.mono, None
         self.expires, self.overdue = (now.mono + self.window if self.live else inf), False
         self.looked = not self.live
@@ -278,6 +279,9 @@ class Standing:
         self.case.extend(seconds, now)
         if self.comeback is not None:
             self.comeback.since = min(self.comeback.since + seconds, now.mono)
+
+    def _patience(self) -> float:
+        return self.rules.interval + self.jitter.grace(self.rules.grace, self.rules.widest_grace)
 
     def _silenced(self, now: Moment) -> list[Record]:
         ended = self.case.quiet and not self.quiet
