@@ -151,7 +151,15 @@ in
       allowedTCPPorts = [ 80 443 ];
       allowedUDPPorts = [ ];
       interfaces.wg0.allowedTCPPorts = [ 22 ];
+      extraInputRules = "ip saddr @rescue tcp dport 22 accept";
     };
+    # Filled by the watchdog alone, with entries that end by themselves.
+    networking.nftables.tables.nixos-fw.content = ''
+      set rescue {
+        type ipv4_addr
+        flags timeout
+      }
+    '';
     services.openssh = {
       enable = true;
       openFirewall = false;
@@ -261,6 +269,31 @@ in
         Type = "oneshot";
         RemainAfterExit = true;
         ExecStart = "${python} ${programs}/activator.py settle";
+      };
+    };
+    # Root, since the tunnel and the firewall are root's; of what root may do it keeps these two.
+    systemd.services.noc-watchdog = {
+      description = "Looks for HQ where the tunnel is silent, and lets it in after long";
+      wantedBy = [ "multi-user.target" ];
+      after = [ "network.target" "nftables.service" ];
+      startLimitIntervalSec = 0;
+      unitConfig.ConditionPathExists = "/etc/noc-node/watchdog.json";
+      path = [ pkgs.wireguard-tools pkgs.nftables ];
+      serviceConfig = hardened // {
+        Type = "exec";
+        ExecStart = "${python} -I -S ${programs}/watchdog.py nixos-fw";
+        Restart = "always";
+        RestartSec = 5;
+        RuntimeDirectory = "noc-watchdog";
+        RuntimeDirectoryPreserve = true;
+        RuntimeDirectoryMode = "0700";
+        UMask = "0077";
+        OOMScoreAdjust = -900;
+        TasksMax = 16;
+        CapabilityBoundingSet = "CAP_NET_ADMIN";
+        ProtectProc = "default";
+        RestrictAddressFamilies = [ "AF_INET" "AF_INET6" "AF_UNIX" "AF_NETLINK" ];
+        SystemCallFilter = "@system-service";
       };
     };
 

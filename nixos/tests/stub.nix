@@ -36,6 +36,7 @@ let
       runtimeShell = "/nix/store/sh";
       nix = "/nix/store/nix";
       wireguard-tools = "/nix/store/wireguard-tools";
+      nftables = "/nix/store/nftables";
     };
     config = {
       clavitor = values;

@@ -16,6 +16,7 @@ from noc.hosts.errors import CommandFailed
 from noc.hosts.files import File, install
 from noc.hosts.nixbuilder import CLOSURES, MOVE_S, linked, run_measured
 from noc.hosts.nixostunnel import repair
+from noc.hosts.node.actions import ACTIONS, WATCHDOG
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Result, Shell
 from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, TUNNEL_KEY, SystemdMachine, shared_files
@@ -127,7 +128,11 @@ class NixOS(SystemdMachine):
 
     async def units(self, shell: Shell, config: NodeConfig) -> Change:
         """The node's programs and whom they trust; users, units and proxy are the closure's."""
-        return Change(await install(shell, shared_files(config)))
+        changed = await install(shell, shared_files(config))
+        if any(path in WATCHDOG for path in changed):
+            # A node that has not switched yet has no such unit: it starts with the closure.
+            await shell.run(*ACTIONS["watchdog"], check=False)
+        return Change(changed)
 
     async def firewall(self, shell: Shell, config: NodeConfig, *, revert_after_s: float) -> Change:  # noqa: ARG002
         """Switch the running system to the closure, and with it the firewall; a timer switches back.

@@ -123,6 +123,21 @@ def test_a_certificate_that_is_not_there_yet_does_not_keep_sshd_from_starting(tm
     assert subprocess.run([SSHD, "-t", "-f", config], capture_output=True, check=False).returncode == 0
 
 
+def test_the_watchdog_is_the_one_that_other_platforms_run(directory: Path) -> None:
+    watchdog = settings(directory)["systemd"]["services"]["noc-watchdog"]
+    service, text = watchdog["serviceConfig"], NODE_UNITS["noc-watchdog.service"]
+    assert f"ConditionPathExists={watchdog['unitConfig']['ConditionPathExists']}\n" in text
+    for name in ("CapabilityBoundingSet", "RuntimeDirectory", "OOMScoreAdjust", "SystemCallFilter", "TasksMax"):
+        assert f"{name}={service[name]}\n" in text
+    assert service["ExecStart"].split()[1:] == ["-I", "-S", "/usr/local/lib/noc-node/watchdog.py", "nixos-fw"]
+
+
+def test_whom_the_watchdog_lets_in_is_a_set_of_the_firewall_s_own_table(directory: Path) -> None:
+    networking = settings(directory)["networking"]
+    table, rule = networking["nftables"]["tables"]["nixos-fw"]["content"], networking["firewall"]["extraInputRules"]
+    assert ("set rescue" in table, "elements" in table, rule) == (True, False, "ip saddr @rescue tcp dport 22 accept")
+
+
 def test_the_way_back_at_boot_finds_what_it_calls(directory: Path) -> None:
     settle = settings(directory)["systemd"]["services"]["noc-settle"]
     assert settle["path"] == ["/run/current-system/sw"]
