@@ -20,22 +20,12 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = (
-    "errors",
-    "paths",
-    "plan",
-    "record",
-    "admission",
-    "site",
-    "health",
-    "rollout",
-    "provision",
-    "rescue",
-    "review",
-    "runner",
+    *("errors", "paths", "plan", "record", "admission", "site", "health", "rollout"),
+    *("naming", "provision", "rescue", "launch", "review", "system", "runner"),
 )
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
-    *("access", "push", "witness", "house", "api", "pages", "public", "server"),
+    *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
 )
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 

@@ -48,6 +48,9 @@ def _show(answer: dict[str, Any]) -> None:
     for row in answer["nodes"]:
         if row["why"]:
             err.print(f"{mark('fail', row['node'])}  {plain(row['why'])}", soft_wrap=True)
+        if row["reboot"]:
+            words = f"needs a reboot: {', '.join(row['reboot'])}"
+            err.print(f"{mark('warn', row['node'])}  {plain(words)}", soft_wrap=True)
     if answer["pending"]:
         out.print(f"pending: {', '.join(answer['pending'])}")
 

@@ -147,7 +147,7 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
 
 def known_timezones(document: Document) -> Iterator[Problem]:
     """Every time zone is an IANA zone that this machine knows."""
-    tables = ("freeze", "maintenance", "route", "briefing")
+    tables = ("freeze", "maintenance", "route", "briefing", "os_update")
     places = (("timezone",), *((table, "zone") for table in tables))
     for path, zone in chain.from_iterable(document.texts(*place) for place in places):
         fleets_own = zone == "" and path[0] in {"route", "briefing"}
@@ -157,12 +157,16 @@ def known_timezones(document: Document) -> Iterator[Problem]:
 
 
 def freeze_windows(document: Document) -> Iterator[Problem]:
-    """A freeze begins before it ends, and both are written in one form."""
-    for index, table in enumerate(_tables(document, "freeze")):
+    """A freeze begins before it ends, and both are written in one form; so does the window of the weekly update."""
+    update = document.data.get("os_update")
+    places: list[tuple[KeyPath, dict[str, Any]]] = [
+        (("freeze", index), table) for index, table in enumerate(_tables(document, "freeze"))
+    ]
+    for path, table in [*places, (("os_update",), update if isinstance(update, dict) else {})]:
         start, end = table.get("from", table.get("start")), table.get("until", table.get("end"))
         if isinstance(start, str) and isinstance(end, str):
             for key, what, fix in mistakes(start, end, str(table.get("zone"))):
-                yield document.problem(("freeze", index, key), what, fix)
+                yield document.problem((*path, key), what, fix)
 
 
 def acceptances(document: Document) -> Iterator[Problem]:

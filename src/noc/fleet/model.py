@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from noc.errors import NotFound
+from noc.fleet.building import Nixos, OsUpdate
 from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
 from noc.fleet.launching import Launch
@@ -192,6 +193,8 @@ class Fleet(Part):
     acme: Acme = Acme()
     dns: Dns = Dns()
     launch: Launch = Launch()
+    nixos: Nixos = Nixos()
+    os_update: OsUpdate | None = None
     rescue: Rescue = Rescue()
     ntfy: Ntfy
     witness: Witness = Witness()

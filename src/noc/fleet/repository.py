@@ -8,7 +8,7 @@ from noc.fleet.errors import RepositoryFailed
 from noc.fleet.render import RENDERED
 
 TIMEOUT_S = 30
-WRITTEN = ("inventory.toml", "prices.toml", *RENDERED)
+WRITTEN = ("inventory.toml", "prices.toml", "nixos/flake.lock", *RENDERED)
 IDENTITY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")

@@ -77,6 +77,21 @@ class Paths:
         return self.runs.with_name("doors.json")
 
     @property
+    def locks(self) -> Path:
+        """Locks of nixpkgs that are not the fleet's yet, each with the flake that it belongs to."""
+        return self.runs.with_name("locks")
+
+    @property
+    def closures(self) -> Path:
+        """Links to the systems of NixOS nodes in HQ's store."""
+        return self.runs.with_name("closures")
+
+    @property
+    def certificates(self) -> Path:
+        """Copies of nodes' certificates, sealed, and a list of all that were seen."""
+        return self.runs.with_name("certificates")
+
+    @property
     def reviews(self) -> Path:
         """Reports of milestones, with the decisions on them."""
         return self.runs.with_name("reviews")

@@ -10,6 +10,7 @@ from noc.cli.drift import exit_status
 from noc.errors import NotFound
 from noc.fleet.inventory import HubRecord, Life, NodeRecord
 from noc.fleet.model import Fleet, Node
+from noc.hosts.answers import NodeFacts
 from noc.hosts.debian import Debian
 from noc.hosts.errors import ConnectionLost
 from noc.hosts.platform import Platform
@@ -30,6 +31,7 @@ class Looked:
     asked: dict[str, dict[str, str]] = field(default_factory=dict)
     at_once: int = 0
     most: int = 0
+    reboot: tuple[str, ...] = ()
 
 
 class Ways(FakeWays):
@@ -63,6 +65,17 @@ class Comparing:
             raise answer
         return tuple(answer)
 
+    async def facts(self) -> NodeFacts:
+        known = {
+            "fence": 0,
+            "pending": None,
+            "proven": (),
+            "disk_free_bytes": 1,
+            "memory_free_bytes": 1,
+            "releases": (),
+        }
+        return NodeFacts.model_validate({"current": None, "version": None, **known, "reboot": self.looked.reboot})
+
 
 @pytest.fixture
 def looked() -> Looked:
@@ -93,7 +106,13 @@ async def test_nodes_as_rendered_are_the_same_and_planned_ones_are_pending(site:
 async def test_a_node_that_differs_is_named_with_its_paths(site: Site, looked: Looked) -> None:
     looked.answers["frankfurt"] = (CADDYFILE,)
     answer = await drift(site, ["all"])
-    assert answer["nodes"][1] == {"node": "frankfurt", "state": "differs", "paths": [CADDYFILE], "why": ""}
+    assert answer["nodes"][1] == {
+        "node": "frankfurt",
+        "state": "differs",
+        "paths": [CADDYFILE],
+        "reboot": [],
+        "why": "",
+    }
     assert exit_status(answer) == 3
 
 
@@ -144,3 +163,10 @@ async def test_each_node_is_held_against_its_own_names_and_no_secret(site: Site,
     assert asked["virginia"][CADDYFILE] != asked["frankfurt"][CADDYFILE]
     assert "/etc/clavitor/environment" not in asked["virginia"]
     assert all(words.split()[0] in {"644", "600"} for words in asked["virginia"].values())
+
+
+async def test_what_waits_for_a_reboot_is_named_and_is_no_difference(site: Site, looked: Looked) -> None:
+    looked.reboot = ("kernel",)
+    answer = await drift(site, ["virginia"])
+    assert [(row["state"], row["reboot"]) for row in answer["nodes"]] == [("same", ["kernel"])]
+    assert exit_status(answer) == 0

@@ -25,9 +25,10 @@ async def drift(site: Site, names: Sequence[str]) -> dict[str, Any]:
         names: nodes, or "all".
 
     Returns:
-        `{"at", "nodes": [{"node", "state", "paths": [path…], "why"}], "pending": [name…]}`, `state` one of `same`,
-        `differs`, and `unknown` for a node that could not be looked at, which is never counted as same. Nodes that are
-        not live yet are pending and not looked at, unless they are asked for by name.
+        `{"at", "nodes": [{"node", "state", "paths": [path…], "reboot": [part…], "why"}], "pending": [name…]}`. `state`
+        is one of `same`, `differs`, and `unknown` for a node that could not be looked at, which is never counted as
+        same; `reboot` is what runs in its old version until the machine starts anew. Nodes that are not live yet are
+        pending and not looked at, unless they are asked for by name.
 
     Raises:
         NotFound: a name is not in the fleet.
@@ -48,22 +49,22 @@ async def drift(site: Site, names: Sequence[str]) -> dict[str, Any]:
 
 
 async def _row(site: Site, node: Node) -> dict[str, Any]:
-    state, why, paths = "unknown", "", tuple[str, ...]()
+    state, why, paths, reboot = "unknown", "", tuple[str, ...](), tuple[str, ...]()
     try:
-        paths = await _look(site, node)
+        paths, reboot = await _look(site, node)
         state = "differs" if paths else "same"
     except NocError as error:
         why = str(error)
     except TimeoutError:
         why = f"no answer within {ANSWER_S:g} s"
-    return {"node": node.name, "state": state, "paths": tame(paths), "why": tame(why)}
+    return {"node": node.name, "state": state, "paths": tame(paths), "reboot": list(tame(reboot)), "why": tame(why)}
 
 
-async def _look(site: Site, node: Node) -> tuple[str, ...]:
+async def _look(site: Site, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
     bundle, link = node_bundle(site, node), site.link(node)
     try:
         async with asyncio.timeout(ANSWER_S):
-            found = await differences(link, bundle)
+            found = await differences(link, bundle), (await link.ask(lambda activator: activator.facts())).reboot
     except BaseException:
         await link.close()
         raise

@@ -19,6 +19,7 @@ Action = Literal[
     "rollback",
     "provision",
     "keygen",
+    "os-update",
     "dns",
     "apex",
     "launch",
@@ -44,7 +45,6 @@ class Options(BaseModel):
         hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.
         force: a node that is live may lose its machine.
         retire: a node whose machine ends is to get no other.
-        hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,9 +53,9 @@ class Options(BaseModel):
     host_key: Mapping[str, Fingerprint] = {}
     restore_data: bool = False
     override_freeze: Annotated[str, Field(max_length=200)] = ""
+    hub: IPv4Address | None = None
     force: bool = False
     retire: bool = False
-    hub: IPv4Address | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -186,7 +186,9 @@ class Plan(BaseModel):
         release: content hash of the release, None where the action needs none, or where nodes differ.
         version, build: of that release, for people.
         configuration: whether nodes get the configuration that is rendered for them.
-        system: whether nodes get the newest versions of the packages that they have.
+        system: whether nodes get the newest versions of the packages that they have; on NixOS, the system that the
+            lock of nixpkgs leads to.
+        lock: a new lock of nixpkgs, by its hash; None where the fleet's stays.
         options: see Options.
         rules: how a rollout proceeds.
         rows: what it does to each node; empty for actions that are no rollouts.
@@ -207,6 +209,7 @@ class Plan(BaseModel):
     build: int | None = None
     configuration: bool = False
     system: bool = False
+    lock: Sha256 | None = None
     options: Options = Options()
     rules: Rules = Rules()
     rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
@@ -225,7 +228,7 @@ class Plan(BaseModel):
     @property
     def is_rollout(self) -> bool:
         """Whether nodes that run are changed, one proven after the other."""
-        return self.action in ("deploy", "rollback")
+        return self.action in ("deploy", "rollback", "os-update")
 
     @property
     def has_work(self) -> bool:

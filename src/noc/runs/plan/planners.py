@@ -64,6 +64,14 @@ def check_hub(fleet: Fleet, options: Options | None) -> None:
         )
 
 
+def plan_os_update(
+    fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options, rules: Rules
+) -> Plan:
+    """Plan the weekly update: the newest packages, and on NixOS the system of a new lock. Raises as `plan_deploy`."""
+    plan = plan_deploy(fleet, inventory, None, names, now, system=True, options=options, rules=rules)
+    return plan.model_copy(update={"action": "os-update"}).sealed()
+
+
 def plan_rollback(
     fleet: Fleet,
     inventory: Inventory,

@@ -29,6 +29,7 @@ from noc.runs.rollout.target import Target, target_of
 from noc.runs.rollout.terms import INSTALL_S, Terms
 from noc.runs.rollout.verdicts import Reasons, verdict
 from noc.runs.site.site import Site
+from noc.runs.site.systems import NIXOS
 
 ASKED_AT_ONCE = 20
 
@@ -79,7 +80,7 @@ def _node(run: Run, site: Site, name: str, known: Known | None) -> NodeRollout:
         longest_soak_s=max(rules.soak, rules.canary_soak),
         confirm_within_s=policy.confirm_deadline,
         restore_data=run.plan.options.restore_data,
-        install_s=INSTALL_S if run.plan.system else 0,
+        install_s=INSTALL_S if run.plan.system or node.platform == NIXOS else 0,
         check=run.check,
     )
     return NodeRollout(site, node, partial(_choose, run, site, node, known), terms, known)

@@ -32,16 +32,6 @@ class NotAsPlanned(NocError):
     code, exit_code = "E547", 7
 
 
-class SystemElsewhere(NocError):
-    """A node whose platform has no packages that are updated one by one was to get its weekly system.
-
-    On NixOS the system is one closure, built away from the node: it comes with `noc deploy --config`. Name the nodes
-    that run Debian or Ubuntu.
-    """
-
-    code, exit_code = "E560", 2
-
-
 class SystemNotPlanned(NocError):
     """The node could not be asked for its packages when the plan was made, so nobody has agreed to any for it.
 

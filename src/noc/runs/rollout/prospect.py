@@ -12,7 +12,7 @@ from noc.runs.admission.clock import lasting
 from noc.runs.health.checks import WORST_CLOCK_S
 from noc.runs.plan.plan import NodePlan, Plan
 from noc.runs.rollout.preflight import obstacles, runs_already
-from noc.runs.rollout.system import as_planned, notes
+from noc.runs.rollout.system import as_planned, notes, waiting
 
 LEAST_MEMORY = 32 * 1024 * 1024
 """Bytes that must be free on a node: the activator runs beside the service."""
@@ -92,7 +92,7 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         memory_free=facts.memory_free_bytes,
         differences=answer.differences,
         problems=problems,
-        notes=skewed(answer.skew_s) + notes(offered),
+        notes=skewed(answer.skew_s) + notes(offered) + waiting(facts, offered),
         **as_planned(offered),
         loss=loss(facts, target, hq.now) if _restores(plan) and not problems else "",
     )

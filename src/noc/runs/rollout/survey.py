@@ -5,7 +5,7 @@ Being asked changes nothing on a node. What the answers mean is decided in `pros
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from noc.errors import NocError
@@ -15,12 +15,14 @@ from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.release.manifest import Manifest
 from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
 from noc.runs.plan.plan import Plan
+from noc.runs.record.tame import tame
 from noc.runs.rollout.preflight import clock_skew, runs_already, shows
 from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
-from noc.runs.rollout.system import outdated
+from noc.runs.rollout.system import outdated, system_of
 from noc.runs.site.configuration import differences, node_bundle
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
+from noc.runs.site.systems import brings_configuration, make_systems
 
 AT_ONCE = 10
 ANSWER_S, SYSTEM_ANSWER_S = 8.0, 200.0
@@ -46,8 +48,9 @@ async def survey(
     """
     policy = site.fleet.policy
     if not plan.is_rollout:
-        return plan if plan.action == "keygen" else await _provisioning(plan, read_history, policy.provision_bound)
-    history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan))
+        return plan if plan.action in ("keygen", "apex") else await _provisioning(plan, read_history, policy.provision_bound)
+    unmade = await make_systems(site, plan)
+    history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan, unmade))
     hq = Headquarters(_manifests(site), fence, now or datetime.now(UTC))
     found = [prospect(plan, name, answer, hq) for name, answer in answers.items()]
     rows, estimate = estimate_rollout(in_waves(found, plan.rules.batch), plan.rules, history, policy.deploy_bound)
@@ -63,11 +66,13 @@ def _manifests(site: Site) -> dict[str, Manifest]:
     return {kept.sha256: kept.manifest for kept in site.releases.list()}
 
 
-async def _ask_all(site: Site, plan: Plan) -> dict[str, Answer]:
+async def _ask_all(site: Site, plan: Plan, unmade: Mapping[str, str]) -> dict[str, Answer]:
     """Every node's answer, in the plan's order, at most so many asked at a time."""
     at_once, questions = asyncio.Semaphore(AT_ONCE), Questions(site, plan)
 
     async def one(name: str) -> Answer:
+        if name in unmade:
+            return Answer(problems=(tame(unmade[name]),))
         async with at_once:
             return await questions.put(site.fleet.node(name))
 
@@ -106,7 +111,8 @@ class Questions:
         facts = await link.ask(lambda activator: activator.facts())
         skew_s = clock_skew(facts, asked, time.time())
         offered = await outdated(node, link) if self._plan.system else None
-        bundle = node_bundle(self._site, node) if self._plan.configuration else None
+        bundle = node_bundle(self._site, node, self._plan.lock) if brings_configuration(self._plan, node) else None
+        offered = offered or system_of(bundle, facts)
         differing = await differences(link, bundle) if bundle else ()
         problems = await self._sickness(node, facts)
         return Answer(facts, bundle=bundle, differences=differing, problems=problems, skew_s=skew_s, offered=offered)

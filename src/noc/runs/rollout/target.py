@@ -12,6 +12,7 @@ from noc.runs.rollout.errors import NotAsPlanned, NothingBefore, SystemNotPlanne
 from noc.runs.rollout.prospect import previous
 from noc.runs.site.configuration import node_bundle
 from noc.runs.site.site import Site
+from noc.runs.site.systems import brings_configuration
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known
         NothingBefore: in a rollback, the node has nothing to go back to.
         NotAsPlanned: its configuration is rendered otherwise than when the plan was made.
         NodeBlocked, ClosureMissing: its configuration cannot be rendered.
+        LockMissing: nothing says of which nixpkgs.
         SystemNotPlanned: its packages were not known when the plan was made.
     """
     planned = {row.node: row for row in plan.rows}.get(node.name)
@@ -64,12 +66,12 @@ def target_of(site: Site, plan: Plan, node: Node, facts: NodeFacts | None, known
             raise NothingBefore(
                 f"{node.name} has nothing to go back to", why=why, fix=f"noc deploy {node.name} RELEASE"
             )
-    bundle = node_bundle(site, node) if plan.configuration else None
+    bundle = node_bundle(site, node, plan.lock) if brings_configuration(plan, node) else None
     if bundle and planned and planned.config not in (None, bundle.sha256):
         raise NotAsPlanned(
             f"{node.name}'s configuration is not what its plan was made for", fix="give the command again"
         )
-    if plan.system and (planned is None or planned.state == "down"):
+    if plan.system and bundle is None and (planned is None or planned.state == "down"):
         why = "it was down then"
         raise SystemNotPlanned(f"no packages are planned for {node.name}", why=why, fix="give the command again")
     system = planned.system if planned else None

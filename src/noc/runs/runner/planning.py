@@ -23,6 +23,7 @@ from noc.runs.plan.planners import (
     plan_dns,
     plan_keygen,
     plan_move,
+    plan_os_update,
     plan_provision,
     plan_rescue,
     plan_rollback,
@@ -95,6 +96,11 @@ def _rollback(asked: Asked) -> Plan:
     return plan_rollback(*named, options=asked.options, rules=asked.rules)
 
 
+def _os_update(asked: Asked) -> Plan:
+    named = (asked.fleet, asked.inventory, asked.names, asked.now)
+    return plan_os_update(*named, options=asked.options, rules=asked.rules)
+
+
 def _provision(asked: Asked) -> Plan:
     manifests = [kept.manifest for kept in asked.store.list()]
     named = (asked.fleet, asked.inventory, manifests, asked.names, asked.now)
@@ -129,6 +135,7 @@ def _launch(asked: Asked) -> Plan:
 PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
     "deploy": _deploy,
     "rollback": _rollback,
+    "os-update": _os_update,
     "provision": _provision,
     "keygen": _keygen,
     "launch": _launch,

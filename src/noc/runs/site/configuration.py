@@ -8,15 +8,22 @@ from noc.mesh.config import spoke_config
 from noc.runs.errors import NodeBlocked
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
+from noc.runs.site.systems import check_system
 
 
-def node_bundle(site: Site, node: Node) -> Bundle:
+def node_bundle(site: Site, node: Node, lock: str | None = None) -> Bundle:
     """What is to lie on a node, secrets excluded.
+
+    Args:
+        site: the fleet.
+        node: the node.
+        lock: a lock of nixpkgs that is not the fleet's yet, by its hash.
 
     Raises:
         NodeBlocked: HQ has no tunnel key yet.
-        ClosureMissing: the node's NixOS system was not built.
+        ClosureMissing, LockMissing: the node's NixOS system was not built, or of something else.
     """
+    check_system(site, node, lock)
     return site.ways.platform(node).bundle(node_config(site, node))
 
 
@@ -48,7 +55,7 @@ def node_config(site: Site, node: Node) -> NodeConfig:
     return NodeConfig(
         name=node.name,
         hostname=fleet.hostname(node),
-        aliases=node.aliases,
+        aliases=site.book.inventory.aliases(fleet, node),
         tunnel_address=str(node.tunnel),
         wireguard=spoke_config(fleet, node, hub_key),
         hub_tunnel_address=str(fleet.hub.tunnel),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
+from noc.hosts.nixbuilder import Systems
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority
 from noc.hosts.web import Web
@@ -35,6 +36,7 @@ class Site:
         ways: how nodes are reached.
         acme_root: PEM file of the fleet's own ACME root, None where the system's roots are enough.
         links: what an earlier question left open for the next.
+        systems: those of NixOS nodes, in HQ's store.
     """
 
     paths: Paths
@@ -46,6 +48,7 @@ class Site:
     ways: Ways
     acme_root: Path | None = None
     links: LinkPool = field(default_factory=LinkPool)
+    systems: Systems = field(default_factory=lambda: Systems("ci", 0, Path()))
 
     def authority(self, node: Node) -> Authority:
         """Trust in exactly this node, by HQ's host CA.
@@ -128,4 +131,5 @@ def open_site(paths: Paths, links: LinkPool | None = None) -> Site:
         ways=SSHWays(paths.credentials / "ssh_key"),
         acme_root=root,
         links=links or LinkPool(),
+        systems=Systems(fleet.nixos.builder, fleet.nixos.memory_mb, paths.credentials / "ssh_key", paths.closures),
     )
