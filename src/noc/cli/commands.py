@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rescue": ("noc.cli.rescue", "Bring a node back whose tunnel is dead, without its console."),
     "move": ("noc.cli.move", "Write down that a node's machine has another public address, once that is proven."),
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),
+    "os-update": ("noc.cli.os_update", "The weekly update of the nodes' systems, as one rollout."),
     "rollback": ("noc.cli.rollback", "Return nodes to the release that each of them ran well before."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
     "review": ("noc.cli.review", "Run a milestone's acceptance, keep the evidence, and say go or no-go."),
