@@ -20,12 +20,24 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = (
-    *("errors", "paths", "plan", "record", "admission", "site", "health", "rollout"),
-    *("naming", "provision", "rescue", "launch", "review", "system", "runner"),
+    "errors",
+    "paths",
+    "plan",
+    "record",
+    "admission",
+    "site",
+    "health",
+    "rollout",
+    "naming",
+    "provision",
+    "rescue",
+    "launch",
+    "review",
+    "runner",
 )
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
-    *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
+    *("access", "push", "witness", "house", "api", "pages", "public", "server"),
 )
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 

@@ -21,8 +21,6 @@ from noc.runs.launch.looks import preflight_look, prices_look
 from noc.runs.launch.optin import opt_in
 from noc.runs.launch.survey import survey_adopt, survey_launch, survey_opt_in, survey_terminate
 from noc.runs.launch.terminate import terminate_nodes
-from noc.runs.naming.apex import move_apex
-from noc.runs.naming.issuing import check_allowance
 from noc.runs.naming.names import apply_names
 from noc.runs.naming.survey import survey_names
 from noc.runs.paths import Paths
@@ -36,6 +34,7 @@ from noc.runs.record.run import Run
 from noc.runs.rescue.doors import DoorKeeper, OpenDoors
 from noc.runs.rescue.move import move, survey_move
 from noc.runs.rescue.rescue import rescue, survey_rescue
+from noc.runs.rollout.deployment import deploy, resume
 from noc.runs.rollout.survey import survey
 from noc.runs.runner.catchingup import catching_up
 from noc.runs.runner.door import Door
@@ -46,9 +45,6 @@ from noc.runs.runner.service import listening_socket, notify
 from noc.runs.runner.works import Executor, Look, Works
 from noc.runs.site.pool import LinkPool
 from noc.runs.site.site import Site, open_site
-from noc.runs.system.keeping import carry_out
-from noc.runs.system.lock import lock_anew
-from noc.runs.system.update import os_update
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +55,18 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
     "terminate": survey_terminate,
     "adopt": survey_adopt,
     "opt-in": survey_opt_in,
+    "rescue": survey_rescue,
+    "move": survey_move,
 }
 """What completes the outlines of plans that ask something else than nodes."""
 EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
     "dns": apply_names,
-    "apex": move_apex,
     "launch": launch_nodes,
     "terminate": terminate_nodes,
     "adopt": adopt,
     "opt-in": opt_in,
+    "rescue": rescue,
+    "move": move,
 }
 
 
@@ -89,33 +88,22 @@ def build(paths: Paths) -> Runner:
 
     async def complete(plan: Plan) -> Plan:
         site, history, fence = open_site(paths, links), partial(read_history, paths.runs), last_fence(paths.fence)
-        if plan.action == "provision":
-            check_allowance(site, plan.nodes)
         if asked := SURVEYS.get(plan.action):
             return await asked(site, plan)
-        if plan.action == "rescue":
-            return await survey_rescue(site, plan)
-        if plan.action == "move":
-            return await survey_move(site, plan)
-        if plan.action == "os-update":
-            plan = await lock_anew(site, plan)
         return await survey(site, plan, history, fence=fence)
 
-    rollout = over(carry_out)
+    rollout = over(deploy)
     return Runner(
         paths,
         Works(
             executors={
                 "deploy": rollout,
                 "rollback": rollout,
-                "os-update": over(os_update),
                 "provision": over(provision),
                 "keygen": over(rotate),
-                "rescue": over(rescue),
-                "move": over(move),
                 **{action: over(work) for action, work in EXECUTORS.items()},
             },
-            resume=rollout,
+            resume=over(resume),
             survey=complete,
             looks={
                 "health": looking(health),
