@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noc.cli.options import FleetOption, JsonOption
-from noc.cli.output import out, print_json, print_table
 
 if TYPE_CHECKING:
     from noc.watch.store.stats import Stats
@@ -74,6 +73,7 @@ def stats(
     """
     from dataclasses import asdict  # noqa: PLC0415
 
+    from noc.cli.output import print_json  # noqa: PLC0415 - the server has no use for what draws tables
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
     from noc.fleet.load import load  # noqa: PLC0415
     from noc.watch.clock import iso  # noqa: PLC0415
@@ -88,6 +88,7 @@ def stats(
 
 
 def _show(found: "Stats") -> None:
+    from noc.cli.output import out, print_table  # noqa: PLC0415
     from noc.watch.clock import iso  # noqa: PLC0415
 
     rows = [

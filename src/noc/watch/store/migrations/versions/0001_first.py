@@ -52,9 +52,7 @@ def _incidents() -> None:
         sa.Column("end_reason", sa.Text, nullable=False),
     )
     still_open = sa.text("ended IS NULL")
-    op.create_index(
-        "one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open, postgresql_where=still_open
-    )
+    op.create_index("one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open)
 
 
 def _events() -> None:
@@ -83,7 +81,7 @@ def _outbox() -> None:
         sa.Column("sent", sa.BigInteger),
     )
     waiting = sa.text("sent IS NULL")
-    op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting)
 
 
 def _deployments() -> None:

@@ -41,7 +41,6 @@ def _incidents() -> None:
         ["node", "topic"],
         unique=True,
         sqlite_where=still_open,
-        postgresql_where=still_open,
     )
     op.create_index("incidents_by_start", "incidents", ["started"])
 
@@ -56,7 +55,7 @@ def _outbox() -> None:
         table.add_column(sa.Column("outcome", sa.String(16), nullable=False, server_default=""))
     op.execute("UPDATE outbox SET outcome = 'sent' WHERE sent IS NOT NULL")
     waiting = sa.text("outcome = ''")
-    op.create_index("outbox_waiting", "outbox", ["channel", "created"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_index("outbox_waiting", "outbox", ["channel", "created"], sqlite_where=waiting)
     op.create_index("outbox_by_incident", "outbox", ["incident"])
 
 
