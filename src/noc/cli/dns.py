@@ -1,8 +1,11 @@
 """`noc dns`: the fleet's names at its DNS provider."""
 
+from typing import Annotated
+
 import typer
 
-from noc.cli.options import JsonOption, OverrideOption, WaitOption
+from noc.cli.completion import node_names
+from noc.cli.options import JsonOption, OverrideOption, PlanOption, WaitOption
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -25,3 +28,23 @@ def apply(*, override_freeze: OverrideOption = "", wait: WaitOption = 0, as_json
 
     request = {"action": "dns", "nodes": ["all"], "options": {"override_freeze": override_freeze}}
     execute(request, only_plan=False, as_json=as_json, wait_s=wait)
+
+
+@app.command()
+def apex(
+    node: Annotated[str, typer.Argument(help="A live node.", autocompletion=node_names)],
+    *,
+    only_plan: PlanOption = False,
+    override_freeze: OverrideOption = "",
+    wait: WaitOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a node answer for the domain itself: its certificate first, then its proxy, then the record.
+
+    HQ gets the certificate by a proof in the zone. The record is changed once the node has answered for the domain at
+    its own address, over strict TLS; the node that answered before goes on until no cache can lead to it.
+    """
+    from noc.cli.following import execute  # noqa: PLC0415
+
+    request = {"action": "apex", "nodes": [node], "options": {"override_freeze": override_freeze}}
+    execute(request, only_plan=only_plan, as_json=as_json, wait_s=wait)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from noc.fleet.document import read_document, validate
 from noc.fleet.errors import InventoryProblems
 from noc.fleet.files import replace
-from noc.fleet.model import Name, PublicKey
+from noc.fleet.model import Fleet, Name, Node, PublicKey
 
 FILE = "inventory.toml"
 
@@ -84,6 +84,10 @@ class Inventory(BaseModel):
     answers_apex: tuple[Name, ...] = ()
     hub: HubRecord = HubRecord()
     nodes: dict[Name, NodeRecord] = {}
+
+    def aliases(self, fleet: Fleet, node: Node) -> tuple[str, ...]:
+        """The names that a node's proxy answers beside its own: those of the fleet file, and the domain's where due."""
+        return (*node.aliases, *([fleet.domain] if node.name in self.answers_apex else []))
 
     def record(self, name: str) -> NodeRecord:
         """A node's record; an empty one, planned, where nothing was learnt yet."""

@@ -26,7 +26,8 @@ def nix_files(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
     found = {f"nixos/{name}": module(name) for name in MODULES}
     if inventory.hub.wireguard_key and inventory.hub.ssh_key:
         found["nixos/fleet.nix"] = fleet_nix(fleet, inventory.hub.wireguard_key, inventory.hub.ssh_key)
-    return found | {f"nixos/nodes/{node.name}.nix": nix_node(node) for node in fleet.nodes}
+    named = ((node, inventory.aliases(fleet, node)) for node in fleet.nodes)
+    return found | {f"nixos/nodes/{node.name}.nix": nix_node(node, aliases) for node, aliases in named}
 
 
 def module(name: str) -> str:
@@ -60,10 +61,15 @@ def fleet_nix(fleet: Fleet, hub_key: str, hub_ssh_key: str) -> str:
     return _module("fleet", values)
 
 
-def nix_node(node: Node) -> str:
-    """One node's variables as a Nix module; what they mean stands in `nixos/base.nix`."""
+def nix_node(node: Node, aliases: Sequence[str]) -> str:
+    """One node's variables as a Nix module; what they mean stands in `nixos/base.nix`.
+
+    Args:
+        node: the node.
+        aliases: the names that its proxy answers beside its own.
+    """
     values: dict[str, NixValue] = {
-        "aliases": node.aliases,
+        "aliases": aliases,
         "hostName": node.name,
         "pushTokenFile": "/etc/clavitor/environment",
         "region": node.region,

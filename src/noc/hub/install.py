@@ -18,6 +18,7 @@ from noc.hub.places import (
     CADDYFILE,
     CREDENTIALS,
     DISTRIBUTION,
+    ESCROW_KEY,
     HUB_KEY,
     PROGRAM,
     PUBLIC_PAGES,
@@ -220,7 +221,7 @@ def ensure_watch(fleet: Fleet) -> list[str]:
 
 def ensure_runner(fleet: Fleet) -> list[str]:
     """The runner, with those of its secrets that HQ has."""
-    secrets = [name for name in RUNNER if (CREDENTIALS / name).exists()]
+    secrets = [name for name in (ESCROW_KEY, *RUNNER) if (CREDENTIALS / name).exists()]
     unit = units.runner_unit(fleet.tunnel.interface, installed_build(), secrets)
     changed = ensure_unit_files({"noc-runner.service": unit})
     reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]

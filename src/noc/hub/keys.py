@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noc.fleet.inventory import HubRecord
-from noc.hub.places import CREDENTIALS, HOST_CA, SSH_KEY, TRUST
+from noc.hub.places import CREDENTIALS, ESCROW_KEY, HOST_CA, SSH_KEY, TRUST
 from noc.hub.system import Owner, ensure_file, ensure_owned
 from noc.hub.tunnel import ensure_hub_key
 
@@ -20,7 +20,7 @@ class HubKeys:
 
 
 def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> HubKeys:
-    """Make the SSH key, the host CA and the tunnel key where HQ has none, and write the public halves.
+    """Make SSH key, host CA, tunnel key and the escrow's key where HQ has none, and write the public halves.
 
     Owner and mode of every credential are put right first.
 
@@ -32,11 +32,19 @@ def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST)
     changed = [each for path in sorted(credentials.iterdir()) for each in ensure_owned(path, Owner(mode=0o600))]
     tunnel, made = ensure_hub_key(credentials)
     changed += made
+    changed += _ensure_escrow_key(credentials / ESCROW_KEY)
     lines = {}
     for credential, comment in ((SSH_KEY, f"noc@{name}"), (HOST_CA, f"host CA of {name}")):
         lines[credential], made = _ensure_ssh_key(credentials / credential, comment)
         changed += made + ensure_file(trust / PUBLIC_FILES[credential], lines[credential] + "\n")
     return HubKeys(HubRecord(wireguard_key=tunnel, ssh_key=lines[SSH_KEY], host_ca=lines[HOST_CA]), changed)
+
+
+def _ensure_escrow_key(path: Path) -> list[str]:
+    """HQ's own age identity, made where there is none: it opens the copies of nodes' certificates."""
+    from pyrage import x25519  # noqa: PLC0415 - compiled; few commands need it
+
+    return [] if path.exists() else ensure_file(path, f"{x25519.Identity.generate()}\n", Owner(mode=0o600))
 
 
 def _ensure_ssh_key(path: Path, comment: str) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from noc.cloud.acme.certificate import Certificate, issuer_key
+from noc.cloud.acme.certificate import Certificate
 from noc.cloud.acme.order import Account, new_account_key, obtain
 from noc.cloud.dns.authority import Authority
 from noc.cloud.dns.nameserver import NameServerZone
@@ -127,14 +127,3 @@ def test_a_key_of_another_certificate_is_refused_and_not_repeated(pair: Certific
 def test_what_is_no_certificate_is_refused(pair: Certificate, text: str) -> None:
     with pytest.raises(CertificateUnreadable):
         Certificate.read(text, pair.key)
-
-
-@pytest.mark.parametrize(
-    ("directory", "key"),
-    [
-        ("https://acme-v02.api.letsencrypt.org/directory", "acme-v02.api.letsencrypt.org-directory"),
-        ("https://acme.lab:14000/dir", "acme.lab-14000-dir"),
-    ],
-)
-def test_an_authority_is_called_as_caddy_calls_it(directory: str, key: str) -> None:
-    assert issuer_key(directory) == key

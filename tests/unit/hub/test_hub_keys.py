@@ -17,6 +17,7 @@ def test_keys_are_made_once_for_root_alone_and_their_public_halves_for_all(tmp_p
         "hub_wg_key": 0o600,
         "ssh_key": 0o600,
         "host_ca": 0o600,
+        "escrow_key": 0o600,
     }
     again = ensure_keys("zurich", credentials, trust)
     assert again.changed == []

@@ -32,6 +32,7 @@ STEPS = [
     "tunnel",
     "handshake",
     "tunnel-ssh",
+    "escrow",
     "units",
     "environment",
     "firewall",

@@ -1,6 +1,5 @@
 """A certificate with its key, as an authority gave it or as a node has it."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -79,13 +78,3 @@ class Certificate:
         """Whether it has more of its life left than that at which it would be renewed at once."""
         whole = (self.ends - self.begins).total_seconds()
         return self.begins <= now and (self.ends - now).total_seconds() > whole * RENEWED_AT
-
-
-def issuer_key(directory: str) -> str:
-    """What Caddy calls an authority in its storage: `acme-v02.api.letsencrypt.org-directory`.
-
-    https://github.com/caddyserver/certmagic/blob/v0.17.2/acmeissuer.go (issuerKey), storage.go (StorageKeys.Safe)
-    """
-    host, _, path = directory.partition("://")[2].partition("/")
-    key = "-".join(filter(None, (host, path.replace("/", "-").strip("-"))))
-    return re.sub(r"[^\w@.-]", "", key.lower().replace(":", "-"))

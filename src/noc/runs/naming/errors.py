@@ -26,3 +26,13 @@ class ApexNotProven(NocError):
     """
 
     code, exit_code = "E577", 1
+
+
+class AllowanceSpent(NocError):
+    """A certificate authority lets a domain have so many certificates a week, and what is left does not suffice.
+
+    HQ counts those that it has seen. Beyond the allowance orders fail for everybody in the domain, renewals of live
+    nodes excepted, so nothing is begun.
+    """
+
+    code, exit_code = "E578", 7

@@ -19,6 +19,8 @@ from noc.mesh.keys import check_public
 from noc.mesh.status import LinkState, link_state
 from noc.release.store import Release
 from noc.runs.errors import MachineUnfit, NotProven, WatchAbsent
+from noc.runs.naming.certificates import put_back, take_copies
+from noc.runs.naming.names import check_named
 from noc.runs.plan.plan import Options
 from noc.runs.provision.fitness import unfit
 from noc.runs.record.events import State
@@ -78,12 +80,14 @@ class NodeProvision:
         return (
             Step("contact", 60, self.contact),
             Step("facts", 30, self.facts),
+            Step("name", 30, self.named),
             Step("packages", 900, self.packages),
             Step("host-key", 60, self.host_key),
             Step("tunnel-key", 60, self.tunnel_key),
             Step("tunnel", 60, self.tunnel),
             Step("handshake", HANDSHAKE_S, self.handshake),
             Step("tunnel-ssh", 60, self.tunnel_ssh),
+            Step("escrow", 60, self.escrow),
             Step("units", 120, self.units),
             Step("environment", 60, self.environment),
             Step("firewall", 90, self.firewall),
@@ -130,6 +134,14 @@ class NodeProvision:
         if found := unfit(facts):
             fix = "mend that, or take another machine, then give the command again"
             raise MachineUnfit(f"{self._node.name} cannot become a node", why="; ".join(found), fix=fix)
+        return []
+
+    async def named(self) -> Sequence[str]:
+        """See that the node's name leads to it before anybody certifies it: failures there count.
+
+        Where HQ does not keep the fleet's names, a person does. Raises NameMissing.
+        """
+        await check_named(self._site, self._node)
         return []
 
     async def packages(self) -> Sequence[str]:
@@ -203,6 +215,10 @@ class NodeProvision:
         await self._switch(Route("tunnel", address, trust, _RECONNECT_S), await self._dial(address, trust))
         return []
 
+    async def escrow(self) -> Sequence[str]:
+        """Put copies of the node's certificates back before its proxy starts and asks for new ones."""
+        return await put_back(self._site, self._node, self._shell)
+
     async def units(self) -> Sequence[str]:
         """Install users, directories, node programs, the service's units and the proxy."""
         return (await self._platform.units(self._shell, self._config())).changed
@@ -271,7 +287,7 @@ class NodeProvision:
                 raise NotProven(f"{self._node.name} has no valid certificate", why=public.trouble, fix=fix)
             changed = ("certificate issued",)
             await asyncio.sleep(_POLL_S)
-        return changed
+        return [*changed, *await take_copies(self._site, self._node, self._shell)]
 
     async def _public(self) -> Health:
         return await self._site.web.health(self._site.fleet.hostname(self._node))

@@ -21,6 +21,8 @@ from noc.runs.launch.looks import preflight_look, prices_look
 from noc.runs.launch.optin import opt_in
 from noc.runs.launch.survey import survey_adopt, survey_launch, survey_opt_in, survey_terminate
 from noc.runs.launch.terminate import terminate_nodes
+from noc.runs.naming.apex import move_apex
+from noc.runs.naming.issuing import check_allowance
 from noc.runs.naming.names import apply_names
 from noc.runs.naming.survey import survey_names
 from noc.runs.paths import Paths
@@ -34,7 +36,6 @@ from noc.runs.record.run import Run
 from noc.runs.rescue.doors import DoorKeeper, OpenDoors
 from noc.runs.rescue.move import move, survey_move
 from noc.runs.rescue.rescue import rescue, survey_rescue
-from noc.runs.rollout.deployment import deploy, resume
 from noc.runs.rollout.survey import survey
 from noc.runs.runner.catchingup import catching_up
 from noc.runs.runner.door import Door
@@ -45,6 +46,9 @@ from noc.runs.runner.service import listening_socket, notify
 from noc.runs.runner.works import Executor, Look, Works
 from noc.runs.site.pool import LinkPool
 from noc.runs.site.site import Site, open_site
+from noc.runs.system.keeping import carry_out
+from noc.runs.system.lock import lock_anew
+from noc.runs.system.update import os_update
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,7 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
 """What completes the outlines of plans that ask something else than nodes."""
 EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
     "dns": apply_names,
+    "apex": move_apex,
     "launch": launch_nodes,
     "terminate": terminate_nodes,
     "adopt": adopt,
@@ -88,22 +93,27 @@ def build(paths: Paths) -> Runner:
 
     async def complete(plan: Plan) -> Plan:
         site, history, fence = open_site(paths, links), partial(read_history, paths.runs), last_fence(paths.fence)
+        if plan.action == "provision":
+            check_allowance(site, plan.nodes)
         if asked := SURVEYS.get(plan.action):
             return await asked(site, plan)
+        if plan.action == "os-update":
+            plan = await lock_anew(site, plan)
         return await survey(site, plan, history, fence=fence)
 
-    rollout = over(deploy)
+    rollout = over(carry_out)
     return Runner(
         paths,
         Works(
             executors={
                 "deploy": rollout,
                 "rollback": rollout,
+                "os-update": over(os_update),
                 "provision": over(provision),
                 "keygen": over(rotate),
                 **{action: over(work) for action, work in EXECUTORS.items()},
             },
-            resume=over(resume),
+            resume=rollout,
             survey=complete,
             looks={
                 "health": looking(health),

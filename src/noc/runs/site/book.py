@@ -48,6 +48,15 @@ class Book:
         save_inventory(self._directory, self._inventory)
         return True
 
+    def learn_apex(self, **changes: Any) -> bool:  # noqa: ANN401 - the inventory's own fields
+        """Write down who answers for the domain itself: `apex`, `answers_apex`. Returns whether anything was new."""
+        inventory = Inventory.model_validate({**self._inventory.model_dump(), **changes})
+        if inventory == self._inventory:
+            return False
+        self._inventory = inventory
+        save_inventory(self._directory, inventory)
+        return True
+
     def render(self, fleet: Fleet) -> list[str]:
         """Write what is derived from fleet and inventory, the hub's peers among it; returns the paths that changed."""
         return write(self._directory, render(fleet, self._inventory))

@@ -1,0 +1,201 @@
+"""The domain itself, led from one node to another: certificate first, then the proof, then the record.
+
+Nobody who asks for the domain meanwhile is turned away: the new node answers before the record leads to it, and the
+old one goes on until no cache can hold the old record any more.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from noc.cloud.dns.plan import Change, foreign_names, plan
+from noc.cloud.dns.records import Record, wanted
+from noc.cloud.errors import ForeignRecord
+from noc.errors import NocError
+from noc.fleet.model import Node
+from noc.hosts.certificates import put_certificate, read_certificate
+from noc.hosts.web import Health
+from noc.runs.errors import RunCut
+from noc.runs.naming.alias import reconfigure
+from noc.runs.naming.errors import ApexNotProven
+from noc.runs.naming.issue import certificate_of
+from noc.runs.naming.names import missing, not_shown
+from noc.runs.naming.survey import FOREIGN
+from noc.runs.record.events import Verdict
+from noc.runs.record.run import Run
+from noc.runs.record.steps import Step, walk
+from noc.runs.site.names import zone
+from noc.runs.site.site import Site
+
+FACE_S = 60.0
+RESOLVED_S = 60.0
+_POLL_S = 0.5
+
+
+async def move_apex(run: Run, site: Site) -> list[Verdict]:
+    """Let the plan's first node answer for the domain itself, and its others no more.
+
+    Returns:
+        One verdict a node: `apex`, `withdrawn`, `unchanged`, or the step at which it failed.
+    """
+    first, *others = (site.fleet.node(name) for name in run.plan.nodes)
+    move = ApexMove(run, site, first)
+    try:
+        verdicts = [await _verdict(run, site, first, move.steps, "apex")]
+        if verdicts[0].good:
+            verdicts += [await _verdict(run, site, node, move.withdrawal(node), "withdrawn") for node in others]
+    finally:
+        site.book.render(site.fleet)
+        site.book.commit(run, run.plan.label())
+    left = run.plan.nodes[len(verdicts) :]
+    return [*verdicts, *(Verdict(node=name, before="", now="", verdict="untouched") for name in left)]
+
+
+async def _verdict(run: Run, site: Site, node: Node, steps: Sequence[Step], word: str) -> Verdict:
+    before = _standing(site, node)
+    try:
+        changed = await walk(run, node.name, steps)
+    except NocError as error:
+        return Verdict(node=node.name, before=before, now=_standing(site, node), verdict="failed", why=str(error))
+    now = _standing(site, node)
+    return Verdict(node=node.name, before=before, now=now, verdict=word if changed else "unchanged", good=True)
+
+
+def _standing(site: Site, node: Node) -> str:
+    inventory = site.book.inventory
+    if inventory.apex == node.name:
+        return "apex"
+    return "answers" if node.name in inventory.answers_apex else ""
+
+
+class ApexMove:
+    """The domain on its way to a node."""
+
+    def __init__(self, run: Run, site: Site, node: Node) -> None:
+        """Prepare; nothing is asked yet."""
+        self._run, self._site, self._node = run, site, node
+        self._domain = site.fleet.domain
+        self._changed_at = 0.0
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What makes the node the one that answers; each step looks first, and may be taken again."""
+        policy = self._site.fleet.policy
+        switch_s = 4 * (policy.confirm_deadline + policy.health_deadline) + 120
+        return (
+            Step("zone", 60, self.look),
+            Step("certificate", 300, self.certificate),
+            Step("alias", switch_s, self.alias),
+            Step("face", FACE_S + 10, self.face),
+            Step("record", 120, self.record),
+            Step("resolved", self._ttl + RESOLVED_S + 10, self.resolved),
+        )
+
+    def withdrawal(self, node: Node) -> tuple[Step, ...]:
+        """What lets a node that answered for the domain answer no more, once nobody can be led to it."""
+        policy = self._site.fleet.policy
+        switch_s = 4 * (policy.confirm_deadline + policy.health_deadline) + 120
+        return (Step("drain", self._ttl + 30, self.drain), Step("alias", switch_s, lambda: self._withdraw(node)))
+
+    @property
+    def _ttl(self) -> float:
+        return float(self._site.fleet.dns.ttl)
+
+    async def look(self) -> Sequence[str]:
+        """See that the zone can be read, and the domain's record is ours to change. Raises ForeignRecord."""
+        there = await zone(self._site).records()
+        if strange := foreign_names(there, self._wanted()):
+            raise ForeignRecord(FOREIGN.format(", ".join(strange)), fix="then give the command again")
+        return []
+
+    async def certificate(self) -> Sequence[str]:
+        """Put a certificate for the domain where the node's proxy will look for it."""
+        made, new = await certificate_of(self._site, self._domain)
+        link, authority = self._site.link(self._node), self._site.fleet.acme.directory
+        try:
+            shell = await link.shell()
+            there = await read_certificate(shell, authority, self._domain)
+            if there == (made.chain, made.key):
+                return []
+            await put_certificate(shell, authority, self._domain, (made.chain, made.key))
+        finally:
+            await link.close()
+        return [f"{'new ' if new else ''}certificate of {self._domain}, until {made.ends:%Y-%m-%d}"]
+
+    async def alias(self) -> Sequence[str]:
+        """Let the node's proxy answer for the domain. Raises what `reconfigure` raises; then it does not."""
+        before = self._site.book.inventory.answers_apex
+        if self._node.name not in before:
+            self._site.book.learn_apex(answers_apex=(*before, self._node.name))
+        try:
+            return await reconfigure(self._run, self._site, self._node)
+        except NocError:
+            self._site.book.learn_apex(answers_apex=before)
+            raise
+
+    async def face(self) -> Sequence[str]:
+        """See the domain answered at the node's own address, over strict TLS. Raises ApexNotProven."""
+        address = self._site.book.record(self._node.name).address
+        end = time.monotonic() + FACE_S
+        while not self._is_node(seen := await self._site.web.health(self._domain, address), await self._own()):
+            self._expect(seen, end, f"{self._node.name} does not answer for {self._domain} at {address}")
+            await asyncio.sleep(_POLL_S)
+        return []
+
+    async def record(self) -> Sequence[str]:
+        """Let the domain's record lead to the node, and see its name servers say so."""
+        there = zone(self._site)
+        found = [each for each in await there.records() if each.record.name == self._domain]
+        made = plan(found, self._wanted()).changes
+        self._run.check()
+        await there.apply(made)
+        self._changed_at = time.monotonic()
+        self._site.book.learn_apex(apex=self._node.name)
+        expected = made or [Change("create", None, each) for each in self._wanted()]
+        if hidden := await not_shown(self._site, expected):
+            raise missing(sorted({change.name for change in hidden}))
+        return [str(change) for change in made]
+
+    async def resolved(self) -> Sequence[str]:
+        """See the domain, asked for by name, answered by the node. Raises ApexNotProven."""
+        end = time.monotonic() + self._ttl + RESOLVED_S
+        while not self._is_node(seen := await self._site.web.health(self._domain), await self._own()):
+            self._expect(seen, end, f"{self._domain} is not answered by {self._node.name} yet")
+            await asyncio.sleep(_POLL_S)
+        return []
+
+    async def drain(self) -> Sequence[str]:
+        """Wait until no cache can hold the old record any more."""
+        left_s = max(self._changed_at + self._ttl - time.monotonic(), 0)
+        try:
+            await asyncio.wait_for(self._run.stopping.wait(), left_s)
+        except TimeoutError:
+            return []
+        raise RunCut("the old record may still be held", why="the run was asked to stop", fix="give the command again")
+
+    async def _withdraw(self, node: Node) -> Sequence[str]:
+        before = self._site.book.inventory.answers_apex
+        self._site.book.learn_apex(answers_apex=tuple(name for name in before if name != node.name))
+        try:
+            return [*await reconfigure(self._run, self._site, node), f"{self._domain} no more"]
+        except NocError:
+            self._site.book.learn_apex(answers_apex=before)
+            raise
+
+    def _wanted(self) -> list[Record]:
+        """The domain's records as they are to be."""
+        inventory = self._site.book.inventory.model_copy(update={"apex": self._node.name})
+        return [each for each in wanted(self._site.fleet, inventory) if each.name == self._domain]
+
+    async def _own(self) -> Health:
+        return await self._site.web.health(self._site.fleet.hostname(self._node))
+
+    @staticmethod
+    def _is_node(seen: Health, own: Health) -> bool:
+        return seen.status == own.status == 200 and seen.boot_id is not None and seen.boot_id == own.boot_id
+
+    @staticmethod
+    def _expect(seen: Health, end: float, what: str) -> None:
+        if time.monotonic() >= end:
+            why = seen.trouble or f"HTTPS answers {seen.status}, from another process"
+            raise ApexNotProven(what, why=why, fix="the record was not changed by this; give the command again")
