@@ -15,10 +15,16 @@ from noc.lab.places import Places
 LEFT_OUT = "needs root on Linux: boots real hosts"
 Until = Callable[..., None]
 
+FRESH = "test_fleet_faults.py"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this directory is a lab test; without root it is left out, and says so."""
+    """Every test in this directory is a lab test; without root it is left out, and says so.
+
+    Those that meet the shared fleet as it comes from provisioning run before those that change it.
+    """
     here = Path(__file__).parent
+    items.sort(key=lambda item: (here in item.path.parents, item.path.name != FRESH))
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.lab)
