@@ -37,7 +37,7 @@ RUNS = (
 )
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
-    *("access", "push", "witness", "house", "api", "pages", "public", "server"),
+    *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
 )
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 

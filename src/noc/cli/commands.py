@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alert": ("noc.cli.alert", "What people are told: the channels, a test of one, the messages that wait."),
     "silence": ("noc.cli.silence", "Tell nobody of some nodes for a while."),
     "maintenance": ("noc.cli.maintenance", "Windows of maintenance: list, plan and end them."),
+    "kuma": ("noc.cli.kuma", "A stock Uptime Kuma, told what the fleet is: monitors, notification, status page."),
     "demo": ("noc.cli.demo", "A whole fleet on this machine, without root: one service dies and comes back."),
     "lab": ("noc.cli.lab", "A fleet of real hosts on this machine."),
     "pilot": (

@@ -155,3 +155,56 @@ class CannotPublish(NocError):
     """The public status page could not be written. It lapses within 90 s, and the proxy says so in its place."""
 
     code = "E652"
+
+
+class KumaClientMissing(NocError):
+    """The library that speaks Uptime Kuma's protocol is not installed: it is an extra, since most fleets need none."""
+
+    code, exit_code = "E660", 6
+
+
+class KumaAddress(NocError):
+    """The address of an Uptime Kuma is `https://NAME[:PORT]`; plain http is taken on this machine and in the tunnel alone,
+    since a password and push tokens go that way."""
+
+    code, exit_code = "E661", 2
+
+
+class KumaUnreachable(NocError):
+    """Uptime Kuma did not answer, or what answers there is no Uptime Kuma. TLS is always verified: `--ca-root` names the
+    certificates of an authority of one's own."""
+
+    code = "E662"
+
+
+class KumaLoginRefused(NocError):
+    """Uptime Kuma did not let us in: name, password or code are wrong, or it was tried too often within a minute."""
+
+    code, exit_code = "E663", 5
+
+
+class KumaRefused(NocError):
+    """Uptime Kuma refused a change; the words are its own. What was done before it stays, and is found by the next sync."""
+
+    code = "E664"
+
+
+class KumaForeign(NocError):
+    """Something in Uptime Kuma has a name that ours would need, and was not made by us, so it is left alone.
+
+    Rename it there, or take it over with `--adopt`: it then gets our settings and keeps its history.
+    """
+
+    code, exit_code = "E665", 7
+
+
+class KumaFile(NocError):
+    """A file for `noc kuma sync` cannot be used: others may read it, it is too large, or it is not what it should be."""
+
+    code, exit_code = "E666", 6
+
+
+class KumaVersion(NocError):
+    """This Uptime Kuma is none of the releases 2.x, whose protocol is the one that is spoken here."""
+
+    code, exit_code = "E667", 6
