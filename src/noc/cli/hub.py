@@ -33,6 +33,9 @@ def install(
     trust: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Directory `trust` that noc init made; not needed again.")
     ] = None,
+    nix: Annotated[
+        bool, typer.Option("--nix", help="Also what builds the systems of NixOS nodes: Nix 2.18, emulation of arm64.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Install HQ: users, tunnel hub, firewall, watch server, runner, proxy. Running it again changes nothing."""
@@ -40,7 +43,7 @@ def install(
     from noc.hub.steps import Done  # noqa: PLC0415
 
     _as_root()
-    installation = Installation(source, trust)
+    installation = Installation(source, trust, nix)
     for warning in installation.warnings:
         err.print(mark("warn", warning))
 

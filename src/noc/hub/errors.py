@@ -59,6 +59,24 @@ class BadRoot(NocError):
     code, exit_code = "E810", 6
 
 
+class NixTooOld(NocError):
+    """No Nix that is new enough for NixOS 25.11 to 26.11 can be had from HQ's distribution.
+
+    HQ needs none where another machine builds, or where systems are brought: see [nixos] in the fleet file.
+    """
+
+    code, exit_code = "E811", 6
+
+
+class EmulationMissing(NocError):
+    """HQ has another architecture than its nodes, and its kernel does not run their programs.
+
+    Nearly everything comes from the public cache; the few small parts of a node's own have to be built, by emulation.
+    """
+
+    code, exit_code = "E812", 6
+
+
 class UnknownSecret(NocError):
     """HQ keeps only secrets that a unit reads. No unit reads one of that name."""
 

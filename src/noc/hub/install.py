@@ -14,6 +14,7 @@ from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
 from noc.hub.fleetdir import choose_fleet, ensure_fleet
 from noc.hub.keys import ensure_keys
+from noc.hub.nix import ensure_nix
 from noc.hub.places import (
     CADDYFILE,
     CREDENTIALS,
@@ -66,10 +67,12 @@ class Installation:
     Args:
         source: fleet directory to start from; None where HQ has its own already.
         trust: directory with `signers` and `recipients`; None where HQ has them already.
+        nix: make HQ one that builds the systems of NixOS nodes, too.
     """
 
     source: Path | None
     trust: Path | None
+    nix: bool = False
     fleet: Fleet = field(init=False)
     directory: Path = field(init=False)
     record: HubRecord = field(init=False, default_factory=HubRecord)
@@ -98,6 +101,7 @@ class Installation:
             Step("watch", lambda: ensure_watch(self.fleet)),
             Step("runner", self.runner),
             Step("proxy", self.proxy),
+            *([Step("nix", lambda: ensure_nix(self.fleet.nixos.builder_key))] if self.nix else []),
         )
 
     def run(self, tell: Callable[[Done], None]) -> list[Done]:
