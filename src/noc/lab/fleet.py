@@ -11,20 +11,25 @@ import tomli_w
 from noc.fleet.model import Fleet
 from noc.lab.dns import TTL_S
 from noc.lab.internet import ACME_DIRECTORY, NAME_SERVER, NTFY_URL
-from noc.lab.machines import HQ
+from noc.lab.machines import EYE, HQ
 
 SOURCE = Path(__file__).parents[3] / "fleet"
 """The repository's own fleet directory."""
 TRUST = "lab-trust.pem"
+CLOUD = f"https://{EYE}"
+"""Where the lab's stand-in for AWS answers."""
 
 
-def lab_fleet(document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping[str, float]) -> dict[str, Any]:
+def lab_fleet(
+    document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping[str, float], *, cloud: bool = False
+) -> dict[str, Any]:
     """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
 
     Args:
         document: a fleet file as `tomllib` reads it.
         nodes: names of the nodes that are in the lab; "all" for every one.
         policy: values that replace the policy's.
+        cloud: nodes stay at their provider, which is the lab's stand-in.
 
     Raises:
         NotFound: a name is not in the fleet.
@@ -32,37 +37,46 @@ def lab_fleet(document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping
     chosen = {node.name for node in Fleet.model_validate(document).select(nodes)}
     return {
         **document,
-        "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ)},
+        "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ), "rescue": [str(HQ)]},
         "policy": {**document.get("policy", {}), **policy},
         "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
         "dns": {**document.get("dns", {}), "provider": "rfc2136", "server": NAME_SERVER, "ttl": TTL_S},
         "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
         "accepted": [row for row in document.get("accepted", []) if row["what"] in chosen],
-        "nodes": [_in_lab(node) for node in document["nodes"] if node["name"] in chosen],
+        "nodes": [_in_lab(node, cloud=cloud) for node in document["nodes"] if node["name"] in chosen],
+        **({"launch": {**document.get("launch", {}), "endpoint": CLOUD, "ca_root": TRUST}} if cloud else {}),
     }
 
 
 def write_fleet(
-    directory: Path, source: Path, nodes: Sequence[str], policy: Mapping[str, float], trust_bundle: Path
+    directory: Path,
+    source: Path,
+    nodes: Sequence[str],
+    policy: Mapping[str, float],
+    trust_bundle: Path,
+    *,
+    cloud: bool = False,
 ) -> Path:
     """Write a lab's fleet directory: `fleet.toml` and the certificates that it trusts.
 
     Args:
         directory: where; made when missing.
         source: the fleet directory that is rehearsed.
-        nodes, policy: as `lab_fleet`.
+        nodes, policy, cloud: as `lab_fleet`.
         trust_bundle: the lab's certificates, PEM.
 
     Returns:
         The directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    document = lab_fleet(tomllib.loads((source / "fleet.toml").read_text()), nodes, policy)
+    document = lab_fleet(tomllib.loads((source / "fleet.toml").read_text()), nodes, policy, cloud=cloud)
     (directory / "fleet.toml").write_text(tomli_w.dumps(document))
     shutil.copy(trust_bundle, directory / TRUST)
     return directory
 
 
-def _in_lab(node: Mapping[str, Any]) -> dict[str, Any]:
+def _in_lab(node: Mapping[str, Any], *, cloud: bool) -> dict[str, Any]:
+    if cloud:
+        return {**node, "platform": "debian"}
     kept = {key: value for key, value in node.items() if key not in {"region", "instance_type"}}
     return {**kept, "provider": "lab", "platform": "debian"}

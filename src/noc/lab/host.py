@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import time
 from asyncio.subprocess import Process
 from enum import StrEnum
@@ -83,6 +84,12 @@ class Host:
             (self._room / part).mkdir(parents=True, exist_ok=True)
         layers = f"lowerdir={self._image},upperdir={self._room / 'upper'},workdir={self._room / 'work'}"
         await run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+
+    async def eject_disk(self) -> None:
+        """Take its disk away with all that is on it; nothing happens where there is none."""
+        if self._room.exists():
+            await run("umount", str(self.root))
+            await asyncio.to_thread(shutil.rmtree, self._room)
 
     async def boot(self) -> None:
         """Switch it on; does not wait until it is up. Nothing happens where it is on."""

@@ -40,6 +40,22 @@ def identity_files(machine: Machine, authorized_keys: Sequence[str]) -> dict[Pat
     }
 
 
+def handed_files(user_data: str, authorized_key: str) -> dict[Path, tuple[bytes, int]]:
+    """What a machine makes of what a cloud hands it: its host key, as NixOS's image reads user data, and who may enter.
+
+    Args:
+        user_data: lines `SSH_HOST_ED25519_KEY:…`, with `|` for line breaks, and `SSH_HOST_ED25519_KEY_PUB:…`.
+        authorized_key: the key pair's public half, one OpenSSH line.
+    """
+    said = dict(line.split(":", 1) for line in user_data.splitlines() if ":" in line)
+    files = {AUTHORIZED_KEYS: (f"{authorized_key.strip()}\n".encode(), 0o600)}
+    if {"SSH_HOST_ED25519_KEY", "SSH_HOST_ED25519_KEY_PUB"} <= said.keys():
+        private = said["SSH_HOST_ED25519_KEY"].replace("|", "\n").rstrip("\n") + "\n"
+        files[HOST_KEY] = (private.encode(), 0o600)
+        files[HOST_KEY.with_suffix(".pub")] = (f"{said['SSH_HOST_ED25519_KEY_PUB']}\n".encode(), 0o644)
+    return files
+
+
 def write_files(root: Path, files: Mapping[Path, tuple[bytes, int]]) -> None:
     """Write files below a root directory, directories included; root's `.ssh` is closed to others."""
     for path, (content, mode) in files.items():

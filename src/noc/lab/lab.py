@@ -14,6 +14,8 @@ from typing import Any
 from noc.errors import Usage
 from noc.fleet.load import load
 from noc.lab import cgroups, clock, control, identity, launch
+from noc.lab.cloud.account import Settings
+from noc.lab.cloud.service import write_settings
 from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine, RequestRefused
 from noc.lab.fleet import SOURCE, write_fleet
 from noc.lab.images import Tell, ensure_images
@@ -53,6 +55,7 @@ class Lab:
         disk: bool = False,
         authorized_keys: Sequence[str] = (),
         bare_zone: bool = False,
+        account: Settings | None = None,
     ) -> None:
         """Make the images where they are missing, and boot HQ and the nodes; return when all of their sshd answer.
 
@@ -62,6 +65,8 @@ class Lab:
             disk: keep what machines write on disk rather than in memory.
             authorized_keys: public key lines that root accepts on every machine from its first boot on.
             bare_zone: let the fleet's zone begin without a name of the fleet; `noc dns apply` makes them.
+            account: let the nodes come and go by a stand-in for AWS, with an account that has this; they are off until
+                they are launched. None for nodes that are simply there.
 
         Raises:
             LabNeeds: not root, or a program is missing.
@@ -75,13 +80,14 @@ class Lab:
         if self.is_up():
             self._check_same({(machine.name, machine.image) for machine in machines})
             return
+        cloud = () if account is None else tuple(node.name for node in fleet.select(nodes))
         plan = LabPlan(
             lab=secrets.token_hex(4), domain=fleet.domain, hub=fleet.hub.name, machines=machines, disk=disk,
             images=ensure_images(self.places.cache, self._tell), authorized_keys=tuple(authorized_keys),
-            bare_zone=bare_zone,
+            bare_zone=bare_zone, cloud=cloud,
         )  # fmt: skip
         self._tell(f"booting {len(machines)} machines")
-        launch.start(self.places, plan)
+        launch.start(self.places, plan, account)
 
     def down(self) -> None:
         """End the lab and remove everything of it; nothing happens where there is none.
@@ -260,9 +266,16 @@ class Lab:
             raise BootFailed("the lab's ntfy does not answer", why=done.stderr.decode(errors="replace").strip())
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def fleet_directory(self, directory: Path, nodes: Sequence[str], policy: Mapping[str, float]) -> Path:
+    def account(self, settings: Settings) -> None:
+        """Let the account at the lab's stand-in for AWS be otherwise, from the next request on."""
+        self.status()
+        write_settings(self.places.cloud_account, settings)
+
+    def fleet_directory(
+        self, directory: Path, nodes: Sequence[str], policy: Mapping[str, float], *, cloud: bool = False
+    ) -> Path:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
-        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle)
+        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle, cloud=cloud)
 
     def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document
         self._row(name)

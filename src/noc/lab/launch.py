@@ -14,6 +14,8 @@ from pathlib import Path
 
 from noc.errors import NocError
 from noc.lab import cgroups, control
+from noc.lab.cloud.account import Settings
+from noc.lab.cloud.service import write_settings
 from noc.lab.dns import tsig_key
 from noc.lab.errors import BootFailed, LabNeeds
 from noc.lab.limits import Limits
@@ -42,7 +44,7 @@ def check_needs() -> None:
         raise LabNeeds("the lab needs TUN devices", why=f"{TUN} is not there", fix="modprobe tun")
 
 
-def start(places: Places, plan: LabPlan) -> None:
+def start(places: Places, plan: LabPlan, account: Settings | None = None) -> None:
     """Start a supervisor and wait until its lab is up; a lab that does not come up is ended.
 
     Raises:
@@ -54,6 +56,8 @@ def start(places: Places, plan: LabPlan) -> None:
     for path, secret in ((places.ntfy_token, secrets.token_urlsafe(24)), (places.dns_key, tsig_key())):
         path.touch(mode=0o600)
         path.write_text(secret)
+    if account is not None:
+        write_settings(places.cloud_account, account)
     try:
         _spawn(places)
         control.ask(places.socket, {"op": "ready"}, timeout_s=UP_S)

@@ -69,6 +69,7 @@ class LabPlan(BaseModel):
         disk: upper layers on disk; in memory otherwise.
         authorized_keys: public key lines that root accepts on every machine from its first boot on.
         bare_zone: the fleet's zone begins without a name of the fleet.
+        cloud: the machines that come and go by the stand-in for AWS; they are off until somebody launches them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +82,7 @@ class LabPlan(BaseModel):
     disk: bool = False
     authorized_keys: tuple[str, ...] = ()
     bare_zone: bool = False
+    cloud: tuple[str, ...] = ()
 
 
 def node_address(node: Node) -> IPv4Address:

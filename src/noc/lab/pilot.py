@@ -32,6 +32,7 @@ class Setting:
         bare: nodes that start from an image with nothing of ours, not even Python.
         dist: the file that `make dist` wrote.
         work: a directory for identities and releases of this pilot.
+        cloud: the nodes are at the lab's stand-in for AWS.
     """
 
     nodes: tuple[str, ...]
@@ -40,6 +41,7 @@ class Setting:
     broken: str = "frankfurt"
     bare: tuple[str, ...] = ("frankfurt",)
     policy: dict[str, float] = field(default_factory=lambda: dict(POLICY))
+    cloud: bool = False
 
 
 class Stage:
@@ -63,7 +65,7 @@ class Stage:
         releases = [self.operator.release(version, build) for version, build in (("1.0.0", 1), ("1.1.0", 2))]
         self.tell("operator: identities made, 1.0.0 and 1.1.0 built and signed")
         fleet = self.setting.work / "fleet"
-        self.lab.fleet_directory(fleet, self.setting.nodes, self.setting.policy)
+        self.lab.fleet_directory(fleet, self.setting.nodes, self.setting.policy, cloud=self.setting.cloud)
         self.hq.install(self.setting.dist, fleet, self.operator.trust, self.lab.ntfy_token)
         hashes = [self.hq.add_release(release.directory) for release in releases]
         self.tell(f"HQ: installed from {self.setting.dist.name}, releases verified")

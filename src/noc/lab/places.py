@@ -66,6 +66,21 @@ class Places:
         return self.state / "dns.key"
 
     @property
+    def cloud_account(self) -> Path:
+        """What the account at the stand-in for AWS has, and what is to go wrong in it."""
+        return self.state / "cloud.json"
+
+    @property
+    def cloud_certificate(self) -> Path:
+        """The certificate of the stand-in for AWS."""
+        return self.state / "cloud.crt"
+
+    @property
+    def cloud_key(self) -> Path:
+        """Its key."""
+        return self.state / "cloud.key"
+
+    @property
     def offers(self) -> Path:
         """The packages that this lab's archive offers beside the images'."""
         return self.state / "offers"

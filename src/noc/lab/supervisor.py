@@ -17,11 +17,11 @@ from noc.lab.authority import Authority
 from noc.lab.commands import run
 from noc.lab.control import listen
 from noc.lab.distance import round_trip_ms
-from noc.lab.errors import NoSuchMachine
+from noc.lab.errors import BootFailed, NoSuchMachine
 from noc.lab.host import Host
 from noc.lab.internet import ACME_ROOTS, HEALTH, OFFERS, REPOSITORY, TLS_NAMES, internet_files
 from noc.lab.limits import Limits
-from noc.lab.machines import INTERNET, LabPlan, Machine
+from noc.lab.machines import EYE, INTERNET, LabPlan, Machine
 from noc.lab.places import Places
 from noc.lab.readiness import fetch, greeting, until
 from noc.lab.recipe import OFFERS_KEYRING
@@ -46,6 +46,7 @@ class Supervisor:
         self.raised: asyncio.Task[None] | None = None
         self._authority = Authority()
         self._offers_key = b""
+        self._cloud: asyncio.subprocess.Process | None = None
 
     async def raise_lab(self) -> None:
         """Lay the network, make the disks, boot everything, and wait until sshd and the internet answer.
@@ -58,8 +59,11 @@ class Supervisor:
         await asyncio.gather(network.lay(), asyncio.to_thread(self._open_archive))
         for machine in self.plan.machines:
             self.hosts[machine.name] = self._host(machine)
-        await asyncio.gather(*(self._first_boot(host) for host in self.hosts.values()))
+        there = [host for name, host in self.hosts.items() if name not in self.plan.cloud]
+        await asyncio.gather(*(self._first_boot(host) for host in there))
         await self._reach_internet()
+        if self.plan.cloud:
+            await self._open_cloud()
 
     async def serve(self, request: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON document
         """Do what a request asks: `op`, `name` where it is about one machine, `ms` and `rate_mb_s` for its line."""
@@ -86,6 +90,11 @@ class Supervisor:
                 away = round_trip_ms(self.hosts[self.plan.hub].machine, host.machine) if ms is None else ms
                 await host.move(away, request["rate_mb_s"])
                 return host.delay_ms
+            case "install":
+                await self._install(host, identity.handed_files(request["user_data"], request["authorized_key"]))
+            case "remove":
+                await host.kill()
+                await host.eject_disk()
             case op:
                 raise ValueError(op)
         return None
@@ -146,10 +155,36 @@ class Supervisor:
         self._offers_key = signing_key(self.places.offers_key)
         publish(self.places.offers, self.places.offers_key)
 
-    async def _first_boot(self, host: Host) -> None:
+    async def _install(self, host: Host, handed: dict[Path, tuple[bytes, int]]) -> None:
+        """A machine with an empty disk, as a cloud makes one; it is on its way up, and answers some time later."""
+        await host.kill()
+        await host.eject_disk()
+        await self._furnish_disk(host)
+        identity.write_files(host.root, handed)
+        await host.boot()
+
+    async def _open_cloud(self) -> None:
+        """Start the stand-in for AWS, in this network and as long as this process lives."""
+        certificate, key = self._authority.issue("aws.lab", EYE)
+        self.places.cloud_certificate.write_bytes(certificate)
+        self.places.cloud_key.touch(mode=0o600)
+        self.places.cloud_key.write_bytes(key)
+        argv = ("-m", "noc.lab.cloud.service", str(self.places.state), str(self.places.cache))
+        self._cloud = await asyncio.create_subprocess_exec(
+            sys.executable, *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+        assert self._cloud.stdout is not None
+        async with asyncio.timeout(UP_S):
+            if not await self._cloud.stdout.readline():
+                raise BootFailed("the stand-in for AWS did not start", why=f"see {self.places.log}")
+
+    async def _furnish_disk(self, host: Host) -> None:
         await host.insert_disk()
         identity.write_files(host.root, identity.identity_files(host.machine, self.plan.authorized_keys))
         identity.write_files(host.root, {Path(str(OFFERS_KEYRING)[1:]): (self._offers_key, 0o644)})
+
+    async def _first_boot(self, host: Host) -> None:
+        await self._furnish_disk(host)
         if host.machine.image == "internet":
             self._furnish_internet(host)
         await host.boot()

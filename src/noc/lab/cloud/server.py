@@ -2,15 +2,20 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from noc.lab.cloud.front import Front
+from noc.lab.cloud.front import StartResponse
 from noc.lab.errors import LabNeeds
+
+Application = Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]]
 
 
 @contextmanager
-def served(front: Front, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def served(
+    front: Application, address: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Serve a front for as long as this lasts.
 
     Args:
