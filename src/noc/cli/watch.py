@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noc.cli.options import FleetOption, JsonOption
+from noc.watch.server.addresses import LOCAL
 
 if TYPE_CHECKING:
     from noc.watch.store.stats import Stats
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 DATABASE = Path("/var/lib/noc-watch/watch.db")
-LOCAL = "unix:/run/noc-watch/watch.sock"
 
 
 @app.callback()
@@ -49,7 +49,7 @@ def serve(
     import logging  # noqa: PLC0415
 
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
-    from noc.watch.server.listeners import Unix, read_local, read_tcp  # noqa: PLC0415
+    from noc.watch.server.addresses import Unix, read_local, read_tcp  # noqa: PLC0415
     from noc.watch.server.process import serve as serve_watch  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

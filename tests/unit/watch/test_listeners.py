@@ -5,12 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from noc.watch.errors import BadListener, CannotListen
-from noc.watch.server.listeners import Tcp, Unix, open_tcp, open_unix, read_local, read_tcp
+from noc.watch.errors import BadListener, CannotListen, WatchRefused
+from noc.watch.server.addresses import Tcp, Unix, read_local, read_tcp
+from noc.watch.server.client import ask
+from noc.watch.server.listeners import open_tcp, open_unix
 from watch_kit import Server, write_fleet
 
 
@@ -72,6 +76,29 @@ def test_a_command_says_that_the_watch_does_not_answer(tmp_path: Path) -> None:
     done = noc("incidents", "--at", f"unix:{tmp_path}/none.sock")
     assert done.returncode == 1
     assert "NOC-E603" in done.stderr
+
+
+def test_a_command_says_that_something_else_answers() -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"It works!")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+            """Keep the test's output quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        with pytest.raises(WatchRefused, match="is no watch: It works!"):
+            ask("/api/v1/nodes", at=f"127.0.0.1:{server.server_port}")
+        server.shutdown()
+
+
+@pytest.mark.parametrize("module", ["httpx", "uvicorn", "sqlalchemy", "pydantic"])
+def test_asking_the_watch_loads_nothing_heavy(module: str) -> None:
+    program = f"import sys, noc.watch.server.client; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_incidents_are_listed_as_a_table_and_as_one_document(tmp_path: Path) -> None:

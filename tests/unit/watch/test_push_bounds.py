@@ -24,7 +24,8 @@ from noc.watch.push.connection import Exchange
 from noc.watch.push.gate import MOST_STRANGERS, Gate, TooOften
 from noc.watch.push.limits import Limit
 from noc.watch.push.listener import PushListener
-from noc.watch.server.listeners import Tcp, open_tcp
+from noc.watch.server.addresses import Tcp
+from noc.watch.server.listeners import open_tcp
 from watch_kit import HUB, Pusher, Server, address, free_port, token, write_fleet
 
 RULE = Push(per_second=2, at_once=5)

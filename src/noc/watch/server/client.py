@@ -1,19 +1,18 @@
 """Asking the watch, from a command on the same machine."""
 
+import json
 import os
+import socket
+from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
-
-import httpx
 
 from noc.errors import NocError, NotFound, NotPermitted
 from noc.watch import errors
 from noc.watch.errors import BadRequest, StoreTrouble, WatchRefused, WatchUnreachable
-from noc.watch.server.listeners import Unix, read_local
+from noc.watch.server.addresses import LOCAL, Tcp, Unix, read_local
 
 VARIABLE: Final = "NOC_WATCH_SOCKET"
-DEFAULT: Final = "unix:/run/noc-watch/watch.sock"
-TIMEOUT_S: Final = 10
-
+TIMEOUT_S: Final = 10.0
 
 REFUSALS: Final[dict[int, type[NocError]]] = {
     400: BadRequest,
@@ -46,32 +45,60 @@ def ask(
         NocError: the watch says so, in its own words.
         WatchRefused: the answer is an error that this release does not know.
     """
-    where = at or os.environ.get(VARIABLE) or DEFAULT
-    listener = read_local(f"unix:{where}" if where.startswith("/") else where)
-    transport = httpx.HTTPTransport(uds=str(listener.path)) if isinstance(listener, Unix) else None
-    base = "http://localhost" if isinstance(listener, Unix) else f"http://{listener}"
+    where = at or os.environ.get(VARIABLE) or LOCAL
+    connection = _Connection(read_local(f"unix:{where}" if where.startswith("/") else where), timeout_s)
     try:
-        with httpx.Client(transport=transport, timeout=timeout_s, trust_env=False) as client:
-            answer = client.request(method, base + path, json=body)
-    except httpx.HTTPError as error:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        status, text = answer.status, answer.read()
+    except (OSError, HTTPException) as error:
         fix = "systemctl status noc-watch; name another socket with --at or NOC_WATCH_SOCKET"
-        if isinstance(listener, Unix) and isinstance(error, httpx.ConnectError) and "Permission denied" in str(error):
+        if isinstance(error, PermissionError):
             fix = "on HQ, as root: usermod -aG noc USER, then log in again"
-        raise WatchUnreachable(f"the watch does not answer at {where}", why=str(error), fix=fix) from error
-    if not answer.is_success:
-        raise _refusal(answer, path)
-    return answer.json() if answer.content else None
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise WatchUnreachable(f"the watch does not answer at {where}", why=why, fix=fix) from error
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise _refusal(status, text, path)
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        fix = "name the watch's socket with --at"
+        raise WatchRefused(f"what answers at {where} is no watch", why=_quoted(text), fix=fix) from error
 
 
-def _refusal(answer: httpx.Response, path: str) -> NocError:
+class _Connection(HTTPConnection):
+    """HTTP to a listener of the watch, which may be a socket in the file system."""
+
+    def __init__(self, listener: Tcp | Unix, timeout_s: float) -> None:
+        host, port = (listener.address, listener.port) if isinstance(listener, Tcp) else ("localhost", None)
+        super().__init__(host, port, timeout=timeout_s)
+        self._listener = listener
+
+    def connect(self) -> None:
+        """Open the socket."""
+        if isinstance(self._listener, Tcp):
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._listener.path))
+
+
+def _refusal(status: int, text: bytes, path: str) -> NocError:
     """What the watch said as the error of a command, with the exit code that fits the status."""
     try:
-        said = answer.json()["error"]
+        said = json.loads(text)["error"]
         what, why, fix = (str(said.get(name, "")) for name in ("what", "why", "fix"))
     except (ValueError, LookupError, TypeError, AttributeError):
-        return WatchRefused(f"the watch answered {answer.status_code} to {path}", why=answer.text[:200])
-    by_status = REFUSALS.get(answer.status_code, WatchRefused)
+        return WatchRefused(f"the watch answered {status} to {path}", why=_quoted(text))
+    by_status = REFUSALS.get(status, WatchRefused)
     return _kinds().get(str(said.get("code")), by_status)(what, why=why, fix=fix)
+
+
+def _quoted(text: bytes) -> str:
+    return text[:200].decode(errors="replace")
 
 
 def _kinds() -> dict[str, type[NocError]]:

@@ -11,8 +11,8 @@ from typing import Final
 import httpx
 
 from noc.watch.errors import NoTunnel
+from noc.watch.server.addresses import SOCKET
 
-SOCKET: Final = Path("/run/noc-watch/watch.sock")
 WITHIN_S: Final = 120.0
 """A person may have to type a passphrase."""
 

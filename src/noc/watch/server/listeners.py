@@ -1,4 +1,4 @@
-"""The listeners: where they listen, and the bounds that every connection has."""
+"""The listeners: their sockets, and the bounds that every connection has."""
 
 import grp
 import logging
@@ -8,66 +8,20 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 
-from noc.watch.errors import BadListener, CannotListen
+from noc.watch.errors import CannotListen
 from noc.watch.push.bounds import KEEP_ALIVE_S, MOST_CONNECTIONS, STOP_WITHIN_S
+from noc.watch.server.addresses import Tcp, Unix
 from noc.watch.server.bounded import BoundedProtocol
 
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 1_024
 IP_FREEBIND: Final = 15  # linux/in.h; Python's socket module does not name it
-
-
-@dataclass(frozen=True)
-class Tcp:
-    """An address and a port."""
-
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        """As people write it."""
-        return f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Unix:
-    """A socket in the file system, for its owner and group."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        """As people write it."""
-        return f"unix:{self.path}"
-
-
-def read_tcp(text: str) -> Tcp:
-    """Read `ADDRESS:PORT`, an IPv4 address. Raises BadListener."""
-    address, _, port = text.rpartition(":")
-    try:
-        socket.inet_aton(address)
-        number = int(port)
-    except (OSError, ValueError) as error:
-        raise BadListener(f"{text!r} is not a listener", fix="write ADDRESS:PORT, as 10.84.0.1:8084") from error
-    if not 0 <= number <= 65535 or address.count(".") != 3:
-        raise BadListener(f"{text!r} is not a listener", fix="write ADDRESS:PORT, as 10.84.0.1:8084")
-    return Tcp(address, number)
-
-
-def read_local(text: str) -> Tcp | Unix:
-    """Read `unix:PATH` or `127.0.0.1:PORT`. Raises BadListener for any other address."""
-    if text.startswith("unix:"):
-        return Unix(Path(text.removeprefix("unix:")))
-    tcp = read_tcp(text)
-    if tcp.address != "127.0.0.1":
-        raise BadListener(f"the local listener cannot be {text}", fix="write unix:PATH or 127.0.0.1:PORT")
-    return tcp
 
 
 def open_tcp(tcp: Tcp) -> socket.socket:
@@ -80,7 +34,8 @@ def open_tcp(tcp: Tcp) -> socket.socket:
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
-        raise CannotListen(f"cannot listen on {tcp}", why=error.strerror or str(error)) from error
+        fix = f"see who listens there: ss -ltnp 'sport = {tcp.port}'"
+        raise CannotListen(f"cannot listen on {tcp}", why=error.strerror or str(error), fix=fix) from error
     return opened
 
 
@@ -107,7 +62,8 @@ def open_unix(unix: Unix, *, group: str | None = None) -> socket.socket:
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
-        raise CannotListen(f"cannot listen on {unix}", why=error.strerror or str(error)) from error
+        fix = f"see that {unix.path.parent} is there and ours to write, and that no other watch uses it"
+        raise CannotListen(f"cannot listen on {unix}", why=error.strerror or str(error), fix=fix) from error
     return opened
 
 

@@ -18,8 +18,9 @@ from noc.watch.house.eyes import Eyes
 from noc.watch.public.publisher import Publisher
 from noc.watch.push.ingest import Ingest
 from noc.watch.push.listener import PushListener
+from noc.watch.server.addresses import Tcp, Unix
 from noc.watch.server.faces import Faces
-from noc.watch.server.listeners import Tcp, Unix, allow_connections, listener, open_tcp, open_unix
+from noc.watch.server.listeners import allow_connections, listener, open_tcp, open_unix
 from noc.watch.server.peers import PeerProtocol
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
