@@ -81,7 +81,7 @@ def test_a_wrong_command_would_be_found(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("command", MAKE, ids=str)
 def test_a_target_and_its_variables_exist(command: Command) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for word in command.words[1:]:
         name, equals, _ = word.partition("=")
         assert f"$({name})" in makefile if equals else name in targets
