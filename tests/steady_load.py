@@ -1,10 +1,11 @@
 """A steady load on a node's public name over strict TLS; counts what was sent and what was not answered.
 
-As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--until FILE] [--least N]`, which
-prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. Half of the
-senders open a connection for each request, the others keep theirs as browsers do: told to close it, they open the next
-one. Half of either kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the
-machine is slow the load goes on until the least number is sent, for a minute at most.
+As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--fresh] [--until FILE] [--least
+N]`, which prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. An
+address that is a name is looked up for each connection. Half of the senders open a connection for each request, with
+`--fresh` all of them; the others keep theirs as browsers do: told to close it, they open the next one. Half of either
+kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the machine is slow the load
+goes on until the least number is sent, for a minute at most.
 """
 
 import argparse
@@ -117,11 +118,13 @@ def main() -> None:
     parser.add_argument("seconds", type=float)
     parser.add_argument("--senders", type=int, default=6)
     parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--until", type=Path)
     parser.add_argument("--least", type=int, default=0)
     given = parser.parse_args()
     node = Node(given.hostname, given.address, given.trust, given.seconds, until=given.until, least=given.least)
-    senders = [Sender(node, kept=bool(number % 2), writes=number // 2 % 2 == 0) for number in range(given.senders)]
+    kinds = [(bool(number % 2) and not given.fresh, number // 2 % 2 == 0) for number in range(given.senders)]
+    senders = [Sender(node, kept=kept, writes=writes) for kept, writes in kinds]
     senders += [Stream(node, kept=False, writes=True)] if given.stream else []
     node.senders = senders
     for sender in senders:

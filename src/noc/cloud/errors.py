@@ -59,7 +59,7 @@ class CertificateRefused(NocError):
     """The certificate authority refused an order; its own words stand in the error.
 
     Failures count: five an hour for a name at Let's Encrypt, and fifty certificates a week for a domain. See to the
-    cause before the command is given again; `acme.directory` names a staging authority for rehearsals.
+    cause before the command is given again; `acme.staging` takes an authority for rehearsals.
     """
 
     code = "E254"

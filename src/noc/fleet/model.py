@@ -127,11 +127,21 @@ class Budget(Part):
 
 
 class Acme(Part):
-    """The certificate authority of the public names."""
+    """The certificate authority of the public names.
+
+    `staging` takes Let's Encrypt's authority for rehearsals in the place of `directory`: it certifies nearly without
+    limits, under a root that nobody trusts, which `ca_root` has to name then.
+    """
 
     directory: Annotated[str, Field(pattern=r"^https://[!-z]+$")] = "https://acme-v02.api.letsencrypt.org/directory"
     ca_root: str | None = None
     email: Annotated[str, Field(pattern=r"^([A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+)?$")] = ""
+    staging: bool = False
+
+    @property
+    def authority(self) -> str:
+        """The address of the directory that is asked."""
+        return "https://acme-staging-v02.api.letsencrypt.org/directory" if self.staging else self.directory
 
 
 class Ntfy(Part):

@@ -54,7 +54,7 @@ def fleet_nix(fleet: Fleet, hub_key: str, hub_ssh_key: str) -> str:
         "hubSshKey": hub_ssh_key,
         "keepalive": fleet.tunnel.keepalive,
         "mtu": fleet.tunnel.mtu,
-        "acmeDirectory": fleet.acme.directory,
+        "acmeDirectory": fleet.acme.authority,
         "acmeEmail": fleet.acme.email,
         "acmeRootFile": ACME_ROOT if fleet.acme.ca_root else None,
     }

@@ -21,7 +21,7 @@ def caddyfile(fleet: Fleet, *, acme_root: str | None) -> str:
     sites = "".join(_site(name) for name in names)
     # Without HTTP/3: it would be offered on a UDP port that the firewall does not open.
     servers = "\tservers {\n\t\tprotocols h1 h2\n\t}\n"
-    return f"{BANNER}\n{{\n{email}\tacme_ca {fleet.acme.directory}\n{root}{servers}}}\n{sites}"
+    return f"{BANNER}\n{{\n{email}\tacme_ca {fleet.acme.authority}\n{root}{servers}}}\n{sites}"
 
 
 def _site(name: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from noc.fleet.model import Acme
 from noc.fleet.naming import Dns
 
 
@@ -20,3 +21,8 @@ def test_what_does_not_fit_a_provider_is_named(table: dict[str, object], rule: s
 
 def test_a_name_server_of_its_own_may_have_shorter_times() -> None:
     assert Dns.model_validate({"provider": "rfc2136", "server": "192.0.2.53:53", "ttl": 5}).ttl == 5
+
+
+def test_a_switch_takes_the_authority_for_rehearsals() -> None:
+    assert "staging" not in Acme().authority
+    assert Acme(staging=True).authority == "https://acme-staging-v02.api.letsencrypt.org/directory"

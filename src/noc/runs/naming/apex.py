@@ -111,7 +111,7 @@ class ApexMove:
     async def certificate(self) -> Sequence[str]:
         """Put a certificate for the domain where the node's proxy will look for it."""
         made, new = await certificate_of(self._site, self._domain)
-        link, authority = self._site.link(self._node), self._site.fleet.acme.directory
+        link, authority = self._site.link(self._node), self._site.fleet.acme.authority
         try:
             shell = await link.shell()
             there = await read_certificate(shell, authority, self._domain)

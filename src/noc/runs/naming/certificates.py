@@ -26,7 +26,7 @@ async def put_back(site: Site, node: Node, shell: Shell) -> list[str]:
     kept = escrow(site)
     if not kept.is_open:
         return []
-    put, authority = [], site.fleet.acme.directory
+    put, authority = [], site.fleet.acme.authority
     for name in names_of(site, node):
         copy = kept.copy(name, authority)
         if copy is None or not copy.worth_keeping(datetime.now(UTC)):
@@ -50,7 +50,7 @@ async def take_copies(site: Site, node: Node, shell: Shell) -> list[str]:
     kept = escrow(site)
     if not kept.is_open:
         return []
-    taken, authority = [], site.fleet.acme.directory
+    taken, authority = [], site.fleet.acme.authority
     for name in names_of(site, node):
         there = await _there(shell, authority, name)
         if there is not None and kept.keep(name, there, authority):

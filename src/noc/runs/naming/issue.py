@@ -26,12 +26,12 @@ async def certificate_of(site: Site, name: str) -> tuple[Certificate, bool]:
         CredentialExposed: HQ has no key to keep it with.
     """
     kept, acme = escrow(site), site.fleet.acme
-    copy = kept.copy(name, acme.directory)
+    copy = kept.copy(name, acme.authority)
     if copy is not None and copy.worth_keeping(datetime.now(UTC)):
         return copy, False
     if why := beyond([name], allowance(site)):
         raise AllowanceSpent(f"the authority would not certify {name} now", why=why)
-    account = Account(acme.directory, kept.account(), acme.email, site.acme_root)
+    account = Account(acme.authority, kept.account(), acme.email, site.acme_root)
     there, servers = zone(site), authority(site)
 
     @asynccontextmanager
@@ -42,5 +42,5 @@ async def certificate_of(site: Site, name: str) -> tuple[Certificate, bool]:
             yield
 
     made = await obtain(account, [name], publish)
-    kept.keep(name, made, acme.directory)
+    kept.keep(name, made, acme.authority)
     return made, True

@@ -14,7 +14,7 @@ from noc.runs.site.site import Site
 def allowance(site: Site, now: datetime | None = None) -> Left:
     """What is left this week, by the certificates that HQ has seen."""
     acme, when = site.fleet.acme, now or datetime.now(UTC)
-    return left(acme.directory, site.fleet.domain, escrow(site).issued(), when)
+    return left(acme.authority, site.fleet.domain, escrow(site).issued(), when)
 
 
 def check_allowance(site: Site, nodes: Sequence[str], now: datetime | None = None) -> None:
@@ -28,14 +28,14 @@ def check_allowance(site: Site, nodes: Sequence[str], now: datetime | None = Non
     when = now or datetime.now(UTC)
     needed = [name for node in nodes for name in _needed(site, node, when)]
     if why := beyond(needed, allowance(site, when)):
-        fix = "name fewer nodes, or rehearse with a staging authority: acme.directory in fleet.toml"
+        fix = "name fewer nodes, or rehearse with the authority for that: acme.staging in fleet.toml"
         raise AllowanceSpent("the authority would not certify all of these now", why=why, fix=fix)
 
 
 def _needed(site: Site, name: str, now: datetime) -> list[str]:
     if site.book.record(name).life is Life.LIVE:
         return []
-    kept, authority = escrow(site), site.fleet.acme.directory
+    kept, authority = escrow(site), site.fleet.acme.authority
     if not kept.is_open:
         return list(names_of(site, site.fleet.node(name)))
     copies = {each: kept.copy(each, authority) for each in names_of(site, site.fleet.node(name))}

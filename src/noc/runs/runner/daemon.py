@@ -23,12 +23,12 @@ from noc.runs.launch.survey import survey_adopt, survey_launch, survey_opt_in, s
 from noc.runs.launch.terminate import terminate_nodes
 from noc.runs.naming.apex import move_apex
 from noc.runs.naming.issuing import check_allowance
+from noc.runs.naming.keeping import keeping_copies
 from noc.runs.naming.names import apply_names
 from noc.runs.naming.survey import survey_names
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Action, Plan
 from noc.runs.provision.keygen import rotate
-from noc.runs.provision.provision import provision
 from noc.runs.record.durations import read_history
 from noc.runs.record.errors import AuditBroken, AuditUnwritable
 from noc.runs.record.events import Verdict
@@ -46,7 +46,7 @@ from noc.runs.runner.service import listening_socket, notify
 from noc.runs.runner.works import Executor, Look, Works
 from noc.runs.site.pool import LinkPool
 from noc.runs.site.site import Site, open_site
-from noc.runs.system.keeping import carry_out
+from noc.runs.system.keeping import carry_out, provide
 from noc.runs.system.lock import lock_anew
 from noc.runs.system.update import os_update
 
@@ -109,7 +109,7 @@ def build(paths: Paths) -> Runner:
                 "deploy": rollout,
                 "rollback": rollout,
                 "os-update": over(os_update),
-                "provision": over(provision),
+                "provision": over(provide),
                 "keygen": over(rotate),
                 **{action: over(work) for action, work in EXECUTORS.items()},
             },
@@ -136,11 +136,13 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))
     returning = asyncio.create_task(catching_up(runner).keep(), name="catch-up")
+    copying = asyncio.create_task(keeping_copies(lambda: open_site(paths)), name="certificates")
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")
     returning.cancel()
+    copying.cancel()
     shutting.cancel()
     await runner.stop()
     await door.close()

@@ -59,7 +59,7 @@ def node_config(site: Site, node: Node) -> NodeConfig:
         tunnel_address=str(node.tunnel),
         wireguard=spoke_config(fleet, node, hub_key),
         hub_tunnel_address=str(fleet.hub.tunnel),
-        acme_ca=fleet.acme.directory,
+        acme_ca=fleet.acme.authority,
         acme_ca_root=site.acme_root.read_text() if site.acme_root else None,
         acme_email=fleet.acme.email,
         signers=site.paths.signers.read_text(),

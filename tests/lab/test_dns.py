@@ -1,0 +1,163 @@
+"""The fleet's names on real hosts: a real Knot has the zone, a real Pebble certifies, and Caddy serves what it finds.
+
+The tests tell one story in their order: a zone that was just bought, two nodes that get their names, the domain that is
+led from one to the other while it is asked for, and a node that is made anew and gets its certificates back.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import steady_load
+from fleet_kit import ROOT, TIMES, Fleet
+from noc.lab.lab import Lab
+from noc.lab.pilot import Setting, Stage
+from noc.lab.places import Places
+
+NODES = ("virginia", "frankfurt")
+DOMAIN = "clavitor.com"
+STORAGE = "/var/lib/caddy/.local/share/caddy/certificates/acme.lab-14000-dir"
+# A name of others, as most zones have: it was made by hand, and carries no mark.
+BY_HAND = """
+import dns.query, dns.tsig, dns.update, sys
+name, algorithm, secret = sys.argv[1].split()
+update = dns.update.UpdateMessage("clavitor.com", keyring={dns.name.from_text(name): dns.tsig.Key(name, secret)})
+update.add("mail.clavitor.com.", 300, "A", "198.51.100.99")
+assert dns.query.tcp(update, "198.51.100.2", 5).rcode() == 0
+"""
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """HQ with a key to a zone that has no name of the fleet yet, and two machines."""
+    work = tmp_path_factory.mktemp("dns")
+    argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
+    dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
+    (work / "bad").mkdir()
+    lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
+    lab.up(NODES, bare_zone=True)
+    try:
+        stage = Stage(lab, Setting(nodes=NODES, dist=dist, work=work, policy=TIMES), lambda _: None)
+        first, second = stage.prepare()
+        stage.hq.sh("noc", "hub", "secret", "set", "dns_tsig", stdin=lab.dns_key.encode())
+        stage.hq.sh("/opt/noc/current/bin/python", "-c", BY_HAND, lab.dns_key)
+        key = stage.hq.sh("cat", "/etc/noc-trust/hub_ssh_key.pub").strip()
+        for node in NODES:
+            lab.authorize(node, key)
+        yield Fleet(stage, first, second, work / "bad")
+    finally:
+        lab.down()
+
+
+def resolved(fleet: Fleet, name: str) -> set[str]:
+    """What a stranger gets for a name."""
+    done = fleet.lab.stranger_exec("getent", "ahostsv4", name)
+    return {line.split()[0] for line in done.stdout.decode().splitlines()}
+
+
+def boot(fleet: Fleet, name: str) -> str:
+    """The process that answers a stranger at a name, over strict TLS."""
+    argv = ("curl", "-sS", "--fail", "--max-time", "10", "--cacert", str(fleet.lab.trust_bundle))
+    done = fleet.lab.stranger_exec(*argv, f"https://{name}/health")
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["boot_id"])
+
+
+def fingerprints(fleet: Fleet, node: str) -> str:
+    """The certificates that a node's proxy keeps."""
+    return fleet.on(node, f"cd {STORAGE} && sha256sum */*.crt */*.key")
+
+
+def test_a_node_is_not_certified_before_its_name_is_there(fleet: Fleet) -> None:
+    document = fleet.provision(*NODES, statuses=(1,))
+    assert {(row["verdict"], "E575" in row["why"]) for row in document["nodes"]} == {("failed", True)}
+    assert fleet.on("virginia", f"ls {STORAGE} 2>/dev/null || true") == ""
+
+
+def test_the_plan_names_every_record_and_changes_none(fleet: Fleet) -> None:
+    document = fleet.hq.noc("dns", "plan", statuses=(3,))
+    assert [change.split()[:3] for change in document["records"]] == [
+        ["create", "A", f"{name}.{DOMAIN}"] for name in ("frankfurt", "noc", "soc", "virginia")
+    ]
+    assert resolved(fleet, f"virginia.{DOMAIN}") == set()
+
+
+def test_all_names_are_made_and_others_are_left_alone(fleet: Fleet) -> None:
+    fleet.hq.noc("dns", "apply")
+    assert {name: resolved(fleet, f"{name}.{DOMAIN}") for name in (*NODES, "noc", "mail")} == {
+        **{node: {fleet.lab.address(node)} for node in NODES},
+        "noc": {fleet.lab.address("zurich")},
+        "mail": {"198.51.100.99"},
+    }
+
+
+def test_then_nothing_is_left_to_do(fleet: Fleet) -> None:
+    assert fleet.hq.noc("dns", "plan", statuses=(0,))["records"] == []
+
+
+def test_with_its_name_a_node_goes_live_and_hq_keeps_a_copy_of_its_certificate(fleet: Fleet) -> None:
+    document = fleet.provision(*NODES)
+    assert {row["verdict"] for row in document["nodes"]} == {"live"}
+    copies = fleet.hq.sh("ls", "/var/lib/noc/certificates").split()
+    assert {f"{node}.{DOMAIN}@acme.lab-14000-dir.age" for node in NODES} < set(copies)
+
+
+def test_no_copy_on_hq_can_be_read_without_its_key(fleet: Fleet) -> None:
+    found = fleet.hq.sh("sh", "-c", "grep -rl PRIVATE /var/lib/noc/certificates || true")
+    modes = fleet.hq.sh("sh", "-c", "stat -c '%a %U' /var/lib/noc/certificates/*.age | sort -u")
+    assert (found, modes) == ("", "600 noc-runner\n")
+
+
+def test_the_domain_is_answered_by_the_node_that_was_chosen(fleet: Fleet) -> None:
+    fleet.hq.noc("dns", "apex", "virginia")
+    assert boot(fleet, DOMAIN) == boot(fleet, f"virginia.{DOMAIN}")
+
+
+def test_the_domain_moves_and_comes_back_while_it_is_asked_for_and_no_request_is_lost(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    over = tmp_path / "over"
+    program = [sys.executable, steady_load.__file__, DOMAIN, DOMAIN, str(fleet.lab.trust_bundle), "120"]
+    load = fleet.started(fleet.lab.stranger_console(*program, "--fresh", "--senders", "4", "--until", str(over)))
+    try:
+        for node, other in (("frankfurt", "virginia"), ("virginia", "frankfurt")):
+            rows = {row["node"]: row["verdict"] for row in fleet.hq.noc("dns", "apex", node)["nodes"]}
+            assert rows == {node: "apex", other: "withdrawn"}
+            assert boot(fleet, DOMAIN) == boot(fleet, f"{node}.{DOMAIN}")
+    finally:
+        over.touch()
+        counted = json.loads(load.communicate(timeout=60)[0])
+    assert (counted["failed"], counted["sent"] > 200) == ([], True)
+
+
+def test_who_answered_before_answers_for_the_domain_no_more(fleet: Fleet) -> None:
+    at = f"{DOMAIN}:443:{fleet.lab.address('frankfurt')}"
+    argv = ("curl", "-sS", "--max-time", "5", "--cacert", str(fleet.lab.trust_bundle), "--resolve", at)
+    assert fleet.lab.stranger_exec(*argv, f"https://{DOMAIN}/health").returncode != 0
+
+
+def test_the_record_is_changed_after_the_node_has_answered_at_its_own_address(fleet: Fleet) -> None:
+    events = fleet.journal()
+    done = [each["step"] for each in events if each["node"] == "virginia" and each["state"] == "ok"]
+    assert done == ["zone", "certificate", "alias", "face", "record", "resolved"]
+
+
+def test_given_again_nothing_is_changed(fleet: Fleet) -> None:
+    rows = fleet.hq.noc("dns", "apex", "virginia")["nodes"]
+    assert [(row["node"], row["verdict"]) for row in rows] == [("virginia", "unchanged")]
+
+
+def test_no_node_differs_from_what_is_rendered_for_it(fleet: Fleet) -> None:
+    assert {row["state"] for row in fleet.hq.noc("drift", "all")["nodes"]} == {"same"}
+
+
+def test_a_node_whose_certificates_are_lost_gets_them_back_and_no_new_ones(fleet: Fleet) -> None:
+    before = fingerprints(fleet, "virginia")
+    fleet.on("virginia", "systemctl stop caddy.service; rm -r /var/lib/caddy/.local")
+    fleet.provision("virginia", host_key="")
+    assert fingerprints(fleet, "virginia") == before
+    assert boot(fleet, DOMAIN) == boot(fleet, f"virginia.{DOMAIN}")
