@@ -11,12 +11,12 @@ import pytest
 from noc.fleet.building import OsUpdate
 from noc.fleet.model import Fleet
 from noc.fleet.render import render, write
-from noc.hosts.errors import LockMissing
+from noc.hosts.errors import BuildFailed, LockMissing
 from noc.hosts.nixbuilder import Systems
 from noc.runs.paths import Paths
 from noc.runs.plan.estimate import History
 from noc.runs.plan.plan import Options, Plan, Rules
-from noc.runs.plan.planners import plan_os_update
+from noc.runs.plan.planners import plan_os_update, plan_provision
 from noc.runs.record.run import Run
 from noc.runs.rollout.survey import survey
 from noc.runs.site.site import Site
@@ -168,8 +168,25 @@ def offer(upstream: Path, lock: str) -> None:
     upstream.write_text(lock)
 
 
+def change_module(paths: Paths) -> None:
+    (paths.fleet / "nixos/flake.lock").write_text("a third lock")
+
+
 def spoil(paths: Paths) -> None:
     (paths.fleet / "nixos/nodes/singapore.nix").write_text("{ }")
+
+
+async def test_a_nixos_node_that_is_to_be_provisioned_gets_its_system_made_first(
+    paths: Paths, site: Site, upstream: Path
+) -> None:
+    manifests = [kept.manifest for kept in site.releases.list()]
+    plan = plan_provision(site.fleet, site.book.inventory, manifests, ["all"], NOW)
+    await survey(site, plan, History, fence=0, now=NOW)
+    assert links(paths) == {"singapore"}
+    break_nix(upstream)
+    change_module(paths)
+    with pytest.raises(BuildFailed, match="evaluate of singapore"):
+        await survey(site, plan, History, fence=0, now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from noc.runs.rollout.system import outdated, system_of
 from noc.runs.site.configuration import differences, node_bundle
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
-from noc.runs.site.systems import brings_configuration, make_systems
+from noc.runs.site.systems import brings_configuration, make_systems, require_systems
 
 AT_ONCE = 10
 ANSWER_S, SYSTEM_ANSWER_S = 8.0, 200.0
@@ -47,8 +47,11 @@ async def survey(
         The plan with its estimate, and for a rollout a row a node; not sealed.
     """
     policy = site.fleet.policy
+    if plan.action == "provision":
+        await require_systems(site, plan)
     if not plan.is_rollout:
-        return plan if plan.action in ("keygen", "apex") else await _provisioning(plan, read_history, policy.provision_bound)
+        timed = plan.action not in ("keygen", "apex")
+        return await _provisioning(plan, read_history, policy.provision_bound) if timed else plan
     unmade = await make_systems(site, plan)
     history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan, unmade))
     hq = Headquarters(_manifests(site), fence, now or datetime.now(UTC))

@@ -15,7 +15,7 @@ NIXOS = "nixos"
 
 def brings_configuration(plan: Plan, node: Node) -> bool:
     """Whether a plan gives a node its configuration: on NixOS that holds the system, too."""
-    return plan.configuration or (plan.system and node.platform == NIXOS)
+    return plan.configuration or (node.platform == NIXOS and (plan.system or plan.action == "provision"))
 
 
 def flake(site: Site, lock: str | None = None) -> Path:
@@ -39,6 +39,18 @@ async def make_systems(site: Site, plan: Plan) -> dict[str, str]:
     if nodes and (why := not_rendered(site)):
         return dict.fromkeys((node.name for node in nodes), str(why))
     return await _made(site, nodes, flake(site, plan.lock))
+
+
+async def require_systems(site: Site, plan: Plan) -> None:
+    """Make the systems of the NixOS nodes that a plan provisions.
+
+    Raises:
+        ClosureMissing, LockMissing, BuildFailed: the first that could not be made.
+    """
+    for node in [node for node in map(site.fleet.node, plan.nodes) if _is_made(plan, node)]:
+        if (wrong := not_rendered(site)) is not None:
+            raise wrong
+        await site.systems.make(flake(site), node.name)
 
 
 async def _made(site: Site, nodes: Iterable[Node], directory: Path) -> dict[str, str]:
