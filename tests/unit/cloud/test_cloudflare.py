@@ -81,6 +81,14 @@ async def test_an_alias_at_a_name_that_the_fleet_needs_is_told_before_anything_i
         plan(await zone(account).records(), [A])
 
 
+async def test_a_text_is_there_while_it_is_needed_and_gone_afterwards(account: Account) -> None:
+    account.add("_acme-challenge.example.com", '"of others"', kind="TXT")
+    before = account.records()
+    async with zone(account).text("_acme-challenge.example.com", "proof"):
+        assert account.records() - before == {("_acme-challenge.example.com", "TXT", '"proof"', 60, None, MARK)}
+    assert account.records() == before
+
+
 @pytest.mark.parametrize("token", ["short", "x" * 40, EXPIRED])
 async def test_a_token_that_is_not_accepted_is_told_with_its_fix(account: Account, token: str) -> None:
     with pytest.raises(DnsRefused) as caught:

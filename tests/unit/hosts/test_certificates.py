@@ -8,50 +8,22 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from noc.hosts import certificates
+from here_shell import Here, proxy_storage
 from noc.hosts.certificates import put_certificate, read_certificate, storage_key
-from noc.hosts.shell import Result
 from noc.lab.authority import Authority
 from real_knot import free_port
 
 DIRECTORY, NAME = "https://acme.lab:14000/dir", "clavitor.test"
 
 
-class Here:
-    """A shell on this machine, as whoever runs the tests; owners stay as they are."""
-
-    name = "here"
-
-    async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
-        run = partial(subprocess.run, argv, capture_output=True, text=True, check=check, timeout=timeout_s)
-        done = await asyncio.to_thread(run)
-        return Result(argv, done.returncode, done.stdout, done.stderr)
-
-    async def put(self, content: bytes | Path, path: str, *, mode: int = 0o644, **_: object) -> int:
-        assert isinstance(content, bytes)
-        await asyncio.to_thread(self._put, content, Path(path), mode)
-        return len(content)
-
-    @staticmethod
-    def _put(content: bytes, path: Path, mode: int) -> None:
-        path.write_bytes(content)
-        path.chmod(mode)
-
-
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(certificates, "STORAGE", f"{tmp_path}/storage/certificates")
-    monkeypatch.setattr(certificates, "_OWNER", "")
-    own = 'owner=$(id -u) group=$(id -g); for each; do mkdir -p "$each"; done'
-    monkeypatch.setattr(certificates, "_PREPARE", own)
-    monkeypatch.setattr(certificates, "_GIVE", "true")
-    return tmp_path / "storage"
+    return proxy_storage(tmp_path, monkeypatch)
 
 
 @pytest.fixture

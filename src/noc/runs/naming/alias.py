@@ -32,24 +32,28 @@ async def reconfigure(run: Run, site: Site, node: Node) -> Sequence[str]:
         NodeBlocked, StageRefused, ActivationRefused, WatchAbsent: nothing was changed.
     """
     rollout = NodeRollout(site, node, lambda _: _target(site, node), _terms(run, site))
-    looked = await rollout.preflight()
-    if "outcome" in looked.detail:
-        raise NotProven(f"{node.name} cannot be reached", why=looked.detail["why"], fix=f"noc health {node.name}")
-    if looked.state is State.SKIPPED:
-        await rollout.leave()
-        return []
-    await rollout.stage()
-    change = rollout.change()
     try:
-        await _carry_out(change, site.fleet.policy.soak)
+        looked = await rollout.preflight()
+        if "outcome" in looked.detail:
+            raise NotProven(f"{node.name} cannot be reached", why=looked.detail["why"], fix=f"noc health {node.name}")
+        if looked.state is State.SKIPPED:
+            return []
+        await rollout.stage()
+        await _changed(rollout.change(), site.fleet.policy.soak)
+    finally:
+        await rollout.leave()
+    return [f"names of {node.name}'s proxy"]
+
+
+async def _changed(change: Change, soak_s: float) -> None:
+    try:
+        await _carry_out(change, soak_s)
     except NocError as error:
         # Skipped where the node has heard our yes, and only its answer was lost.
         if not change.begun or (await change.revert(str(error))).state is not State.SKIPPED:
             raise
     finally:
         await asyncio.gather(change.close(), change.window.close())
-        await rollout.leave()
-    return [f"names of {node.name}'s proxy"]
 
 
 async def _carry_out(change: Change, soak_s: float) -> None:

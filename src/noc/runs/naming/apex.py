@@ -136,6 +136,7 @@ class ApexMove:
     async def face(self) -> Sequence[str]:
         """See the domain answered at the node's own address, over strict TLS. Raises ApexNotProven."""
         address = self._site.book.record(self._node.name).address
+        assert address is not None  # or it would be asked by name, which the planner refuses
         end = time.monotonic() + FACE_S
         while not self._is_node(seen := await self._site.web.health(self._domain, address), await self._own()):
             self._expect(seen, end, f"{self._node.name} does not answer for {self._domain} at {address}")

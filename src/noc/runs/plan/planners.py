@@ -174,7 +174,7 @@ def plan_apex(
 
     Raises:
         NotFound: no node is called so.
-        Usage: several are named, or the node is not live.
+        Usage: several are named, or the node is not live, or has no IPv4 address.
     """
     nodes = fleet.select(names)
     if len(nodes) != 1 or "all" in names:
@@ -182,6 +182,8 @@ def plan_apex(
     (node,) = nodes
     if inventory.record(node.name).life is not Life.LIVE:
         raise Usage(f"{node.name} is not live", fix=f"noc provision {node.name}")
+    if inventory.record(node.name).address is None:
+        raise Usage(f"{node.name} has no IPv4 address", why="the domain is proven at the node's own address first")
     others = [each for each in fleet.nodes if each.name in inventory.answers_apex and each is not node]
     return _plan("apex", [node, *others], None, options or Options(), now)
 
