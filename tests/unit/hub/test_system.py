@@ -15,7 +15,7 @@ from noc.hub.doors import in_ssh_session
 from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
 from noc.hub.install import certificates, check_trust, keep_foreign
 from noc.hub.proxy import BANNER
-from noc.hub.secrets import set_secret, watch_secrets
+from noc.hub.secrets import RUNNER, set_secret, watch_secrets
 from noc.hub.steps import Step, run_steps
 from noc.hub.system import Owner, ensure_directory, ensure_file, ensure_owned, run
 from noc.lab.authority import Authority
@@ -138,6 +138,19 @@ def test_a_secret_that_is_no_line_is_refused_without_being_repeated(tmp_path: Pa
     with pytest.raises(BadSecret) as caught:
         set_secret("ntfy_token", value, tmp_path)
     assert "lines" not in str(caught.value)
+
+
+def test_credentials_of_a_cloud_are_a_file_of_several_lines(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("HQ's secrets belong to root")
+    text = "[default]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
+    set_secret("aws", text, tmp_path, known=RUNNER)
+    assert (tmp_path / "aws").read_text() == text
+
+
+def test_credentials_of_a_cloud_with_an_escape_in_them_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSecret):
+        set_secret("aws", "[default]\n\x1b[2J", tmp_path, known=RUNNER)
 
 
 def test_a_secret_that_nothing_reads_is_refused(tmp_path: Path) -> None:

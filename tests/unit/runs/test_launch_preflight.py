@@ -16,13 +16,14 @@ from noc.fleet.model import Accepted
 from noc.fleet.prices import known_prices, price_list
 from noc.runs.launch.finding import Finding, Standing, accept
 from noc.runs.launch.gather import preflight
-from noc.runs.launch.judge import LEAST_DISK, LEAST_MEMORY, House, Seen, judge
+from noc.runs.launch.judge import LEAST_DISK, LEAST_MEMORY, Certificates, House, Seen, judge
 from noc.runs.launch.looks import prices_look
 from noc.runs.launch.optin import opt_in
 from noc.runs.launch.plans import plan_opt_in
 from runs_kit import begin_run
 
-GOOD = House(LEAST_MEMORY, LEAST_DISK, (), frozenset({"dns_token"}), 0)
+GOOD = House(LEAST_MEMORY, LEAST_DISK, (), frozenset({"dns_token"}))
+LEFT = Certificates(counted=True, left=50)
 
 
 @pytest.fixture
@@ -135,14 +136,14 @@ async def test_a_price_that_was_not_told_stays_as_it_was(hq: Room) -> None:
     assert kept == price_list().find("aws", "eu-central-1", "address", "ipv4")
 
 
-def _judged(house: House) -> dict[str, Finding]:
+def _judged(house: House = GOOD, certificates: Certificates = LEFT) -> dict[str, Finding]:
     fleet = load(FLEET)
     cost = fleet_cost(fleet, price_list(), date(2026, 11, 1))
-    return {each.check: each for each in judge(fleet, Seen("arn", {}, house, cost), weekly=50)}
+    return {each.check: each for each in judge(fleet, Seen("arn", {}, house, cost, certificates))}
 
 
 def test_a_house_that_has_all_passes() -> None:
-    found = _judged(GOOD)
+    found = _judged()
     names = ("memory", "disk", "programs", "dns", "certificates")
     assert {name: found[name].standing for name in names} == dict.fromkeys(names, Standing.PASSED)
 
@@ -153,13 +154,24 @@ def test_a_house_that_has_all_passes() -> None:
         ("memory", House(LEAST_MEMORY - 1, LEAST_DISK), Standing.FAILED),
         ("disk", House(LEAST_MEMORY, LEAST_DISK - 1), Standing.FAILED),
         ("programs", House(LEAST_MEMORY, LEAST_DISK, ("wg",)), Standing.FAILED),
-        ("certificates", House(LEAST_MEMORY, LEAST_DISK), Standing.UNKNOWN),
-        ("certificates", House(LEAST_MEMORY, LEAST_DISK, issued=45), Standing.FAILED),
         ("ceiling", GOOD, Standing.FAILED),
     ],
 )
 def test_what_a_house_lacks_is_found(check: str, house: House, standing: Standing) -> None:
     assert _judged(house)[check].standing is standing
+
+
+@pytest.mark.parametrize(
+    ("there", "standing"),
+    [
+        (Certificates(counted=False, left=50), Standing.UNKNOWN),
+        (Certificates(counted=True, left=5, beyond="20 are needed, 5 are left"), Standing.FAILED),
+        (Certificates(counted=False), Standing.PASSED),
+    ],
+    ids=["nobody-counted", "too-few", "no-limit"],
+)
+def test_what_the_authority_allows_is_found(there: Certificates, standing: Standing) -> None:
+    assert _judged(certificates=there)["certificates"].standing is standing
 
 
 def _accepted(what: str, until: str) -> Accepted:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,14 +17,14 @@ from noc.fleet.cost import fleet_cost
 from noc.fleet.model import Fleet, Node
 from noc.fleet.prices import known_prices
 from noc.runs.launch.finding import Finding, accept
-from noc.runs.launch.judge import House, Seen, judge
+from noc.runs.launch.judge import Certificates, House, Seen, judge
+from noc.runs.naming.errors import AllowanceSpent
+from noc.runs.naming.issuing import allowance, check_allowance
 from noc.runs.site.cloud import account, owned
+from noc.runs.site.escrow import escrow
 from noc.runs.site.site import Site
 
 AT_ONCE: Final = 10
-WEEKLY: Final = 50
-"""Certificates that Let's Encrypt issues for one registered domain in seven days; renewals of the same names do not
-count. https://letsencrypt.org/docs/rate-limits/"""
 PROGRAMS: Final = ("git", "nft", "ssh-keygen", "wg")
 
 
@@ -39,8 +39,8 @@ async def preflight(site: Site, now: datetime | None = None) -> list[Finding]:
     nodes = [node for node in site.fleet.nodes if node.provider == "aws"]
     identity, regions, machines = await _cloud(site, nodes, moment)
     cost = fleet_cost(site.fleet, known_prices(site.paths.fleet), moment.date())
-    seen = Seen(identity, regions, house(site), cost, frozenset(machines))
-    return accept(judge(site.fleet, seen, weekly=WEEKLY), site.fleet.accepted, moment.date())
+    seen = Seen(identity, regions, house(site), cost, certificates(site, moment), frozenset(machines))
+    return accept(judge(site.fleet, seen), site.fleet.accepted, moment.date())
 
 
 async def _cloud(
@@ -85,6 +85,17 @@ async def _machines(site: Site, nodes: list[Node]) -> list[str]:
 
     found = await asyncio.gather(*map(one, nodes))
     return [node.name for node, machine in zip(nodes, found, strict=True) if machine is not None]
+
+
+def certificates(site: Site, now: datetime) -> Certificates:
+    """What the authority lets the domain have this week, by the certificates that HQ has seen."""
+    left_out = {each.what for each in site.fleet.accepted if date.fromisoformat(each.until) >= now.date()}
+    beyond = ""
+    try:
+        check_allowance(site, [node.name for node in site.fleet.nodes if node.name not in left_out], now)
+    except AllowanceSpent as error:
+        beyond = error.why
+    return Certificates(escrow(site).is_open, allowance(site, now).domain, beyond)
 
 
 def house(site: Site) -> House:

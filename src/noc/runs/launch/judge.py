@@ -28,14 +28,27 @@ class House:
         memory, disk: bytes, of all its memory and free where runs are kept.
         missing: programs that are not there.
         credentials: names of those that the runner was handed.
-        issued: certificates that were issued in the last seven days, None where nobody has counted.
     """
 
     memory: int
     disk: int
     missing: tuple[str, ...] = ()
     credentials: frozenset[str] = frozenset()
-    issued: int | None = None
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """What the authority lets the domain have this week.
+
+    Attributes:
+        counted: whether HQ keeps count of what was issued.
+        left: how many are left; None where the authority sets no limit.
+        beyond: why those that are needed are too many, "" where they are not.
+    """
+
+    counted: bool
+    left: int | None = None
+    beyond: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,31 +58,27 @@ class Seen:
     Attributes:
         identity: whose credentials they are, as an ARN; or why that is not known.
         regions: by node, where the account could be asked.
-        machines: nodes that have their machine already.
         house: HQ.
         cost: the fleet's bill.
+        certificates: what the authority lets the domain have.
+        machines: nodes that have their machine already.
     """
 
     identity: str | NocError
     regions: Mapping[str, RegionSeen]
     house: House
     cost: FleetCost
+    certificates: Certificates = Certificates(counted=False)
     machines: frozenset[str] = field(default=frozenset())
 
 
-def judge(fleet: Fleet, seen: Seen, *, weekly: int) -> list[Finding]:
-    """All findings: the account's, each node's, the fleet's, HQ's; none of them accepted yet.
-
-    Args:
-        fleet: the fleet file.
-        seen: the facts.
-        weekly: certificates that the authority issues for one domain in seven days.
-    """
+def judge(fleet: Fleet, seen: Seen) -> list[Finding]:
+    """All findings: the account's, each node's, the fleet's, HQ's; none of them accepted yet."""
     nodes = [node for node in fleet.nodes if node.provider == "aws"]
     return [
         *_account(seen),
         *(finding for node in nodes for finding in judge_node(node, seen)),
-        *_fleet(fleet, seen, weekly),
+        *_fleet(fleet, seen),
         *_house(fleet, seen.house),
     ]
 
@@ -124,7 +133,7 @@ def _image(node: Node, region: RegionSeen) -> Finding:
     return passed(node.name, "image", f"{region.image.name} of {region.image.created:%Y-%m-%d}")
 
 
-def _fleet(fleet: Fleet, seen: Seen, weekly: int) -> Iterator[Finding]:
+def _fleet(fleet: Fleet, seen: Seen) -> Iterator[Finding]:
     cost = seen.cost
     words = f"${cost.usd:.2f} a month, ceiling ${cost.ceiling_usd:.0f}"
     if cost.over <= 0:
@@ -136,18 +145,19 @@ def _fleet(fleet: Fleet, seen: Seen, weekly: int) -> Iterator[Finding]:
         yield passed("fleet", "dns", f"HQ has {name}")
     else:
         yield failed("fleet", "dns", f"HQ has no {name}", f"noc hub secret set {name}, as root on HQ")
-    yield _certificates(fleet, seen.house, weekly)
+    yield _certificates(fleet, seen.certificates)
 
 
-def _certificates(fleet: Fleet, house: House, weekly: int) -> Finding:
-    if house.issued is None:
-        fix = f"look at crt.sh for {fleet.domain}: {weekly} a week are allowed"
+def _certificates(fleet: Fleet, there: Certificates) -> Finding:
+    if there.beyond:
+        fix = "launch fewer nodes now, or rehearse: acme.staging in fleet.toml"
+        return failed("fleet", "certificates", there.beyond, fix)
+    if there.left is None:
+        return passed("fleet", "certificates", "the authority sets no limit")
+    if not there.counted:
+        fix = f"noc hub install lets HQ keep count; until then look at crt.sh for {fleet.domain}"
         return unknown("fleet", "certificates", "nobody has counted what was issued this week", fix)
-    left = weekly - house.issued
-    words = f"{left} of {weekly} certificates of this week are left"
-    if left >= len(fleet.nodes):
-        return passed("fleet", "certificates", words)
-    return failed("fleet", "certificates", words, "launch fewer nodes now, and the others next week")
+    return passed("fleet", "certificates", f"{there.left} of this week's are left")
 
 
 def _house(fleet: Fleet, house: House) -> Iterator[Finding]:

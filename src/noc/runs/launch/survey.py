@@ -29,7 +29,7 @@ async def survey_launch(site: Site, plan: Plan) -> Plan:
     instances = await _each(on, lambda node: owned(site, node, lambda _: None).instance())
     cost = fleet_cost(site.fleet, known_prices(site.paths.fleet), now.date())
     running = frozenset(name for name, found in instances.items() if found)
-    seen = Seen("", regions, House(0, 0), cost, running)
+    seen = Seen("", regions, House(0, 0), cost, machines=running)
     monthly = {each.name: each.usd for each in cost.nodes}
     rows = [
         launch_row(node, site.book.record(node.name), [*judge_node(node, seen)], bool(instances.get(node.name)))
