@@ -39,11 +39,14 @@ def up(
     image: Annotated[list[str] | None, typer.Option(help="NAME=bare: start a machine with nothing of ours.")] = None,
     disk: Annotated[bool, typer.Option("--disk", help="Keep what machines write on disk, not in memory.")] = False,
     authorized_key: Annotated[Path | None, typer.Option(help="Public keys that root accepts on every machine.")] = None,
+    bare_zone: Annotated[
+        bool, typer.Option("--bare-zone", help="Let the fleet's zone begin without its names: noc dns apply.")
+    ] = False,
 ) -> None:
     """Boot HQ and nodes, with an internet of their own. Makes the images when they are missing (about a minute)."""
     lab = _lab()
     keys = authorized_key.read_text().splitlines() if authorized_key else []
-    lab.up(_chosen(nodes or [], count), bare=_bare(image or []), disk=disk, authorized_keys=keys)
+    lab.up(_chosen(nodes or [], count), bare=_bare(image or []), disk=disk, authorized_keys=keys, bare_zone=bare_zone)
     err.print(mark("ok", "up"))
 
 
