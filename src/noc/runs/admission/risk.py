@@ -5,7 +5,7 @@
 | high   | restores data; begins in spite of a freeze; configuration or system on more than one node;        |
 |        | provisioning a node that is live as a machine at another address or with another host key;        |
 |        | ending a node's machine                                                                           |
-| medium | a release on more than one node; configuration or system on one; new tunnel keys of more than one; |
+| medium | a release on more than one node; configuration or system on one; new tunnel keys or a reboot of several; |
 |        | a record that changes or goes; another node for the domain itself;                                |
 |        | machines made at a cloud, which cost money; regions switched on                                   |
 |        | the rescue of more than one; another public address of a node                                     |
@@ -42,7 +42,7 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "high"
     if plan.action == "apex" or any(not change.startswith("create ") for change in plan.records):
         return "medium"
-    if deep or plan.action == "move" or (several and plan.action in ("deploy", "keygen", "rescue")):
+    if deep or plan.action == "move" or (several and plan.action in ("deploy", "keygen", "rescue", "reboot")):
         return "medium"
     return "low"
 

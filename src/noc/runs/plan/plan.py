@@ -20,6 +20,7 @@ Action = Literal[
     "provision",
     "keygen",
     "os-update",
+    "reboot",
     "dns",
     "apex",
     "launch",

@@ -48,6 +48,7 @@ from noc.runs.site.pool import LinkPool
 from noc.runs.site.site import Site, open_site
 from noc.runs.system.keeping import carry_out, provide
 from noc.runs.system.lock import lock_anew
+from noc.runs.system.reboot import reboot, survey_reboot
 from noc.runs.system.update import os_update
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
     "adopt": survey_adopt,
     "opt-in": survey_opt_in,
     "rescue": survey_rescue,
+    "reboot": survey_reboot,
     "move": survey_move,
 }
 """What completes the outlines of plans that ask something else than nodes."""
@@ -71,6 +73,7 @@ EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
     "adopt": adopt,
     "opt-in": opt_in,
     "rescue": rescue,
+    "reboot": reboot,
     "move": move,
 }
 

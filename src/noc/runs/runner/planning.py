@@ -25,6 +25,7 @@ from noc.runs.plan.planners import (
     plan_move,
     plan_os_update,
     plan_provision,
+    plan_reboot,
     plan_rescue,
     plan_rollback,
 )
@@ -136,6 +137,7 @@ PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "os-update": _os_update,
+    "reboot": lambda asked: plan_reboot(asked.fleet, asked.inventory, asked.names, asked.now),
     "provision": _provision,
     "keygen": _keygen,
     "launch": _launch,

@@ -26,3 +26,21 @@ class LockGone(NocError):
     """
 
     code, exit_code = "E592", 7
+
+
+class NotBack(NocError):
+    """A node that was rebooted did not answer through the tunnel in time. No other node was touched.
+
+    It may hang at its boot loader, or its tunnel does not come up. Its console says which.
+    """
+
+    code = "E593"
+
+
+class StillDue(NocError):
+    """A node came back from its reboot, healthy, and with the same parts of its system as before.
+
+    Its boot loader starts another generation than the one that was kept: look at /boot on the node.
+    """
+
+    code = "E594"
