@@ -71,7 +71,7 @@ def _lines(page: Path) -> Iterator[tuple[str, bool]]:
 def _split(text: str) -> Iterator[tuple[str, ...]]:
     for part in re.split(r"&&|\|", text):
         try:
-            words = tuple(shlex.split(_BEFORE.sub("", part.strip())))
+            words = tuple(word for word in shlex.split(_BEFORE.sub("", part.strip())) if word[0:1] not in ("<", ">"))
         except ValueError:
             continue
         if words:
