@@ -56,7 +56,7 @@ def run(
 def reboot(
     nodes: Nodes = None, *, only_plan: PlanOption = False, wait_s: WaitOption = 0, as_json: JsonOption = False
 ) -> None:
-    """Reboot the nodes that wait for it since an update, one after the other; those that wait for nothing are left alone.
+    """Reboot the nodes that wait for it since an update, one after the other; the others are left alone.
 
     It begins like the update itself: inside the window, and never while an incident is open. A node has to come back
     with another boot id, healthy, and with nothing left to wait for; the first that does not ends the run.

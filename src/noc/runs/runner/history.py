@@ -100,7 +100,7 @@ def _way_on(plan: Plan, run: str) -> str:
     if plan.is_rollout:
         return f"noc run resume {run}: it asks the nodes what became of them, and goes on where they are"
     if plan.action == "reboot":
-        return f"noc os-update reboot {' '.join(plan.nodes)}: nodes that have started anew are found so, the rest follows"
+        return f"noc os-update reboot {' '.join(plan.nodes)}: what has started anew is found so, the rest follows"
     if plan.action in ("dns", "apex"):
         words = "apply" if plan.action == "dns" else f"apex {plan.nodes[0]}"
         return f"noc dns {words}: what was done is found unchanged, the rest follows"
