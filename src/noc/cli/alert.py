@@ -6,6 +6,7 @@ import typer
 
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import Marked, mark, out, plain, print_json, print_table
+from noc.cli.times import of_watch
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -64,7 +65,7 @@ def list_(
         out.print(mark("ok", "no message yet" if everything else "nothing waits"))
     else:
         rows = [_row(each, document["timezone"]) for each in document["alerts"]]
-        print_table(("queued", "channel", "about", "message", "outcome", "due", "tries", "last error"), rows)
+        print_table(("queued", "channel", "about", "message", "outcome", "due", "failed tries", "last error"), rows)
 
 
 @app.command()
@@ -100,10 +101,9 @@ def briefing(*, as_json: JsonOption = False, at: AtOption = None) -> None:
 
 def _row(alert: dict[str, Any], timezone: str) -> tuple[str | Marked, ...]:
     about = f"{alert['incident']} {alert['node']}" if alert["incident"] is not None else "-"
-    outcome = mark(_OUTCOMES[alert["outcome"]], alert["outcome"])
-    queued, due = (_when(alert[key], timezone) for key in ("created_at", "due_at"))
-    tries, error = str(alert["attempts"]), alert["last_error"] or ""
-    return queued, alert["channel"], about, alert["kind"], outcome, due, tries, error
+    queued, due = (of_watch(alert[key], timezone) for key in ("created_at", "due_at"))
+    tries, error = str(alert["failed_tries"]), alert["last_error"] or ""
+    return queued, alert["channel"], about, alert["kind"], outcome(alert), due, tries, error
 
 
 def _channel(channel: dict[str, Any], timezone: str) -> list[tuple[str | Marked, ...]]:
@@ -112,13 +112,14 @@ def _channel(channel: dict[str, Any], timezone: str) -> list[tuple[str | Marked,
     for finding in channel["findings"]:
         fix = f"; fix: {finding['fix']}" if finding["fix"] else ""
         state = mark(finding["state"], finding["state"])
-        rows.append((name, state, f"{finding['what']}{fix}", waiting, _when(channel["sent_at"], timezone)))
+        rows.append((name, state, f"{finding['what']}{fix}", waiting, of_watch(channel["sent_at"], timezone)))
     if channel["last_error"]:
-        rows.append((name, mark("warn", "late"), channel["last_error"], waiting, _when(channel["oldest_at"], timezone)))
+        rows.append(
+            (name, mark("warn", "late"), channel["last_error"], waiting, of_watch(channel["oldest_at"], timezone))
+        )
     return rows
 
 
-def _when(at: str | None, timezone: str) -> str:
-    from noc.watch.clock import from_iso, local  # noqa: PLC0415
-
-    return local(from_iso(at), timezone) if at else "-"
+def outcome(message: dict[str, Any]) -> Marked:
+    """What became of a message on its channel."""
+    return mark(_OUTCOMES[message["outcome"]], message["outcome"])

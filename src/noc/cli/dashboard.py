@@ -7,6 +7,7 @@ import typer
 
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.cli.times import in_utc
 from noc.errors import Usage
 
 app = typer.Typer(add_completion=False)
@@ -53,7 +54,8 @@ def _open(host: str, remote: Path | None, *, browser: bool, as_json: bool) -> No
     import time  # noqa: PLC0415 - help stays light
     import webbrowser  # noqa: PLC0415
 
-    from noc.watch.server.forward import EVERY_S, SOCKET, forwarded, refuse_ended  # noqa: PLC0415
+    from noc.watch.server.addresses import SOCKET  # noqa: PLC0415
+    from noc.watch.server.forward import EVERY_S, forwarded, refuse_ended  # noqa: PLC0415
 
     try:
         with forwarded(host, remote or SOCKET) as (url, client):
@@ -79,7 +81,7 @@ def _link(*, as_json: bool, at: str | None) -> None:
     if as_json:
         print_json(made)
         return
-    err.print(plain(f"signs {made['person']} in once, until {made['expires']}:"))
+    err.print(plain(f"signs {made['person']} in once, until {in_utc(made['expires_at'])}:"))
     out.print(made["url"], markup=False)
     if out.is_terminal:
         import segno  # noqa: PLC0415
@@ -101,7 +103,7 @@ def _sessions(*, as_json: bool, at: str | None) -> None:
 
 def _row(session: dict[str, Any]) -> tuple[str, ...]:
     role = session["role"] or mark("warn", "not in the fleet file")
-    times = (session[name][:16].replace("T", " ") + " UTC" for name in ("created", "used", "expires"))
+    times = (in_utc(session[name]) for name in ("created_at", "used_at", "expires_at"))
     return session["person"], role, session["browser"], *times
 
 

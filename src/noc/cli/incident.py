@@ -4,16 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
+from noc.cli.alert import outcome
 from noc.cli.incidents import lasted, severity, what
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import Marked, mark, out, plain, print_json, print_table
+from noc.cli.times import of_watch
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 IdArgument = Annotated[int, typer.Argument(metavar="ID", min=0, help="Its number, as noc incidents lists it.")]
 
 _SAID = ("severity", "why", "channel", "error", "who", "note", "run")
-_OUTCOMES = {"sent": "ok", "told": "ok", "waiting": "pending", "expired": "warn", "failed": "fail"}
 
 
 @app.callback()
@@ -34,7 +35,9 @@ def show(number: IdArgument, *, as_json: JsonOption = False, at: AtOption = None
     print_table(("when", "what"), _turns(story))
     if story["incident"]["alerts"]:
         rows = [_message(alert, story["timezone"]) for alert in story["incident"]["alerts"]]
-        print_table(("channel", "message", "outcome", "when", "tries", "last error"), rows, title="\nwho was told")
+        print_table(
+            ("channel", "message", "outcome", "when", "failed tries", "last error"), rows, title="\nwho was told"
+        )
 
 
 @app.command()
@@ -89,7 +92,7 @@ def _turns(story: dict[str, Any]) -> list[tuple[str, str]]:
     """What happened and what people wrote, in order of time."""
     written = [(note["at"], f"{note['who']}: {note['text']}") for note in story["notes"]]
     happened = [(event["at"], _event(event)) for event in story["events"] if event["kind"] != "note"]
-    return [(_when(at, story["timezone"]), text) for at, text in sorted(happened + written)]
+    return [(of_watch(at, story["timezone"]), text) for at, text in sorted(happened + written)]
 
 
 def _event(event: dict[str, Any]) -> str:
@@ -99,13 +102,5 @@ def _event(event: dict[str, Any]) -> str:
 
 
 def _message(alert: dict[str, Any], timezone: str) -> tuple[str | Marked, ...]:
-    when = alert["sent_at"] or alert["due_at"]
-    outcome = mark(_OUTCOMES[alert["outcome"]], alert["outcome"])
-    shown = _when(when, timezone) if when else "-"
-    return alert["channel"], alert["kind"], outcome, shown, str(alert["attempts"]), alert["last_error"] or ""
-
-
-def _when(at: str, timezone: str) -> str:
-    from noc.watch.clock import from_iso, local  # noqa: PLC0415
-
-    return local(from_iso(at), timezone)
+    when = of_watch(alert["sent_at"] or alert["due_at"], timezone)
+    return alert["channel"], alert["kind"], outcome(alert), when, str(alert["failed_tries"]), alert["last_error"] or ""

@@ -7,6 +7,7 @@ import typer
 from noc.cli.completion import node_names
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import Marked, mark, out, print_json, print_table
+from noc.cli.times import of_watch
 
 app = typer.Typer(add_completion=False)
 
@@ -53,16 +54,13 @@ def _query(node: str, since: str | None, *, closed: bool) -> dict[str, str]:
 
 
 def _row(incident: dict[str, Any], now: str, timezone: str) -> tuple[str, ...]:
-    from noc.watch.clock import from_iso, local  # noqa: PLC0415
-
-    since, taken = local(from_iso(incident["started_at"]), timezone), incident["acknowledged_by"] or "-"
     return (
         str(incident["id"]),
         severity(incident),
         incident["node"],
-        since,
+        of_watch(incident["started_at"], timezone),
         lasted(incident, now),
-        taken,
+        incident["acknowledged_by"] or "-",
         what(incident),
     )
 

@@ -7,6 +7,7 @@ import typer
 from noc.cli.completion import node_names_or
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import mark, out, print_json, print_table
+from noc.cli.times import of_watch
 from noc.errors import Usage
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -54,13 +55,18 @@ def add(
     at: AtOption = None,
 ) -> None:
     """Plan a window: once, every week, or by the five fields of cron."""
-    from noc.cli.spans import read_span  # noqa: PLC0415
+    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
 
     if bool(start) == bool(cron):
         raise Usage("a window begins --from a time, or by --cron", fix='--from "Sun 02:00"')
     kind = "cron" if cron else "single" if start[:1].isdigit() else "weekly"
-    window = {"kind": kind, "scope": scope, "minutes": read_span(lasts) // 60_000, "spec": cron or start}
+    window = {
+        "kind": kind,
+        "scope": scope,
+        "minutes": read_span(lasts, most_ms=WEEK_MS) // 60_000,
+        "spec": cron or start,
+    }
     made = ask("/api/v1/maintenance", method="POST", body=window | {"zone": zone, "reason": reason}, at=at)
     if as_json:
         print_json(made)
@@ -88,12 +94,10 @@ def end(
 
 
 def _row(window: dict[str, Any], timezone: str) -> tuple[str, ...]:
-    from noc.watch.clock import from_iso, local  # noqa: PLC0415
-
     holds, following = window["until"], window["next"]
     state = mark("warn", "holds") if holds else mark("pending", "planned")
-    until = f"until {local(from_iso(holds), timezone)}" if holds else ""
-    begins = f"from {local(from_iso(following), timezone)}" if following and not holds else ""
+    until = f"until {of_watch(holds, timezone)}" if holds else ""
+    begins = f"from {of_watch(following, timezone)}" if following and not holds else ""
     repeats = f"{window['spec']} {window['zone']}" if window["kind"] in {"weekly", "cron"} else ""
     when = ", ".join(filter(None, (until or begins, repeats)))
     minutes = str(window["minutes"] or "-")

@@ -27,10 +27,10 @@ def silence(
 
     What is wrong when it ends counts then. Whoever was told of an incident hears of its end all the same.
     """
-    from noc.cli.spans import read_span  # noqa: PLC0415 - help stays light
+    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415 - help stays light
     from noc.watch.server.client import ask  # noqa: PLC0415
 
-    minutes = read_span(duration) // 60_000
+    minutes = read_span(duration, most_ms=WEEK_MS) // 60_000
     made = ask("/api/v1/silences", method="POST", body={"scope": [scope], "minutes": minutes, "reason": reason}, at=at)
     if as_json:
         print_json(made)

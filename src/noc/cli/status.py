@@ -7,6 +7,7 @@ import typer
 
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import err, mark, out, plain, print_json, print_table, table_of
+from noc.cli.times import of_watch
 from noc.errors import Usage
 
 if TYPE_CHECKING:
@@ -104,13 +105,14 @@ def notes(document: Document) -> list[str]:
         f"{mark(kinds[each['severity']], each['severity'])} {plain(each['node'])}: {plain(each['detail'])}"
         for each in others
     ]
-    lines += [_window(each) for each in document["maintenance"][:WINDOWS_SHOWN]]
+    lines += [_window(each, document["timezone"]) for each in document["maintenance"][:WINDOWS_SHOWN]]
     open_now = len(document["incidents"])
     return [*lines, mark("fail", f"{open_now} open, {counts}") if open_now else mark("ok", counts)]
 
 
-def _window(window: Document) -> str:
-    when = f"until {window['until']}" if window["until"] else f"from {window['next']}"
+def _window(window: Document, timezone: str) -> str:
+    begins_or_ends = of_watch(window["until"] or window["next"], timezone)
+    when = f"{'until' if window['until'] else 'from'} {begins_or_ends}"
     reason = f": {window['reason']}" if window["reason"] else ""
     return mark("info" if window["until"] else "pending", f"maintenance of {', '.join(window['scope'])} {when}{reason}")
 
@@ -150,5 +152,6 @@ def screen(document: Document | None, trouble: str) -> "RenderableType":
 
     parts: list[RenderableType] = [mark("warn", f"old: {trouble}")] if trouble else []
     if document is not None:
-        parts += [table_of(COLUMNS, rows(document)), *notes(document), plain(f"as of {document['now']}, Ctrl-C ends")]
+        now = of_watch(document["now"], document["timezone"])
+        parts += [table_of(COLUMNS, rows(document)), *notes(document), f"as of {now}, Ctrl-C ends"]
     return Group(*parts)

@@ -6,6 +6,7 @@ import typer
 
 from noc.cli.options import AtOption, JsonOption
 from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.cli.times import in_utc
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -32,19 +33,21 @@ def make(
 
     An approver's command on HQ. No token may do more than who made it.
     """
-    from noc.cli.spans import read_span  # noqa: PLC0415 - help stays light
+    from noc.cli.spans import YEAR_MS, read_span  # noqa: PLC0415 - help stays light
     from noc.watch.clock import iso, now  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
 
-    wanted = {"role": role, "expires_at": iso(now().wall + read_span(lasts))}
+    wanted = {"role": role, "expires_at": iso(now().wall + read_span(lasts, most_ms=YEAR_MS))}
     token = ask(_path(name), method="PUT", body=wanted, at=at)
     if as_json:
         print_json(token)
     elif "secret" in token:
-        err.print(plain(f"{name}: {token['role']} until {token['expires_at']}; what follows is not shown again"))
+        err.print(
+            plain(f"{name}: {token['role']} until {in_utc(token['expires_at'])}; what follows is not shown again")
+        )
         out.print(token["secret"], markup=False)
     else:
-        out.print(mark("ok", f"{name} is {token['role']} until {token['expires_at']}; its secret is as it was"))
+        out.print(mark("ok", f"{name} is {token['role']} until {in_utc(token['expires_at'])}; its secret is as it was"))
 
 
 @app.command("list")
@@ -58,11 +61,7 @@ def list_(*, as_json: JsonOption = False, at: AtOption = None) -> None:
     elif not document["tokens"]:
         out.print("no token")
     else:
-        columns = ("name", "role", "person", "created_at", "expires_at")
-        print_table(
-            ("name", "role", "made by", "made", "good until"),
-            [[each[name] for name in columns] for each in document["tokens"]],
-        )
+        print_table(("name", "role", "made by", "made", "good until"), map(_row, document["tokens"]))
 
 
 @app.command()
@@ -75,6 +74,11 @@ def revoke(name: NameArgument, *, as_json: JsonOption = False, at: AtOption = No
         print_json({"name": name, "revoked": True})
     else:
         out.print(mark("ok", f"no token is called {name} any more"))
+
+
+def _row(token: dict[str, str]) -> tuple[str, ...]:
+    times = (in_utc(token[name]) for name in ("created_at", "expires_at"))
+    return token["name"], token["role"], token["person"], *times
 
 
 def _path(name: str) -> str:

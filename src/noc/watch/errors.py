@@ -58,7 +58,7 @@ class NewerDatabase(NocError):
 
 
 class CannotMigrate(NocError):
-    """The watch's database could not be brought to this release's schema. It is as it was: the change is one transaction."""
+    """The watch's database could not be brought to this release's schema. It is as it was before."""
 
     code = "E622"
 
@@ -130,13 +130,13 @@ class NoTunnel(NocError):
 
 
 class CannotTrust(NocError):
-    """The certificates of `acme.ca_root` cannot be read; until they can, no public address is asked: never unverified."""
+    """The certificates of `acme.ca_root` cannot be read. Until they can, no public address is asked."""
 
     code, exit_code = "E630", 6
 
 
 class BadDeadManAddress(NocError):
-    """The credential `dead_man_url` is no address that HQ's sign of life may go to; until it is mended, none is given."""
+    """The credential `dead_man_url` is no address for HQ's sign of life; until it is mended none goes out."""
 
     code, exit_code = "E631", 6
 
@@ -164,15 +164,19 @@ class KumaClientMissing(NocError):
 
 
 class KumaAddress(NocError):
-    """The address of an Uptime Kuma is `https://NAME[:PORT]`; plain http is taken on this machine and in the tunnel alone,
-    since a password and push tokens go that way."""
+    """The address of an Uptime Kuma is `https://NAME[:PORT]`.
+
+    Plain http is taken on this machine and in the tunnel alone, since a password and push tokens go that way.
+    """
 
     code, exit_code = "E661", 2
 
 
 class KumaUnreachable(NocError):
-    """Uptime Kuma did not answer, or what answers there is no Uptime Kuma. TLS is always verified: `--ca-root` names the
-    certificates of an authority of one's own."""
+    """Uptime Kuma did not answer, or what answers there is no Uptime Kuma.
+
+    TLS is always verified: `--ca-root` names the certificates of an authority of one's own.
+    """
 
     code = "E662"
 
@@ -184,7 +188,7 @@ class KumaLoginRefused(NocError):
 
 
 class KumaRefused(NocError):
-    """Uptime Kuma refused a change; the words are its own. What was done before it stays, and is found by the next sync."""
+    """Uptime Kuma refused a change; the words are its own. What was done before stays, and the next sync finds it."""
 
     code = "E664"
 
@@ -199,7 +203,7 @@ class KumaForeign(NocError):
 
 
 class KumaFile(NocError):
-    """A file for `noc kuma sync` cannot be used: others may read it, it is too large, or it is not what it should be."""
+    """A file for `noc kuma sync` cannot be used: others may read it, it is too large, or something else."""
 
     code, exit_code = "E666", 6
 

@@ -73,7 +73,7 @@ def document(
     maintenance: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     found = {"incidents": incidents or [], "maintenance": maintenance or []}
-    return {"now": "2026-11-26T12:00:00.000Z", "nodes": list(nodes), **found}
+    return {"now": "2026-11-26T12:00:00.000Z", "timezone": "Europe/Zurich", "nodes": list(nodes), **found}
 
 
 def test_what_fails_stands_first_and_the_oldest_trouble_before_the_younger() -> None:
@@ -107,8 +107,8 @@ def test_maintenance_that_holds_or_comes_stands_below_the_table() -> None:
     holding = {"scope": ["eu"], "until": "2026-11-26T13:00:00.000Z", "next": None, "reason": "new disks"}
     coming = {"scope": ["all"], "until": None, "next": "2026-11-29T02:00:00.000Z", "reason": ""}
     lines = notes(document(node("a", "up"), maintenance=[holding, coming]))
-    assert "maintenance of eu until 2026-11-26T13:00:00.000Z: new disks" in lines[0]
-    assert "maintenance of all from 2026-11-29T02:00:00.000Z" in lines[1]
+    assert "maintenance of eu until 14:00:00 CET (13:00:00 UTC, 2026-11-26): new disks" in lines[0]
+    assert "maintenance of all from 03:00:00 CET (02:00:00 UTC, 2026-11-29)" in lines[1]
 
 
 def test_words_from_elsewhere_are_no_markup() -> None:

@@ -96,7 +96,7 @@ def test_what_became_of_each_message_stands_on_the_incident(server: Server, rece
     die(server)
     until(lambda: receiver.got, what="the alert is told")
     [alert] = until(lambda: sent(server), what="it is written down")
-    assert (alert["channel"], alert["attempts"], alert["sent_at"] is None) == ("ntfy", 2, False)
+    assert (alert["channel"], alert["failed_tries"], alert["sent_at"] is None) == ("ntfy", 2, False)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_test_of_a_channel_that_refuses_says_why_and_is_not_repeated(server: S
         "ntfy answered 403: the access token is not good for this topic",
     )
     [alert] = until(lambda: server.ask("/api/v1/alerts")[1]["alerts"], what="it is written down")
-    assert (alert["outcome"], alert["attempts"]) == ("failed", 1)
+    assert (alert["outcome"], alert["failed_tries"]) == ("failed", 1)
     assert receiver.refused == 1
 
 

@@ -63,6 +63,13 @@ def test_a_restart_with_a_wall_clock_that_stepped_back_moves_no_deadline_away(st
     assert standing.expires <= now.mono + config.rules.window
 
 
+def test_a_node_that_was_never_heard_before_is_up_since_it_is_watched(store: Store, config: Config) -> None:
+    start = Moment(0.0, EPOCH)
+    judge = resumed(store, config, start)
+    judge.push(Beat("virginia", EPOCH + 1_000), Moment(1.0, EPOCH + 1_000))
+    assert judge.nodes["virginia"].since(Moment(2.0, EPOCH + 2_000)) == EPOCH
+
+
 def test_a_restart_knows_which_pushes_were_counted(store: Store, config: Config) -> None:
     store.write([Beat("virginia", EPOCH, boot="b", seq=number) for number in range(5)])
     judge = resumed(store, config, Moment(0.0, EPOCH + 1_000))

@@ -355,7 +355,7 @@ def test_trouble_with_the_disk_is_503_and_heals(fast: Server) -> None:
 def test_a_receiver_that_refuses_connections_gets_each_alert_exactly_once(fast: Server, receiver: Receiver) -> None:
     receiver.stop()
     die(fast)
-    until(lambda: any(alert["attempts"] for alert in fast.incidents()[0]["alerts"]), what="an attempt failed")
+    until(lambda: any(alert["failed_tries"] for alert in fast.incidents()[0]["alerts"]), what="an attempt failed")
     receiver.start()
     until(lambda: receiver.got, within=20, what="the alert is told")
     until(lambda: all(alert["sent_at"] for alert in fast.incidents()[0]["alerts"]), within=20, what="all are sent")

@@ -167,7 +167,7 @@ class Alert(Part):
     id: str
     channel: str
     kind: AlertKind | MessageKind
-    attempts: int
+    failed_tries: int
     last_error: str | None
     due_at: AwareDatetime | None
     sent_at: AwareDatetime | None

@@ -9,6 +9,7 @@ from noc.watch.api import answers
 from noc.watch.api.nodes import Limit
 from noc.watch.api.operation import LARGEST_ID, Answer, Asked, Nothing, Operation, Part
 from noc.watch.clock import iso, now
+from noc.watch.errors import BadRequest
 from noc.watch.service.watch import Watch
 from noc.watch.store.queries import read_events, read_incidents
 
@@ -70,6 +71,8 @@ class JournalApi:
             node=asked.query.node,
             since=None if asked.query.since is None else round(asked.query.since.timestamp() * 1000),
         )
+        if not document["incidents"]:
+            self._refuse_unknown(asked.query.node)
         return {"now": iso(now().wall)} | document
 
     async def events(self, asked: Asked[WhichEvents, Nothing]) -> Answer:
@@ -78,3 +81,9 @@ class JournalApi:
             read_events, self._watch.store.engine, after=asked.query.after, limit=asked.query.limit
         )
         return {"now": iso(now().wall), "events": rows}
+
+    def _refuse_unknown(self, subject: str) -> None:
+        """Nothing open must not be said of a name that was mistyped. Raises BadRequest."""
+        known = {"", *self._watch.config.nodes, *(case.subject for case in self._watch.judge.cases())}
+        if subject not in known:
+            raise BadRequest(f"nothing that is watched is called {subject}", fix="noc nodes lists the nodes")

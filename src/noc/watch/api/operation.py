@@ -19,6 +19,7 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 MAX_BODY: Final = 8_000
 MAX_NAME: Final = 128
 LARGEST_ID: Final = 2**62
+DOCUMENTED: Final = "see what the operation takes: /api/v1/openapi.json"
 
 
 class Part(BaseModel):
@@ -138,7 +139,8 @@ def read_query(request: Request, kind: type[Query]) -> Query:
     try:
         return kind.model_validate(given)
     except ValidationError as error:
-        raise BadRequest("the address says something that cannot be read", why=first_problem(error)) from None
+        what = "the address says something that cannot be read"
+        raise BadRequest(what, why=first_problem(error), fix=DOCUMENTED) from None
 
 
 def read_document(raw: bytes, kind: type[Body]) -> Body:
@@ -152,8 +154,8 @@ def read_document(raw: bytes, kind: type[Body]) -> Body:
         return kind.model_validate_json(raw)
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
-            raise Malformed("the body is not JSON", fix="see /api/v1/openapi.json") from None
-        raise BadRequest("the body cannot be acted on", why=first_problem(error)) from None
+            raise Malformed("the body is not JSON", fix=DOCUMENTED) from None
+        raise BadRequest("the body cannot be acted on", why=first_problem(error), fix=DOCUMENTED) from None
 
 
 def first_problem(error: ValidationError) -> str:

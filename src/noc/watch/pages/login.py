@@ -97,7 +97,7 @@ class Login:
         secret, key = await self.keyring.make("link", person=caller.name, role=role, name="link", lasts_ms=LINK_MS)
         host = min(names_of(fleet))
         return JSONResponse(
-            {"url": f"https://{host}/login#{secret}", "person": key.person, "expires": iso(key.expires)}
+            {"url": f"https://{host}/login#{secret}", "person": key.person, "expires_at": iso(key.expires)}
         )
 
     async def sessions(self, request: Request) -> Response:
@@ -113,7 +113,7 @@ class Login:
             raise NotPermitted(f"{caller.name} may sign out nobody else", fix="ask an approver")
         keys = [*self.keyring.of("session", person), *self.keyring.of("link", person)]
         if not keys:
-            raise NotFound(f"{person} is not signed in")
+            raise NotFound(f"{person[:64]!r} has no session", fix="noc dashboard --sessions lists who is signed in")
         await self.keyring.drop(keys)
         return JSONResponse({"person": person, "ended": len(keys)})
 
@@ -121,9 +121,9 @@ class Login:
         known = role_of(self.watch.config.fleet, key.person)
         used = iso(key.used or key.created)
         return {"person": key.person, "role": known, "browser": key.name} | {
-            "created": iso(key.created),
-            "used": used,
-            "expires": iso(key.expires),
+            "created_at": iso(key.created),
+            "used_at": used,
+            "expires_at": iso(key.expires),
         }
 
 

@@ -42,7 +42,7 @@ def restore(config: Config, past: Past, now: Moment) -> tuple[Judge, list[Record
 
 def _restore_node(judge: Judge, name: str, past: Past, now: Moment) -> None:
     standing = judge.nodes[name]
-    standing.live_since = past.first.get(name, 0)
+    standing.live_since = past.first.get(name, now.wall)
     standing.last_ended = past.ended.get(name, 0)
     for boot, seq in past.counted.get(name, []):
         standing.retries.count(boot, seq)

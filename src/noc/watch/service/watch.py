@@ -76,13 +76,11 @@ class Watch(Acts):
         self._foreign: dict[tuple[str, str], float] = {}
         self.outboxes = Outboxes(
             store.engine,
-            lambda records: self._writer.submit(records),
+            self._write,
             lambda: self.config.fleet,
             lambda: channels(self.config),
         )
-        self.briefer = Briefer(
-            store.engine, lambda records: self._writer.submit(records), lambda: self.config.fleet, self._states
-        )
+        self.briefer = Briefer(store.engine, self._write, lambda: self.config.fleet, self._states)
 
     async def start(self) -> None:
         """Go on where the database stops, and begin to judge; also with one that can only be read.
@@ -181,6 +179,10 @@ class Watch(Acts):
         for name in names:
             for look in self.suspects:
                 look(name)
+
+    def _write(self, records: Sequence[Record]) -> "asyncio.Future[None]":
+        """Store what the judge has no part in, where there is a writer by then."""
+        return self._writer.submit(records)
 
     def _submit(self, records: Sequence[Record]) -> "asyncio.Future[None]":
         done = self._writer.submit(records, keep=True)

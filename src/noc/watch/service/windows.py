@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 from noc.errors import NotFound
+from noc.fleet.windows import known_zone
 from noc.watch.clock import Moment
 from noc.watch.errors import BadWindow, WindowFixed
 from noc.watch.judge.judge import Judge
@@ -75,6 +76,8 @@ def new_window(
         raise BadWindow("the window is for nobody", fix="name nodes, tags or batches, or all")
     if not 1 <= minutes <= LONGEST_MINUTES:
         raise BadWindow(f"{minutes} minutes are no window", fix=f"1 to {LONGEST_MINUTES} minutes, which is a week")
+    if not known_zone(zone):
+        raise BadWindow(f"no time zone is called {zone[:64]}", fix="write an IANA name, as Europe/Zurich")
     begins = moment.wall if kind == "silence" else starts
     name = f"{kind}-{secrets.token_hex(4)}"
     words = tuple(dict.fromkeys(scope))

@@ -162,7 +162,7 @@ def _alert(row: RowMapping) -> Document:
         "id": row["id"],
         "channel": row["channel"],
         "kind": row["kind"],
-        "attempts": row["attempts"],
+        "failed_tries": row["attempts"],
         "last_error": row["last_error"] or None,
         "due_at": _iso(row["due"]),
         "sent_at": _iso(row["sent"]),
