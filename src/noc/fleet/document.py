@@ -63,6 +63,10 @@ class Document:
         """
         return ((at, value) for at, value in self.values(*path) if isinstance(value, str))
 
+    def tables(self, key: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+        """Each table of an array of tables with its key path; what has another type is left out, as by `texts`."""
+        return ((at, value) for at, value in self.values(key) if isinstance(value, dict))
+
     def values(self, *path: str) -> Iterator[tuple[KeyPath, Any]]:
         """Each value found under a path of keys, whatever its type, with its key path."""
         yield from _walk(self.data, path, ())

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -14,6 +14,10 @@ Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}[a-z0-9]$")]
+
+
+LIMITS: Final = ("above", "below", "beyond", "other_than")
+"""What a rule over telemetry can be wrong by."""
 
 
 class Judging(Part):
@@ -40,7 +44,7 @@ class Judging(Part):
 class TelemetryRule(Part):
     """One rule over samples: when a field is wrong, when it is right again, and what is said of it.
 
-    Exactly one of `above`, `below`, `beyond` and `other_than` is given.
+    Exactly one of `LIMITS` is given.
 
     Attributes:
         name: topic of the incident. A rule of a built-in's name replaces that.
@@ -75,10 +79,6 @@ class TelemetryRule(Part):
     nodes: tuple[str, ...] = ()
     words: Annotated[str, Field(min_length=1, max_length=200)]
     off: bool = False
-
-    def limits(self) -> list[str]:
-        """The names of those limits that are given; a rule that holds together has one."""
-        return [name for name in ("above", "below", "beyond", "other_than") if getattr(self, name) is not None]
 
 
 class Maintenance(Part):

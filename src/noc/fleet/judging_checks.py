@@ -6,21 +6,16 @@ from typing import Any
 from noc.fleet.cron import Cron
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
+from noc.fleet.judging import LIMITS
 from noc.fleet.places import KeyPath
 from noc.fleet.windows import known_zone, mistakes
 
 Table = dict[str, Any]
 
-LIMITS = ("above", "below", "beyond", "other_than")
-
-
-def _tables(document: Document, key: str) -> Iterator[tuple[KeyPath, Table]]:
-    return ((path, table) for path, table in document.values(key) if isinstance(table, dict))
-
 
 def rule_limits(document: Document) -> Iterator[Problem]:
     """A rule has one limit, and is right again on the other side of it."""
-    for path, table in _tables(document, "rule"):
+    for path, table in document.tables("rule"):
         given = [key for key in LIMITS if key in table]
         if len(given) != 1:
             fix = f"give one of {', '.join(LIMITS)}"
@@ -80,7 +75,7 @@ def shares(document: Document) -> Iterator[Problem]:
 
 def maintenance_times(document: Document) -> Iterator[Problem]:
     """A window is written in one form, comes, and ends after it begins."""
-    for path, table in _tables(document, "maintenance"):
+    for path, table in document.tables("maintenance"):
         forms = {key for key in ("from", "until", "cron", "minutes") if key in table}
         if forms not in ({"from", "until"}, {"from", "minutes"}, {"cron", "minutes"}):
             fix = "give from and until, from and minutes, or cron and minutes"

@@ -1,18 +1,10 @@
 """What a schema cannot say of `[[channel]]`, `[[route]]` and `[briefing]`: every name leads to a channel that works."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
-from noc.fleet.places import KeyPath
 from noc.fleet.telling import DEFAULT_CHANNEL, EVERY_DAY
-
-Table = dict[str, Any]
-
-
-def _tables(document: Document, key: str) -> Iterator[tuple[KeyPath, Table]]:
-    return ((path, table) for path, table in document.values(key) if isinstance(table, dict))
 
 
 def channel_names(document: Document) -> Iterator[Problem]:
@@ -26,7 +18,7 @@ def channel_names(document: Document) -> Iterator[Problem]:
 
 def channel_addresses(document: Document) -> Iterator[Problem]:
     """Each kind of channel has what it needs, and nothing that it would not look at."""
-    for path, table in _tables(document, "channel"):
+    for path, table in document.tables("channel"):
         match table.get("kind"):
             case "ntfy":
                 for key in ("url", "topic"):
@@ -54,7 +46,7 @@ def known_channels(document: Document) -> Iterator[Problem]:
 
 def route_hours(document: Document) -> Iterator[Problem]:
     """A route's hours are not empty, and what pages somebody at once never waits for them."""
-    for path, table in _tables(document, "route"):
+    for path, table in document.tables("route"):
         start, _, end = str(table.get("hours", EVERY_DAY)).partition("-")
         if start == end:
             fix = "leave hours out for the whole day"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from judge_kit import RULES, Stage, alone, seconds
-from noc.fleet.judging import TelemetryRule, built_in, rules_in_force
+from noc.fleet.judging import LIMITS, TelemetryRule, built_in, rules_in_force
 from noc.watch.judge.reading import read, value_of
 from noc.watch.judge.scene import Scene
 
@@ -195,7 +195,9 @@ def test_a_rule_passes_over_what_it_cannot_judge(value: object) -> None:
 
 
 def test_every_built_in_rule_has_one_limit_and_a_place_for_its_value() -> None:
-    assert all(len(rule.limits()) == 1 and "{value}" in rule.words for rule in built_in())
+    for rule in built_in():
+        assert [getattr(rule, name) is not None for name in LIMITS].count(True) == 1, rule.name
+        assert "{value}" in rule.words, rule.name
 
 
 def test_a_fleets_own_rule_replaces_a_built_in_of_its_name() -> None:
