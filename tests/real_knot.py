@@ -68,7 +68,13 @@ def program(name: str, path: str) -> list[str]:
 def real_knot(work: Path, records: Sequence[str] = (), *, zone: str = "example.com") -> Iterator[NameServer]:
     """A zone of its own, with the given records, that may be changed by a key."""
     port, key = free_port(), tsig_key()
-    head = [f"$ORIGIN {zone}.", "$TTL 300", "@ SOA ns.lab. hostmaster.lab. 1 3600 600 86400 5", "@ NS ns.lab."]
+    head = [
+        f"$ORIGIN {zone}.",
+        "$TTL 300",
+        "@ SOA ns.lab. hostmaster.lab. 1 3600 600 86400 5",
+        "@ NS ns",
+        "ns A 127.0.0.1",
+    ]
     (work / f"{zone}.zone").write_text("\n".join([*head, *records, ""]))
     knot = Knot(listen=[f"127.0.0.1@{port}"], run=f"{work}", database=f"{work}", zones=f"{work}", updates={zone: key})
     (work / "knot.conf").write_text(knot.conf([zone]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudflare_stand_in import GOOD, stand_in
 from noc.cloud.errors import DnsRefused, ForeignRecord, NoDnsToken
 from noc.fleet.inventory import Inventory, Life, NodeRecord, load_inventory, save_inventory
 from noc.fleet.load import load
@@ -68,7 +69,7 @@ async def test_nodes_and_hq_get_their_names_and_then_nothing_is_left_to_do(
 ) -> None:
     await applied(paths, world)
     assert knot.ask("frankfurt.clavitor.test") == {"192.0.2.12"}
-    assert {name: knot.ask(name) for name in HUB} == dict.fromkeys(HUB, {"192.0.2.1"})
+    assert {name: knot.ask(name) for name in HUB} == {name: {"192.0.2.1"} for name in HUB}
     assert (await planned(paths, world)).has_work is False
 
 
@@ -168,3 +169,13 @@ async def test_where_a_person_keeps_the_names_nobody_asks(paths: Paths, world: W
     (paths.credentials / "dns_tsig").unlink()
     here = site(paths, world)
     await check_named(here, here.fleet.node("frankfurt"))
+
+
+async def test_at_cloudflare_the_same_plan_is_made_by_its_token(paths: Paths, world: World) -> None:
+    with stand_in() as account:
+        account.zones = {"clavitor.test": "a" * 32}
+        file = paths.fleet / "fleet.toml"
+        file.write_text(file.read_text() + f'[dns]\napi = "{account.url}"\n')
+        (paths.credentials / "dns_token").write_text(f"{GOOD}\n")
+        (paths.credentials / "dns_token").chmod(0o600)
+        assert [words.split()[2] for words in (await planned(paths, world)).records] == sorted(HUB)
