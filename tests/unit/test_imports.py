@@ -20,20 +20,8 @@ FLOORS = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = (
-    "errors",
-    "paths",
-    "plan",
-    "record",
-    "admission",
-    "site",
-    "health",
-    "rollout",
-    "naming",
-    "provision",
-    "rescue",
-    "launch",
-    "review",
-    "runner",
+    *("errors", "paths", "plan", "record", "admission", "site", "health", "rollout"),
+    *("naming", "provision", "rescue", "launch", "review", "system", "retention", "runner"),
 )
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),

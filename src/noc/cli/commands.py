@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("noc.cli.approve", "Agree to a plan that waits, and follow the run that this begins."),
     "deny": ("noc.cli.deny", "Say no to a plan that waits."),
     "audit": ("noc.cli.audit", "Show who did what, or verify that the record of it is whole."),
+    "prune": ("noc.cli.prune", "Remove runs, releases and backups that are old and needed by nobody."),
     "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),
     "halt": ("noc.cli.halt", "Stop everything at the next step, and keep new runs out."),
     "watch": ("noc.cli.watch", "The watch server: heartbeats in, incidents and alerts out."),

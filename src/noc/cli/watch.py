@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noc.cli.options import FleetOption, JsonOption
+from noc.cli.sizes import shown_size
 from noc.watch.server.addresses import LOCAL
 
 if TYPE_CHECKING:
@@ -92,17 +93,12 @@ def _show(found: "Stats") -> None:
     from noc.watch.clock import iso  # noqa: PLC0415
 
     rows = [
-        (table.name, f"{table.rows:,}", _size(table.bytes), iso(table.oldest) if table.oldest else "")
+        (table.name, f"{table.rows:,}", shown_size(table.bytes), iso(table.oldest) if table.oldest else "")
         for table in found.tables
     ]
     print_table(("table", "rows", "size", "oldest"), rows)
-    out.print(
-        f"the file {_size(found.bytes)}, of which {_size(found.free_bytes)} are free; its log {_size(found.log_bytes)}"
-    )
+    free, kept_log = shown_size(found.free_bytes), shown_size(found.log_bytes)
+    out.print(f"the file {shown_size(found.bytes)}, of which {free} are free; its log {kept_log}")
     if found.node_year:
-        parts = ", ".join(f"{name} {_size(size)}" for name, size in found.node_year.items())
-        out.print(f"a node comes to {_size(sum(found.node_year.values()))} in a year: {parts}")
-
-
-def _size(count: int) -> str:
-    return f"{count / 1_000_000:,.1f} MB" if count >= 100_000 else f"{count / 1_000:,.1f} kB"
+        parts = ", ".join(f"{name} {shown_size(size)}" for name, size in found.node_year.items())
+        out.print(f"a node comes to {shown_size(sum(found.node_year.values()))} in a year: {parts}")

@@ -67,6 +67,11 @@ class Paths:
         return self.runs.with_name("audit") / "audit.jsonl"
 
     @property
+    def backups(self) -> Path:
+        """Where backups lie, a file or a directory each."""
+        return self.runs.with_name("backups")
+
+    @property
     def requests(self) -> Path:
         """Plans that wait for somebody to agree."""
         return self.runs.with_name("requests")

@@ -15,6 +15,7 @@ from noc.runs.record.journal import read, run_ids
 from noc.runs.runner.controls import Controls
 from noc.runs.runner.door import Answers, Operation
 from noc.runs.runner.history import summaries, summary
+from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
@@ -24,11 +25,16 @@ _LISTED = 50
 
 
 class Operations:
-    """The door's operations over one runner."""
+    """The door's operations over one runner.
+
+    Attributes:
+        pruning: what lets old things go.
+    """
 
     def __init__(self, runner: Runner) -> None:
         """Offer them."""
         self._runner, self._starts = runner, Starts(runner)
+        self.pruning = Pruning(runner, self._starts)
 
     @property
     def by_name(self) -> dict[str, Operation]:
@@ -47,6 +53,7 @@ class Operations:
             **{name: self._look(name) for name in self._runner.works.looks},
             **Controls(self._runner).operations,
             **Reviews(self._runner).operations,
+            **self.pruning.operations,
         }
 
     async def _plan(self, request: Mapping[str, Any], caller: Caller) -> Answers:

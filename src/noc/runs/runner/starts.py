@@ -29,15 +29,17 @@ class Starts:
 
     Attributes:
         desk: where people agree.
+        planning: how many plans are being made at this moment.
     """
 
     def __init__(self, runner: Runner) -> None:
         """Begin runs of a runner."""
         self._runner, self._paths = runner, runner.paths
-        requests = Requests(self._paths.requests)
-        requests.open()
-        self.desk = Desk(requests, runner.audit)
+        self._requests = Requests(self._paths.requests)
+        self._requests.open()
+        self.desk = Desk(self._requests, runner.audit)
         self._made: OrderedDict[str, Plan] = OrderedDict()
+        self.planning = 0
 
     def standing(self) -> Standing:
         """What a decision rests on now."""
@@ -45,11 +47,20 @@ class Starts:
 
     async def plan(self, request: Mapping[str, Any]) -> Plan:
         """Make a plan, and remember it. Raises as `make_plan`."""
-        plan = await make_plan(request, self._paths, self._runner.works.survey)
+        self.planning += 1
+        try:
+            plan = await make_plan(request, self._paths, self._runner.works.survey)
+        finally:
+            self.planning -= 1
         self._made[plan.digest] = plan
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
         return plan
+
+    def open_plans(self) -> list[Plan]:
+        """Plans that may still begin: those that are remembered, and those that wait for somebody to agree."""
+        waiting = self._requests.waiting(datetime.now(UTC))
+        return [*self._made.values(), *(request.plan for request in waiting)]
 
     def remembered(self, sent: Mapping[str, Any]) -> Plan:
         """The plan that a client sends back.

@@ -1,0 +1,1 @@
+"""What HQ keeps, and what goes in time: runs, releases, backups."""
