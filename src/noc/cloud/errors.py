@@ -80,8 +80,8 @@ class CertificateUnreadable(NocError):
 class CloudRefused(NocError):
     """The cloud refused a call, for a reason that has no code of its own here; its own code stands in the error.
 
-    Nothing is left half-made: what was made before the refusal carries the node's tags and is found again by the next
-    `noc launch`, or removed by `noc terminate`.
+    A launch that is refused takes back what it made. What could not be taken back carries the node's tags: the next
+    `noc launch` goes on with it, `noc terminate` removes it.
     """
 
     code = "E260"

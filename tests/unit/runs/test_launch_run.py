@@ -9,6 +9,7 @@ import pytest
 
 from launch_kit import HUB_KEY, NOW, Room, room
 from noc.cli.adopt import read_outputs
+from noc.cloud.ec2.launch import settle
 from noc.errors import Usage
 from noc.fleet.inventory import Life, NodeRecord, load_inventory, save_inventory
 from noc.fleet.terraform import terraform_files
@@ -91,6 +92,15 @@ async def test_a_node_that_was_refused_is_planned_as_before(hq: Room) -> None:
     hq.cloud.settle(off=["ap-east-1"])
     await hq.launch("hongkong")
     assert hq.record("hongkong").life is Life.PLANNED
+
+
+async def test_launching_a_live_node_again_leaves_its_door_shut(hq: Room) -> None:
+    await hq.launch()
+    settle(hq.cloud.owned())
+    _set(hq, life=Life.LIVE)
+    await hq.launch()
+    (group,) = hq.cloud.owned().groups()
+    assert {rule["FromPort"] for rule in group["IpPermissions"]} == {80, 443}
 
 
 async def test_a_terminated_node_is_planned_and_forgotten(hq: Room) -> None:

@@ -77,7 +77,11 @@ def judge(fleet: Fleet, seen: Seen) -> list[Finding]:
     nodes = [node for node in fleet.nodes if node.provider == "aws"]
     return [
         *_account(seen),
-        *(finding for node in nodes for finding in judge_node(node, seen)),
+        *(
+            finding
+            for node in nodes
+            for finding in judge_node(node, seen.regions.get(node.name), has_machine=node.name in seen.machines)
+        ),
         *_fleet(fleet, seen),
         *_house(fleet, seen.house),
     ]
@@ -90,9 +94,14 @@ def _account(seen: Seen) -> Iterator[Finding]:
         yield passed("account", "credentials", seen.identity)
 
 
-def judge_node(node: Node, seen: Seen) -> Iterator[Finding]:
-    """What stands in the way of one node's machine, and what does not."""
-    region = seen.regions.get(node.name)
+def judge_node(node: Node, region: RegionSeen | None, *, has_machine: bool) -> Iterator[Finding]:
+    """What stands in the way of one node's machine, and what does not.
+
+    Args:
+        node: the node.
+        region: its region; None where the account could not be asked.
+        has_machine: whether its machine runs already, and counts as used.
+    """
     if region is None:
         yield unknown(node.name, "region", "the account could not be asked", "see the finding on the credentials")
         return
@@ -102,7 +111,7 @@ def judge_node(node: Node, seen: Seen) -> Iterator[Finding]:
         return
     yield passed(node.name, "region", f"{region.region} is on")
     yield _offered(node, region)
-    yield _quota(node, region, has_machine=node.name in seen.machines)
+    yield _quota(node, region, has_machine=has_machine)
     yield _image(node, region)
 
 

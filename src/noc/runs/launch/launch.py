@@ -77,6 +77,8 @@ class NodeLaunch:
     async def host_key(self) -> Sequence[str]:
         """Draw the host key of a machine that is to be made; one that runs already keeps the one that it has."""
         name, record = self._node.name, self._site.book.record(self._node.name)
+        if self._is_made:
+            return []
         if await asyncio.to_thread(self._owned(None, []).instance) is not None:
             if record.host_key is None and record.wireguard_key is None:
                 raise HostKeyUnknown(
@@ -91,6 +93,8 @@ class NodeLaunch:
 
     async def machine(self) -> Sequence[str]:
         """Make what is missing of it. The private half of the host key is forgotten here, whatever becomes of it."""
+        if self._is_made:
+            return []
         pair, self._pair = self._pair, None
         key = HostKey(pair.private.decode(), pair.public) if pair else None
         told: list[str] = []
@@ -122,6 +126,11 @@ class NodeLaunch:
                 return []
             await asyncio.sleep(_POLL_S)
         raise NotAnswering(f"{self._node.name} does not answer at {address}", why=why)
+
+    @property
+    def _is_made(self) -> bool:
+        """Whether it is beyond all this: to make sure of it once more would open 22 again."""
+        return self._site.book.record(self._node.name).life in (Life.PROVISIONED, Life.LIVE)
 
     def _owned(self, key: HostKey | None, told: list[str]) -> Owned:
         return owned(self._site, self._node, told.append, key)

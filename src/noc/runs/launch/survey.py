@@ -14,7 +14,7 @@ from noc.fleet.prices import known_prices
 from noc.runs.launch.adopt import addresses
 from noc.runs.launch.finding import Finding
 from noc.runs.launch.gather import AT_ONCE, look_at
-from noc.runs.launch.judge import House, Seen, judge_node
+from noc.runs.launch.judge import judge_node
 from noc.runs.plan.plan import NodePlan, Plan, Standing
 from noc.runs.site.cloud import account, owned
 from noc.runs.site.site import Site
@@ -28,13 +28,12 @@ async def survey_launch(site: Site, plan: Plan) -> Plan:
     on = [node for node in nodes if regions[node.name].is_on]
     instances = await _each(on, lambda node: owned(site, node, lambda _: None).instance())
     cost = fleet_cost(site.fleet, known_prices(site.paths.fleet), now.date())
-    running = frozenset(name for name, found in instances.items() if found)
-    seen = Seen("", regions, House(0, 0), cost, machines=running)
     monthly = {each.name: each.usd for each in cost.nodes}
-    rows = [
-        launch_row(node, site.book.record(node.name), [*judge_node(node, seen)], bool(instances.get(node.name)))
-        for node in nodes
-    ]
+    rows = []
+    for node in nodes:
+        there_already = bool(instances.get(node.name))
+        findings = [*judge_node(node, regions[node.name], has_machine=there_already)]
+        rows.append(launch_row(node, site.book.record(node.name), findings, there_already))
     priced = [_priced(row, monthly[row.node]) for row in rows]
     return _with(plan, priced)
 
