@@ -101,6 +101,8 @@ def _way_on(plan: Plan, run: str) -> str:
         return f"noc run resume {run}: it asks the nodes what became of them, and goes on where they are"
     if plan.action == "reboot":
         return f"noc os-update reboot {' '.join(plan.nodes)}: what has started anew is found so, the rest follows"
+    if plan.action == "opt-in":
+        return "noc preflight --enable-regions: regions that are on stay on, the rest follows"
     if plan.action in ("dns", "apex"):
         words = "apply" if plan.action == "dns" else f"apex {plan.nodes[0]}"
         return f"noc dns {words}: what was done is found unchanged, the rest follows"
