@@ -284,11 +284,11 @@ class Fleet:
         """Another line in HQ's fleet file while it lasts, as an operator's editor would leave it."""
         before = self.hq.sh("cat", FLEET_FILE)
         assert old in before
-        self._write_fleet(before.replace(old, new, 1))
+        self.write_file(before.replace(old, new, 1))
         try:
             yield
         finally:
-            self._write_fleet(before)
+            self.write_file(before)
 
     @contextmanager
     def second_runner(self) -> Iterator[str]:
@@ -304,7 +304,8 @@ class Fleet:
         finally:
             self.hq.sh("sh", "-euc", f"systemctl stop {unit}; rm /run/systemd/system/{unit}; systemctl daemon-reload")
 
-    def _write_fleet(self, text: str) -> None:
+    def write_file(self, text: str) -> None:
+        """Let HQ's fleet file say something else, as an operator's editor would leave it."""
         self.hq.sh("runuser", "-u", "noc-runner", "--", "tee", FLEET_FILE, stdin=text.encode())
 
 
@@ -334,8 +335,13 @@ def wait_for(condition: Callable[[], bool], deadline_s: float = 60, every_s: flo
 
 
 @contextmanager
-def small_fleet(work: Path) -> Iterator[Fleet]:
-    """HQ installed from the distributed file and four machines; virginia and frankfurt live on 1.0.0."""
+def small_fleet(work: Path, more: str = "") -> Iterator[Fleet]:
+    """HQ installed from the distributed file and four machines; virginia and frankfurt live on 1.0.0.
+
+    Args:
+        work: a directory for what the fleet is made from.
+        more: tables that the fleet file has beside the lab's own.
+    """
     argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
     dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
     (work / "bad").mkdir()
@@ -348,6 +354,8 @@ def small_fleet(work: Path) -> Iterator[Fleet]:
         for node in NODES:
             lab.authorize(node, key)
         fleet = Fleet(stage, first, second, work / "bad")
+        if more:
+            fleet.write_file(f"{stage.hq.sh('cat', FLEET_FILE)}\n{more}")
         fleet.provision(*LIVE)
         yield fleet
     finally:

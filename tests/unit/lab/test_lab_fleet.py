@@ -30,7 +30,7 @@ def test_the_written_directory_is_a_fleet_without_problems(tmp_path: Path, bundl
 
 def test_the_world_around_it_is_the_lab_s(tmp_path: Path, bundle: Path) -> None:
     fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["frankfurt"], {}, bundle))
-    assert str(fleet.hub.address) == "198.51.100.10"
+    assert (str(fleet.hub.address), [str(each) for each in fleet.hub.rescue]) == ("198.51.100.10", ["198.51.100.10"])
     assert {(n.provider, n.platform) for n in fleet.nodes} == {("lab", "debian")}
     assert fleet.acme.directory == "https://acme.lab:14000/dir"
     assert fleet.ntfy.url == "https://ntfy.lab"
