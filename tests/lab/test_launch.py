@@ -1,6 +1,7 @@
 """From nothing to live nodes and back, by the stand-in for AWS: real hosts, and HQ's own commands."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,14 @@ print(json.dumps({
 NOTHING = {"groups": [], "machines": 0, "addresses": 0, "credit": []}
 
 
+def typed(work: Path, *words: str, given: str = "") -> None:
+    """A command about the lab, as it is typed on this machine."""
+    argv = [str(Path(sys.executable).parent / "noc"), "lab", *words]
+    environment = {**os.environ, "NOC_LAB_DIR": str(work / "lab")}
+    done = subprocess.run(argv, input=given, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """HQ with two releases and an account; no node is there yet."""
@@ -48,8 +57,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     argv = [sys.executable, str(ROOT / "tools" / "dist.py"), "--out", str(work)]
     dist = Path(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=900).stdout.strip())
     lab = Lab(Places(state=work / "lab", cache=Places.default().cache))
-    lab.up(NODES, account=ACCOUNT)
+    typed(work, "up", *NODES, "--aws")
     try:
+        lab.account(ACCOUNT)
         made = Stage(lab, Setting(nodes=NODES, dist=dist, work=work, policy=TIMES, cloud=True), lambda _: None)
         made.prepare()
         made.hq.sh("noc", "hub", "secret", "set", "aws", stdin=CREDENTIALS.encode())
@@ -107,7 +117,7 @@ def test_a_launch_with_one_region_off_begins_nothing(stage: Stage) -> None:
 
 
 def test_a_region_that_is_refused_leaves_nothing_half_made(stage: Stage) -> None:
-    stage.lab.account(ACCOUNT.model_copy(update={"off": frozenset(), "failing": {"RunInstances": "VcpuLimitExceeded"}}))
+    typed(stage.setting.work, "account", given='{"failing": {"RunInstances": "VcpuLimitExceeded"}}')
     answer = stage.hq.noc("launch", "hongkong", statuses=(1,))
     held = _held(stage, "ap-east-1")
     stage.lab.account(ACCOUNT)

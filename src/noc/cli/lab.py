@@ -42,11 +42,19 @@ def up(
     bare_zone: Annotated[
         bool, typer.Option("--bare-zone", help="Let the fleet's zone begin without its names: noc dns apply.")
     ] = False,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Nodes come by noc launch, from a stand-in for AWS with a new account.")
+    ] = False,
 ) -> None:
     """Boot HQ and nodes, with an internet of their own. Makes the images when they are missing (about a minute)."""
+    from noc.lab.cloud.account import new_account  # noqa: PLC0415
+
     lab = _lab()
     keys = authorized_key.read_text().splitlines() if authorized_key else []
-    lab.up(_chosen(nodes or [], count), bare=_bare(image or []), disk=disk, authorized_keys=keys, bare_zone=bare_zone)
+    lab.up(
+        _chosen(nodes or [], count), bare=_bare(image or []), disk=disk, authorized_keys=keys, bare_zone=bare_zone,
+        account=new_account() if aws else None,
+    )  # fmt: skip
     err.print(mark("ok", "up"))
 
 
@@ -125,9 +133,35 @@ def fleet(
 ) -> None:
     """Write the fleet directory for this lab's HQ: the same fleet, with the lab's addresses, authority and ntfy."""
     lab = _lab()
-    there = {machine["name"] for machine in lab.status()["machines"]}
-    lab.fleet_directory(directory, [node.name for node in _nodes() if node.name in there], {})
+    status = lab.status()
+    there = {machine["name"] for machine in status["machines"]}
+    chosen = [node.name for node in _nodes() if node.name in there]
+    lab.fleet_directory(directory, chosen, {}, cloud=bool(status["cloud"]))
     err.print(mark("ok", "written"), directory / "fleet.toml", soft_wrap=True)
+
+
+@app.command()
+def account() -> None:
+    """Let the account at the lab's stand-in for AWS be otherwise: its settings as JSON on standard input.
+
+    What it can be told stands in noc.lab.cloud.account: {"off": ["ap-east-1"], "vcpus": 1, "expired": true}. What is
+    not named is as in an account in which everything is on and allowed.
+    """
+    import sys  # noqa: PLC0415
+
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from noc.errors import Usage  # noqa: PLC0415
+    from noc.lab.cloud.account import Settings  # noqa: PLC0415
+    from noc.lab.cloud.question import MOST_BYTES  # noqa: PLC0415
+
+    try:
+        settings = Settings.model_validate_json(sys.stdin.buffer.read(MOST_BYTES))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise Usage("these are no settings of an account", why=wrong, fix='{"off": ["ap-east-1"]}') from None
+    _lab().account(settings)
+    err.print(mark("ok", "set"))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

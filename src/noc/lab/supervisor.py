@@ -116,7 +116,7 @@ class Supervisor:
             }
             for host in self.hosts.values()
         ]
-        return {"lab": self.plan.lab, "hub": self.plan.hub, "machines": rows}
+        return {"lab": self.plan.lab, "hub": self.plan.hub, "machines": rows, "cloud": list(self.plan.cloud)}
 
     async def lower(self) -> None:
         """Power everything off and remove the control groups; the kernel removes the rest with this process."""

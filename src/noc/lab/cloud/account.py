@@ -47,6 +47,11 @@ class Settings(BaseModel):
     policy: dict[str, Any] | None = None
 
 
+def new_account() -> Settings:
+    """What somebody has who has just signed up: no region that must be switched on is."""
+    return Settings(off=OPT_IN)
+
+
 @dataclass
 class Account:
     """The account as it stands.
