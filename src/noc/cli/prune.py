@@ -13,6 +13,7 @@ from noc.cli.times import shown
 app = typer.Typer(add_completion=False)
 
 NOTHING_TO_DO, WORK = 0, 3
+_REASONS = 6
 
 
 @app.command()
@@ -39,10 +40,8 @@ def _show(found: Mapping[str, Any], *, done: bool) -> None:
         rows = [(each["kind"], each["name"][:24], shown(each["at"]), shown_size(each["bytes"])) for each in goes]
         print_table(("gone" if done else "goes", "name", "from", "size"), rows)
     for kind, stays in found["stays"].items():
-        why = ", ".join(
-            f"{count} {reason}" for reason, count in sorted(stays["why"].items(), key=lambda each: -each[1])[:6]
-        )
-        out.print(plain(f"{stays['count']} {kind}s stay, {shown_size(stays['bytes'])}{f': {why}' if why else ''}"))
+        why = ", ".join(f"{reason} ({count})" for reason, count in list(stays["why"].items())[:_REASONS])
+        out.print(plain(f"{kind}s: {stays['count']} stay, {shown_size(stays['bytes'])}{f': {why}' if why else ''}"))
     size = shown_size(sum(each["bytes"] for each in goes))
     words = f"{len(goes)} {'went' if done else 'would go'}, {size}" if goes else "nothing is to go"
     out.print(mark("ok" if done or not goes else "info", words))
