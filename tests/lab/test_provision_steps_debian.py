@@ -10,8 +10,9 @@ import pytest
 from lab_road import Road
 from noc.fleet.load import load
 from noc.hosts.debian import Debian
-from noc.hosts.debiantunnel import TUNNEL_CONFIG
+from noc.hosts.debiantunnel import TUNNEL_CONFIG, UNIT
 from noc.hosts.errors import AuthRefused, HostKeyMismatch, TunnelRefused, Unreachable
+from noc.hosts.nixostunnel import repair
 from noc.hosts.platform import NodeConfig
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority, Pinned
@@ -20,6 +21,7 @@ from noc.hosts.trust import KeyPair, generate_key, sign_host
 from noc.lab.lab import Lab
 from noc.lab.places import Places
 from noc.mesh.config import hub_config, spoke_config
+from noc.mesh.keys import generate
 
 NAME = "frankfurt"
 HUB = "/etc/wireguard/wg0"
@@ -238,6 +240,26 @@ async def test_a_running_tunnel_takes_a_configuration_that_carries(certified: Si
     assert "mtu 1300" in (await inside.run("ip", "link", "show", "wg0")).stdout
     assert (await Debian().tunnel(inside, certified.config)).changed == (TUNNEL_CONFIG, "tunnel restarted")
     await inside.close()
+
+
+async def test_a_running_tunnel_takes_hq_s_key_and_endpoint_without_a_new_configuration(
+    certified: Site, shell: Shell
+) -> None:
+    await shell.run("wg", "set", "wg0", "peer", generate()[1], "endpoint", "198.51.100.250:9")
+    await repair(shell, certified.config.wireguard, UNIT)
+    (line,) = (await shell.run("wg", "show", "wg0", "latest-handshakes")).stdout.splitlines()
+    assert int(line.split()[1]) > 0
+
+
+async def test_a_running_tunnel_is_what_is_configured_again_where_no_handshake_comes(
+    certified: Site, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.hosts.nixostunnel.CARRIES_WITHIN_S", 3)
+    before = (await shell.run("wg", "show", "wg0", "peers")).stdout
+    wrong = certified.config.wireguard.replace(before.strip(), generate()[1])
+    with pytest.raises(TunnelRefused):
+        await repair(shell, wrong, UNIT)
+    assert (await shell.run("wg", "show", "wg0", "peers")).stdout == before
 
 
 async def test_a_confirmed_firewall_stays_over_a_power_cut(certified: Site, road: Road, shell: Shell) -> None:
