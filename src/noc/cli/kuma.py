@@ -74,6 +74,8 @@ def sync(
         ntfy_token=read_secret(ntfy_token) if ntfy_token else "",
         tokens=read_tokens(tokens) if tokens else {},
     )
+    if tokens and not tokens.parent.is_dir():
+        raise Usage(f"{tokens} cannot be written", why=f"there is no directory {tokens.parent}")
     base = base_url(url, fleet)
     session = Session(base, read_login(login) if login else _asked_login(), wished, ca_root=ca_root)
     plan = session.plan(code, _asked_code, adopt=adopt)

@@ -93,10 +93,16 @@ def _show(found: "Stats") -> None:
     from noc.watch.clock import iso  # noqa: PLC0415
 
     rows = [
-        (table.name, f"{table.rows:,}", shown_size(table.bytes), iso(table.oldest) if table.oldest else "")
+        (
+            table.name,
+            f"{table.rows:,}",
+            shown_size(table.bytes),
+            iso(table.oldest) if table.oldest else "",
+            ", ".join(f"{days:,}" for days in table.kept_days),
+        )
         for table in found.tables
     ]
-    print_table(("table", "rows", "size", "oldest"), rows)
+    print_table(("table", "rows", "size", "oldest", "kept for days"), rows)
     free, kept_log = shown_size(found.free_bytes), shown_size(found.log_bytes)
     out.print(f"the file {shown_size(found.bytes)}, of which {free} are free; its log {kept_log}")
     if found.node_year:

@@ -211,6 +211,16 @@ def test_the_command_says_what_a_node_comes_to(store: Store, tmp_path: Path) -> 
     assert "a node comes to" in printed
 
 
+@pytest.mark.usefixtures("store")
+def test_stats_say_how_long_each_table_is_kept(tmp_path: Path) -> None:
+    fleet = write_fleet(tmp_path / "fleet")
+    with (fleet / "fleet.toml").open("a") as file:
+        file.write("\n[keep]\nminutes = 31\nevents = 91\n")
+    printed = noc("stats", "-C", str(fleet), "--db", str(tmp_path / "watch.db"), "--json")
+    kept = {table["name"]: table["kept_days"] for table in json.loads(printed)["tables"]}
+    assert (kept["rollups"], kept["events"], kept["notes"]) == ([31, 400, 1095], [91], [])
+
+
 def test_a_coarser_grain_that_goes_before_the_finer_one_is_a_mistake(tmp_path: Path) -> None:
     fleet = write_fleet(tmp_path / "fleet")
     with (fleet / "fleet.toml").open("a") as file:

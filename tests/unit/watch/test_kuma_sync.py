@@ -238,6 +238,11 @@ def test_a_file_of_tokens_that_is_none_is_refused(kuma: Kuma, place: Path, text:
     assert isinstance(fails(kuma, place, "--tokens", str(path)), KumaFile)
 
 
+def test_a_file_of_tokens_that_could_not_be_written_keeps_everything_as_it_is(kuma: Kuma, place: Path) -> None:
+    assert "no directory" in fails(kuma, place, "--tokens", str(place / "missing" / "tokens.toml")).why
+    assert kuma.logins == 0
+
+
 def test_a_secret_that_others_may_read_is_refused(kuma: Kuma, place: Path) -> None:
     (place.parent / "login").chmod(0o640)
     assert isinstance(fails(kuma, place), KumaFile)

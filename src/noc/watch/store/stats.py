@@ -19,12 +19,19 @@ ROW_OVERHEAD: Final = 40  # what a rollup's row holds besides its fields: name, 
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """One table with its indexes. `oldest` is its oldest row's time (ms UTC), None where it has none."""
+    """One table with its indexes.
+
+    Attributes:
+        name, rows, bytes: what is there.
+        oldest: its oldest row's time (ms UTC), None where it has none.
+        kept_days: for how many days its rows stay, one number a grain; none where they belong to what has a time.
+    """
 
     name: str
     rows: int
     bytes: int
     oldest: int | None
+    kept_days: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def read_stats(path: Path, keep: Keep) -> Stats:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             connection.execute("BEGIN")  # every number is of one moment
             page, free = (_one(connection, f"PRAGMA {name}") for name in ("page_size", "freelist_count"))
-            tables = tuple(sorted(_tables(connection), key=lambda table: -table.bytes))
+            tables = tuple(sorted(_tables(connection, keep), key=lambda table: -table.bytes))
             nodes = _one(connection, "SELECT count(DISTINCT node) FROM heartbeats")
             node_year = _node_year(connection, {table.name: table for table in tables}, nodes, keep)
             pages = _one(connection, "PRAGMA page_count")
@@ -78,7 +85,14 @@ def _one(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0] or 0)
 
 
-def _tables(connection: sqlite3.Connection) -> Iterator[TableSize]:
+def _tables(connection: sqlite3.Connection, keep: Keep) -> Iterator[TableSize]:
+    kept = {
+        "heartbeats": (keep.heartbeats,),
+        "probes": (keep.heartbeats,),
+        "rollups": (keep.minutes, keep.hours, keep.days),
+        "events": (keep.events,),
+        "incidents": (keep.incidents,),
+    }
     sizes = connection.execute(
         "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat AS d JOIN sqlite_master AS s ON s.name = d.name"
         " WHERE d.aggregate = TRUE AND s.tbl_name NOT LIKE 'sqlite!_%' ESCAPE '!' GROUP BY s.tbl_name"
@@ -87,7 +101,8 @@ def _tables(connection: sqlite3.Connection) -> Iterator[TableSize]:
         columns = {row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')}
         when = next((column for column in ("at", "started", "created") if column in columns), None)
         oldest = connection.execute(f'SELECT min("{when}") FROM "{name}"').fetchone()[0] if when else None  # noqa: S608
-        yield TableSize(name, _one(connection, f'SELECT count(*) FROM "{name}"'), size, oldest)  # noqa: S608
+        rows = _one(connection, f'SELECT count(*) FROM "{name}"')  # noqa: S608
+        yield TableSize(name, rows, size, oldest, kept.get(name, ()))
 
 
 def _node_year(connection: sqlite3.Connection, tables: dict[str, TableSize], nodes: int, keep: Keep) -> dict[str, int]:
