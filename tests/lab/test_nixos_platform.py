@@ -109,12 +109,6 @@ class Nixos:
         document = self.fleet.hq.noc("drift", *nodes, statuses=(0, 3))
         return {row["node"]: row for row in document["nodes"]}
 
-    def reboot(self, node: str) -> None:
-        before = self.fleet.facts(node)["boot_id"]
-        self.fleet.lab.kill(node)
-        self.fleet.lab.boot(node)
-        assert self.fleet.facts(node)["boot_id"] != before
-
 
 @pytest.fixture(scope="module")
 def nixos(half_fleet: Fleet) -> Iterator[Nixos]:
@@ -174,10 +168,24 @@ def test_a_new_kernel_is_confirmed_and_waits_for_a_reboot(nixos: Nixos) -> None:
     row = nixos.update(NODE)[NODE]
     assert (row["verdict"], row["why"]) == ("confirmed", f"needs a reboot: {', '.join(KERNEL_PARTS)}")
     assert nixos.drift(NODE)[NODE]["reboot"] == KERNEL_PARTS
-    nixos.reboot(NODE)
+    before = nixos.fleet.facts(NODE)["boot_id"]
+    found = {row["node"]: row for row in nixos.fleet.hq.noc("os-update", "reboot", *LIVE)["nodes"]}
+    assert {node: found[node]["verdict"] for node in LIVE} == {NODE: "rebooted", OTHER: "unchanged"}
+    assert nixos.fleet.facts(NODE)["boot_id"] != before
     assert nixos.links(NODE) == (nixos.rev,) * 3
-    wait_for(lambda: nixos.drift(NODE)[NODE]["state"] == "same")
-    assert nixos.drift(NODE)[NODE]["reboot"] == []
+    assert (nixos.drift(NODE)[NODE]["state"], nixos.drift(NODE)[NODE]["reboot"]) == ("same", [])
+
+
+def test_a_node_that_is_provisioned_anew_tries_its_system_and_keeps_it_once_hq_came_through_the_tunnel(
+    nixos: Nixos,
+) -> None:
+    _, booted, _ = nixos.links(NODE)
+    rev = nixos.pin()
+    document = nixos.fleet.hq.noc("provision", NODE, timeout_s=200)
+    assert [row["good"] for row in document["nodes"]] == [True]
+    assert nixos.links(NODE) == (rev, booted, rev)
+    assert nixos.fleet.on(NODE, "systemctl is-active noc-system-revert.timer || true") == "inactive"
+    assert nixos.fleet.on(NODE, "ls /run/noc-closure* 2>/dev/null || true") == ""
 
 
 @pytest.mark.parametrize(
