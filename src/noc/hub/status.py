@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noc.errors import NocError
+from noc.fleet.inventory import Inventory, Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub.doors import FIREWALL_UNIT, firewall_kind
@@ -35,7 +36,8 @@ def look() -> list[Check]:
     except NocError:
         return checks
     tunnel = _unit(f"wg-quick@{fleet.tunnel.interface}.service")
-    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet))]
+    followed = _guarded("address", lambda: hub_known(fleet, load_inventory(FLEET)))
+    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed]
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -67,6 +69,15 @@ def _credentials() -> Iterator[Check]:
 def _trust() -> Iterator[Check]:
     for name in ("signers", "recipients"):
         yield _file(TRUST / name, 0o644)
+
+
+def hub_known(fleet: Fleet, inventory: Inventory) -> Check:
+    """Whether every node's tunnel was proven to be configured with HQ's address; those that are owed it by name."""
+    address, running = fleet.hub.address, (Life.PROVISIONED, Life.LIVE)
+    records = {node.name: inventory.record(node.name) for node in fleet.nodes}
+    owed = [name for name, record in records.items() if record.life in running and record.hub not in (None, address)]
+    seen = f"{', '.join(owed)} still to get it: noc hub move --ip {address}" if owed else "known to all nodes"
+    return Check("address", ok=not owed, seen=f"{address}, {seen}")
 
 
 def _file(path: Path, mode: int) -> Check:
