@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from noc.watch.clock import Moment
 from noc.watch.judge.judge import Judge
-from noc.watch.judge.reading import Value
 from noc.watch.judge.rules import Rules
 from noc.watch.judge.scene import Scene
 from noc.watch.store.records import (
@@ -17,6 +16,7 @@ from noc.watch.store.records import (
     Record,
     Sighting,
     SightingStage,
+    Value,
     Window,
     WindowKind,
 )

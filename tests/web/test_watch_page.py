@@ -69,7 +69,7 @@ async def test_a_row_is_20_to_24_pixels_high(browser: Browser, server: TcpServer
 async def test_the_page_works_without_script(browser: Browser, server: TcpServer) -> None:
     async with opened(browser, server.url, script=False) as page:
         await expect(page.locator("#nodes tbody tr")).to_have_count(3)
-        await expect(page.locator("#node-virginia .ram_mb")).to_have_text("41.5 MB")
+        await expect(page.locator("#node-virginia .ram_mb")).to_have_text("41.5 MiB")
 
 
 async def test_a_value_to_look_at_has_a_sign_beside_its_colour(browser: Browser, server: TcpServer) -> None:

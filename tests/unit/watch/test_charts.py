@@ -22,10 +22,10 @@ def minutes(*numbers: int, value: float = 40.0) -> list[Point]:
 
 
 def test_a_time_without_a_push_is_a_gap_in_the_line() -> None:
-    drawn = chart("ram_mb", "Memory", "MB", minutes(*range(1, 20), *range(30, 50)), AXIS, grain=60)
+    drawn = chart("ram_mb", "Memory", "MiB", minutes(*range(1, 20), *range(30, 50)), AXIS, grain=60)
     assert drawn is not None
     assert drawn.line.count("M") == 2
-    assert drawn.said == "Memory: 40.5 MB at the end, from 40 MB to 41 MB, 1 gap"
+    assert drawn.said == "Memory: 40.5 MiB at the end, from 40 MiB to 41 MiB, 1 gap"
 
 
 def test_one_late_bucket_is_no_gap() -> None:
@@ -33,11 +33,11 @@ def test_one_late_bucket_is_no_gap() -> None:
 
 
 def test_nothing_known_is_no_chart() -> None:
-    assert chart("ram_mb", "Memory", "MB", [], AXIS, grain=60) is None
+    assert chart("ram_mb", "Memory", "MiB", [], AXIS, grain=60) is None
 
 
 def test_a_lone_point_can_be_seen() -> None:
-    drawn = chart("ram_mb", "Memory", "MB", minutes(30), AXIS, grain=60)
+    drawn = chart("ram_mb", "Memory", "MiB", minutes(30), AXIS, grain=60)
     assert drawn is not None
     assert drawn.line.endswith("h1")
 
@@ -50,7 +50,7 @@ def test_marks_stand_at_full_hours_of_the_fleets_clock() -> None:
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=200))
 def test_whatever_a_node_says_stays_inside_of_the_picture(values: list[float]) -> None:
     points = [Point(AXIS.since + n * MINUTE // 4, v, v, v, 1) for n, v in enumerate(values)]
-    drawn = chart("ram_mb", "Memory", "MB", points, AXIS, grain=15)
+    drawn = chart("ram_mb", "Memory", "MiB", points, AXIS, grain=15)
     assert drawn is not None
     numbers = [float(number) for number in re.findall(r"[ML][\d.]+ (-?[\d.]+)", drawn.line)]
     assert all(charts.TOP - 0.1 <= number <= charts.HEIGHT - charts.BOTTOM + 0.1 for number in numbers)
@@ -87,7 +87,7 @@ def test_an_axis_holds_its_values_between_marks(one: float, other: float) -> Non
 
 def test_amounts_are_short() -> None:
     assert [amount(value, "") for value in (0, 0.25, 17, 1190, 12_400)] == ["0", "0.25", "17", "1190", "12.4k"]
-    assert amount(14.2, "MB") == "14.2 MB"
+    assert amount(14.2, "MiB") == "14.2 MiB"
 
 
 def test_a_sparkline_has_corners_only_and_is_lifted_over_a_gap() -> None:

@@ -24,7 +24,7 @@ from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.maintained import read_maintained
 from noc.watch.store.records import Beat, Event, Incident, IncidentSaved
-from watch_kit import Server, free_port, token, until, write_fleet
+from watch_kit import Server, free_port, token, until, until_true, write_fleet
 
 SECRETS = ("s3cret-words", "127.84.0", "192.0.2", "clavitor-alerts", "johan", "SIGKILL", token("frankfurt"))
 
@@ -209,9 +209,10 @@ async def test_a_watch_that_cannot_store_lets_the_page_lapse(
 ) -> None:
     monkeypatch.setattr(publishing, "EVERY_S", 0.01)
     watch.broken = True
-    publisher = Publisher(watch, folder)
+    publisher, rounds = Publisher(watch, folder), list[int]()
+    monkeypatch.setattr(publisher._changed, "clear", lambda: rounds.append(1))
     task = asyncio.create_task(publisher.run())
-    await asyncio.sleep(0.1)
+    await until_true(lambda: len(rounds) > 2)
     task.cancel()
     assert contents(folder) == {}
 

@@ -306,7 +306,7 @@ async def test_a_peer_that_is_gone_before_its_answer_harms_nobody(answers: Answe
         writer.write(GET)
         await until(lambda: answers.taken)
         writer.transport.abort()
-        await asyncio.sleep(0.05)
+        await until(lambda: all(each._leaving for each in pushes._connections))
         answers.taken[0].answer(200, b"{}")
         await until(lambda: not pushes._connections)
 

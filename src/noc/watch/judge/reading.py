@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from noc.fleet.judging import TelemetryRule
+from noc.watch.store.records import Value
 
-Value = float | int | str | None
 Sample = Mapping[str, Value]
 Reading = Literal["wrong", "right", "between"]
 

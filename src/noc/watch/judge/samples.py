@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from noc.watch.judge.reading import Sample, Value
-from noc.watch.store.records import Beat, Sighting
+from noc.watch.judge.reading import Sample
+from noc.watch.store.records import Beat, Sighting, Value
 
 
 class Baseline(NamedTuple):

@@ -21,7 +21,7 @@ from noc.watch.judge.history import continuity
 from noc.watch.judge.jitter import Jitter
 from noc.watch.judge.retries import Retries
 from noc.watch.judge.rules import Rules
-from noc.watch.judge.verdict import verdict
+from noc.watch.judge.verdict import cause_in_words, verdict
 from noc.watch.store.records import (
     Beat,
     Cause,
@@ -389,14 +389,8 @@ class Standing:
         return verdict(pushes=not self.overdue, view=view, others_lost=around.lost, cut_off=around.cut_off)
 
     def _detail(self, cause: Cause, now: Moment) -> str:
-        view, look = self.face.view(now), self.face.detail
-        if cause == "public":
-            return f"its public address does not serve: {look}"
-        text = self.death or f"{self.rules.missed} pushes missed, one is due every {self.rules.interval:g} s"
-        if view is None or cause == "death":
-            return text
-        outside = "it serves" if view == "" else f"it does not serve either: {look}"
-        return f"{text}; in public {outside}"
+        silence = self.death or f"{self.rules.missed} pushes missed, one is due every {self.rules.interval:g} s"
+        return cause_in_words(cause, silence, self.face.view(now), self.face.detail)
 
     def _event(self, kind: EventKind, now: Moment, **detail: str | int | None) -> Event:
         run = {"run": self.deployment.run} if self.deployment else {}

@@ -17,7 +17,7 @@ reached it has a way out, so the fault lies with what its pushes cross alone.
 
 from typing import Literal
 
-from noc.watch.store.records import SightingStage
+from noc.watch.store.records import Cause, SightingStage
 
 Part = Literal["", "service", "proxy", "name", "certificate", "tunnel", "HQ"]
 View = SightingStage | None
@@ -51,3 +51,18 @@ def verdict(*, pushes: bool, view: View, others_lost: bool, cut_off: bool) -> Pa
     if others_lost:
         return "HQ"
     return "" if view is None or view == "connect" else _AT_STAGE[view]
+
+
+def cause_in_words(cause: Cause, silence: str, view: View, look: str) -> str:
+    """What both witnesses say of a node that is not well, in one line.
+
+    Args:
+        cause: of its incident.
+        silence: its death, or which pushes are missing.
+        view: what the look from outside found, and `look` in words.
+    """
+    if cause == "public":
+        return f"its public address does not serve: {look}"
+    if view is None or cause == "death":
+        return silence
+    return f"{silence}; in public " + ("it serves" if view == "" else f"it does not serve either: {look}")

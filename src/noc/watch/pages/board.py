@@ -175,10 +175,10 @@ def _bars_text(slots: Sequence[Slot], bars: Bars) -> str:
 
 
 UNITS: Final = {
-    "ram_mb": "MB",
+    "ram_mb": "MiB",
     "cpu_pct": "%",
     "disk_pct": "%",
-    "db_size_mb": "MB",
+    "db_size_mb": "MiB",
     "active_sessions": "",
     "cert_days_remaining": "d",
     "nix_gen": "",

@@ -22,13 +22,13 @@ INCIDENTS_SHOWN: Final = 10
 EVENTS_SHOWN: Final = 60
 ERRORS: Final = "errors"
 FIELDS: Final = {
-    "ram_mb": ("Memory", "MB"),
+    "ram_mb": ("Memory", "MiB"),
     "cpu_pct": ("CPU", "%"),
     "disk_pct": ("Disk", "%"),
     ERRORS: ("Errors of requests", "%"),
     "req_1h": ("Requests an hour", ""),
     "active_sessions": ("Sessions", ""),
-    "db_size_mb": ("Database", "MB"),
+    "db_size_mb": ("Database", "MiB"),
     "cert_days_remaining": ("Certificate, days left", ""),
 }
 """Field → heading and unit; `errors` is made of `err_1h` and `req_1h`."""

@@ -79,12 +79,6 @@ def last_events(engine: Engine, limit: int) -> list[Document]:
     return [_event(row) for row in _rows(engine, select(events).order_by(events.c.id.desc()).limit(limit))]
 
 
-def closed_incidents(engine: Engine, limit: int) -> list[Document]:
-    """The incidents that ended last, the latest first, without their alerts."""
-    query = select(incidents).where(incidents.c.ended.is_not(None)).order_by(incidents.c.ended.desc()).limit(limit)
-    return [incident_document(row, []) for row in _rows(engine, query)]
-
-
 def pushes_since(engine: Engine, at: int) -> list[tuple[str, int, bool]]:
     """Every push since a time (ms): node, when it was received, whether it reported life."""
     query = select(heartbeats.c.node, heartbeats.c.at, heartbeats.c.up).where(heartbeats.c.at >= at)
