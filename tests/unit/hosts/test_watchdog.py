@@ -169,6 +169,26 @@ def test_the_endpoint_that_is_tried_is_where_the_name_leads_now(monkeypatch: pyt
     assert commands.run == [(["wg", "set", "wg0", "peer", "KEY", "endpoint", "127.0.0.1:51820"], "")]
 
 
+def test_each_endpoint_that_is_tried_is_told_once_a_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watchdog, "peers", lambda: ["KEY"])
+    dog = Watchdog(SETTINGS._replace(fallback="localhost"), "noc", Commands())
+    silence = [
+        Decision(600, "fallback"),
+        Decision(660, "endpoint"),
+        Decision(720, "fallback"),
+        Decision(780, "endpoint"),
+    ]
+    for decision in (*silence, Decision(0), silence[0]):
+        dog.act(decision)
+    assert [line.split(" at ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "127.0.0.1:51820 (localhost)",
+        "192.0.2.1:51820 (as configured)",
+        "127.0.0.1:51820 (localhost)",
+    ]
+
+
 def test_a_name_that_cannot_be_resolved_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     dog = Watchdog(SETTINGS._replace(fallback="x..invalid"), "noc", Commands())
     for _ in range(3):

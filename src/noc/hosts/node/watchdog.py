@@ -197,10 +197,13 @@ class Watchdog:
         """Begin shut."""
         self._settings, self._table, self._run = settings, table, run
         self._open = False
+        self._places: set[str] = set()
         self._troubles: dict[str, str] = {}
 
     def act(self, decision: Decision) -> None:
         """Do what was decided; what does not work is told once, and tried again when it is due."""
+        if not decision.silent_s:
+            self._places.clear()
         if decision.attempt:
             self._attempt("endpoint", lambda: self._turn_to(decision))
         if decision.open or self._open:
@@ -214,6 +217,9 @@ class Watchdog:
         place = find(self._settings, decision.attempt)
         for peer in peers():
             self._run(["wg", "set", INTERFACE, "peer", peer, "endpoint", place], "")
+        if place in self._places:
+            return
+        self._places.add(place)
         named = self._settings.fallback if decision.attempt == "fallback" else "as configured"
         _tell(f"HQ was not heard for {decision.silent_s:.0f} s: it is looked for at {place} ({named})")
 
@@ -232,7 +238,7 @@ class Watchdog:
         try:
             work()
         except (OSError, UnicodeError, subprocess.SubprocessError) as error:
-            said = str(getattr(error, "stderr", "") or error).strip()[-300:]
+            said = str(getattr(error, "stderr", "") or error).strip().partition("\n")[0][:300]
             if self._troubles.get(what) != said:
                 _tell(f"{what}: {said}")
             self._troubles[what] = said
