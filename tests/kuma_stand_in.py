@@ -53,6 +53,7 @@ class Kuma:
         asked: every event that changes something, in order.
         refuse: events that are refused whatever they say, with the words.
         silent: events that are never answered.
+        edit_starts: whether an edit starts a monitor that was paused, as the pre-release 2.0.0-dev.0 does.
         url: where it is.
     """
 
@@ -67,6 +68,7 @@ class Kuma:
     asked: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    edit_starts: bool = False
     used_codes: set[str] = field(default_factory=set)
     sessions: dict[str, str] = field(default_factory=dict)
     room: set[str] = field(default_factory=set)
@@ -113,6 +115,7 @@ class Kuma:
         )
         edited = {**row, **{name: changed.get(name) for name in EDITED}}
         _validate(edited)
+        edited["active"] = row["active"] or self.edit_starts
         self.monitors[row["id"]] = {**edited, "notificationIDList": _attached(monitor.get("notificationIDList", {}))}
         return {"ok": True, "msg": "Saved.", "msgi18n": True, "monitorID": row["id"]}
 

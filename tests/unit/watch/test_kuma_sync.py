@@ -168,6 +168,17 @@ def test_a_node_that_is_not_live_has_a_paused_monitor_and_is_not_shown(kuma: Kum
     assert [each["id"] for each in kuma.groups["clavitor"][0]["monitorList"]] == [kuma.monitor("virginia")["id"]]
 
 
+def test_a_paused_monitor_that_is_changed_stays_paused_even_where_an_edit_would_start_it(
+    kuma: Kuma, place: Path
+) -> None:
+    write_lives(place, {"virginia": "live"})
+    done(kuma, place)
+    kuma.edit_starts = True
+    kuma.monitor("frankfurt")["interval"] = 90
+    done(kuma, place)
+    assert not kuma.monitor("frankfurt")["active"]
+
+
 def test_a_node_that_became_live_is_resumed(kuma: Kuma, place: Path) -> None:
     write_lives(place, {"virginia": "live"})
     done(kuma, place)

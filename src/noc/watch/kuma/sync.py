@@ -106,8 +106,10 @@ class Sync:
         self._wire.call("editMonitor", _edited(wish, row, notice))
         if wish.node not in self._ids:
             self._wire.call("addMonitorTag", tag, row["id"], wish.node)
-        if bool(row.get("active")) != wish.active:
-            self._wire.call("resumeMonitor" if wish.active else "pauseMonitor", row["id"])
+        if not wish.active:
+            self._wire.call("pauseMonitor", row["id"])  # always: some versions start a paused one that is edited
+        elif not row.get("active"):
+            self._wire.call("resumeMonitor", row["id"])
 
     def _page(self, step: Step) -> None:
         if step.kind == "unchanged":
