@@ -70,7 +70,7 @@ class Account:
         self.rows.setdefault(zone, {})[id_] = {"id": id_, "proxiable": True, "tags": [], "settings": {}, **row}
         return id_
 
-    def records(self) -> set[tuple[str, str, str, int, bool, str | None]]:
+    def records(self) -> set[tuple[str, str, str, int, bool | None, str | None]]:
         """All records of the zone as they are now."""
         there = self.rows.get(self.zones["example.com"], {}).values()
         return {(r["name"], r["type"], r["content"], r["ttl"], r["proxied"], r["comment"]) for r in there}

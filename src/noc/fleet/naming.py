@@ -26,9 +26,7 @@ class Dns(Part):
     @model_validator(mode="after")
     def _fits_its_provider(self) -> Self:
         if self.provider == "cloudflare" and self.ttl < LEAST_AT_CLOUDFLARE:
-            raise PydanticCustomError(
-                "ttl", "should have a ttl of 60 seconds at least, as Cloudflare does"
-            )
+            raise PydanticCustomError("ttl", "should have a ttl of 60 seconds at least, as Cloudflare does")
         if self.provider == "rfc2136" and self.server is None:
             raise PydanticCustomError("server", 'should name the zone\'s name server: server = "ADDRESS:PORT"')
         return self

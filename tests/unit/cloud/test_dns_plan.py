@@ -82,7 +82,8 @@ def test_a_node_with_ipv6_alone_stands_behind_the_proxy() -> None:
 
 def test_a_moved_node_s_record_is_changed_and_not_made_twice() -> None:
     made = plan([found(a_record("a.example.com"))], [a_record("a.example.com", "192.0.2.2")])
-    assert [str(change) for change in made.changes] == ["update A a.example.com 192.0.2.2 for 300 s (was 192.0.2.1 for 300 s)"]
+    said = "update A a.example.com 192.0.2.2 for 300 s (was 192.0.2.1 for 300 s)"
+    assert [str(change) for change in made.changes] == [said]
 
 
 def test_a_record_that_is_needed_no_more_goes() -> None:

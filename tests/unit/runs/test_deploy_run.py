@@ -46,10 +46,10 @@ async def test_a_good_release_reaches_every_node_one_after_the_other(run: Run, s
 
 async def test_a_node_is_activated_while_a_later_one_is_still_staged(run: Run, site: Site, world: World) -> None:
     first, *_, last = NAMES
-    world.machines[last].arriving = asyncio.Event()
+    arriving = world.machines[last].arriving = asyncio.Event()
     going = asyncio.create_task(deploy(run, site))
     await seen(world, first, "confirm")
-    world.machines[last].arriving.set()
+    arriving.set()
     assert [row.verdict for row in await going] == ["confirmed"] * 3
     assert world.order("start", "confirm") == [(name, verb) for name in NAMES for verb in ("start", "confirm")]
 

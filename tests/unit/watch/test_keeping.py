@@ -172,7 +172,7 @@ def test_a_process_that_finds_nothing_to_migrate_starts_no_other(
 
 
 def test_a_year_of_a_node_is_predicted_from_what_its_rows_measure(store: Store, tmp_path: Path) -> None:
-    telemetry = {"ram_mb": 412, "disk_pct": 41.5, "uptime_s": 12_345}
+    telemetry: dict[str, float | int | str | None] = {"ram_mb": 412, "disk_pct": 41.5, "uptime_s": 12_345}
     for hour in range(4):
         store.write([Beat("virginia", NOW + hour * 3_600_000 + n * 30_000, telemetry=telemetry) for n in range(120)])
     found = read_stats(tmp_path / "watch.db", KEEP)

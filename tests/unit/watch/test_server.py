@@ -406,7 +406,10 @@ def test_an_incident_that_ended_before_its_alert_could_go_out_is_told_as_one_rec
     push_until(fast, "b2", lambda: fast.incidents()[0]["ended_at"])
     receiver.start()
     until(lambda: receiver.got, within=40, what="the recovery is told")
-    outcomes = lambda: {alert["kind"]: alert["outcome"] for alert in fast.incidents()[0]["alerts"]}  # noqa: E731
+
+    def outcomes() -> dict[str, str]:
+        return {alert["kind"]: alert["outcome"] for alert in fast.incidents()[0]["alerts"]}
+
     until(lambda: "waiting" not in outcomes().values(), what="the others are settled")
     assert (outcomes()["opened"], outcomes()["closed"]) == ("told", "sent")
     assert [name.rpartition("-")[2] for name in receiver.messages() if name.startswith("clavitor-1-")] == ["closed"]

@@ -52,7 +52,7 @@ def hq(tmp_path: Path, other: Server) -> Iterator[Server]:
 
 def hears(other: Server) -> bool:
     """Whether the other watch hears HQ, and has no open incident of it."""
-    return other.node("virginia")["state"] == "up"
+    return bool(other.node("virginia")["state"] == "up")
 
 
 def misses(other: Server) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@
 | high   | restores data; begins in spite of a freeze; configuration or system on more than one node;        |
 |        | provisioning a node that is live as a machine at another address or with another host key;        |
 |        | ending a node's machine                                                                           |
-| medium | a release on more than one node; configuration or system on one; new tunnel keys or a reboot of several; |
-|        | a record that changes or goes; another node for the domain itself;                                |
-|        | machines made at a cloud, which cost money; regions switched on                                   |
-|        | the rescue of more than one; another public address of a node                                     |
+| medium | a release on more than one node; configuration or system on one; new tunnel keys, a reboot or a   |
+|        | rescue of several; a record that changes or goes; another node for the domain itself; machines    |
+|        | made at a cloud, which cost money; regions switched on; another public address of a node          |
 | low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes,    |
 |        | records that are new                                                                              |
 
@@ -19,6 +18,8 @@ from noc.fleet.inventory import Inventory, Life
 from noc.runs.plan.plan import Plan, Risk
 
 RANK: dict[Risk, int] = {"low": 0, "medium": 1, "high": 2}
+_ALWAYS_MEDIUM = frozenset({"launch", "opt-in", "apex", "move"})
+_MEDIUM_FOR_SEVERAL = frozenset({"deploy", "keygen", "rescue", "reboot"})
 
 
 def risk(plan: Plan, inventory: Inventory) -> Risk:
@@ -32,19 +33,13 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "low"
     several = len(plan.nodes) > 1
     options, deep = plan.options, plan.configuration or plan.system
-    if options.restore_data or options.override_freeze or (deep and several):
+    if options.restore_data or options.override_freeze or (deep and several) or plan.action == "terminate":
         return "high"
-    if plan.action == "terminate":
-        return "high"
-    if plan.action in ("launch", "opt-in"):
-        return "medium"
     if plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes):
         return "high"
-    if plan.action == "apex" or any(not change.startswith("create ") for change in plan.records):
+    if deep or plan.action in _ALWAYS_MEDIUM or (several and plan.action in _MEDIUM_FOR_SEVERAL):
         return "medium"
-    if deep or plan.action == "move" or (several and plan.action in ("deploy", "keygen", "rescue", "reboot")):
-        return "medium"
-    return "low"
+    return "medium" if any(not change.startswith("create ") for change in plan.records) else "low"
 
 
 def _replaces(plan: Plan, name: str, inventory: Inventory) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def spoke(paths: Paths, world: World) -> AsyncIterator[Spoke]:
-    record = NodeRecord(life=Life.LIVE, wireguard_key=KEY, address="192.0.2.7")
+    record = NodeRecord(life=Life.LIVE, wireguard_key=KEY, address=IPv4Address("192.0.2.7"))
     write_fleet(paths.fleet, **{NAME: record})
     made = Spoke()
 
