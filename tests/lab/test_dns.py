@@ -21,12 +21,13 @@ from noc.lab.places import Places
 NODES = ("virginia", "frankfurt")
 DOMAIN = "clavitor.com"
 STORAGE = "/var/lib/caddy/.local/share/caddy/certificates/acme.lab-14000-dir"
-# A name of others, as most zones have: it was made by hand, and carries no mark.
+# A record as a person makes or removes it by hand: without the fleet's mark.
 BY_HAND = """
 import dns.query, dns.tsig, dns.update, sys
 name, algorithm, secret = sys.argv[1].split()
 update = dns.update.UpdateMessage("clavitor.com", keyring={dns.name.from_text(name): dns.tsig.Key(name, secret)})
-update.add("mail.clavitor.com.", 300, "A", "198.51.100.99")
+verb, at = sys.argv[2:]
+update.add(at, 300, "A", "198.51.100.99") if verb == "add" else update.delete(at, "A")
 assert dns.query.tcp(update, "198.51.100.2", 5).rcode() == 0
 """
 
@@ -44,13 +45,26 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         stage = Stage(lab, Setting(nodes=NODES, dist=dist, work=work, policy=TIMES), lambda _: None)
         first, second = stage.prepare()
         stage.hq.sh("noc", "hub", "secret", "set", "dns_tsig", stdin=lab.dns_key.encode())
-        stage.hq.sh("/opt/noc/current/bin/python", "-c", BY_HAND, lab.dns_key)
         key = stage.hq.sh("cat", "/etc/noc-trust/hub_ssh_key.pub").strip()
         for node in NODES:
             lab.authorize(node, key)
-        yield Fleet(stage, first, second, work / "bad")
+        fleet = Fleet(stage, first, second, work / "bad")
+        by_hand(fleet, "add", f"mail.{DOMAIN}.")
+        yield fleet
     finally:
         lab.down()
+
+
+def by_hand(fleet: Fleet, verb: str, name: str) -> None:
+    """Add a record, or delete it, past HQ."""
+    fleet.hq.sh("/opt/noc/current/bin/python", "-c", BY_HAND, fleet.lab.dns_key, verb, name)
+
+
+def refused_at(fleet: Fleet, node: str) -> tuple[str, str]:
+    """The step at which `noc dns apex` of a node fails, and its error's code."""
+    fleet.hq.noc("dns", "apex", node, statuses=(1,))
+    failed = [each for each in fleet.journal() if each["state"] == "failed" and each["node"] == node]
+    return failed[0]["step"], failed[0]["detail"]["error"]["code"]
 
 
 def resolved(fleet: Fleet, name: str) -> set[str]:
@@ -110,6 +124,25 @@ def test_no_copy_on_hq_can_be_read_without_its_key(fleet: Fleet) -> None:
     found = fleet.hq.sh("sh", "-c", "grep -rl PRIVATE /var/lib/noc/certificates || true")
     modes = fleet.hq.sh("sh", "-c", "stat -c '%a %U' /var/lib/noc/certificates/*.age | sort -u")
     assert (found, modes) == ("", "600 noc-runner\n")
+
+
+def test_a_domain_that_others_lead_elsewhere_is_left_to_them(fleet: Fleet) -> None:
+    by_hand(fleet, "add", f"{DOMAIN}.")
+    try:
+        assert refused_at(fleet, "virginia") == ("zone", "NOC-E252")
+        assert resolved(fleet, DOMAIN) == {"198.51.100.99"}
+    finally:
+        by_hand(fleet, "delete", f"{DOMAIN}.")
+
+
+def test_without_an_authority_nothing_of_the_node_is_changed(fleet: Fleet) -> None:
+    before = fleet.facts("virginia")["config"]
+    fleet.hq.sh("sh", "-c", "cp /etc/hosts /root/hosts; echo 127.0.0.1 acme.lab >>/etc/hosts")
+    try:
+        assert refused_at(fleet, "virginia") == ("certificate", "NOC-E255")
+    finally:
+        fleet.hq.sh("sh", "-c", "cat /root/hosts >/etc/hosts")
+    assert (fleet.facts("virginia")["config"], resolved(fleet, DOMAIN)) == (before, set())
 
 
 def test_the_domain_is_answered_by_the_node_that_was_chosen(fleet: Fleet) -> None:

@@ -13,10 +13,11 @@ from noc.cloud.dns.records import Record, wanted
 from noc.cloud.errors import ForeignRecord
 from noc.errors import NocError
 from noc.fleet.model import Node
-from noc.hosts.certificates import put_certificate, read_certificate
+from noc.hosts.certificates import put_certificate
 from noc.hosts.web import Health
 from noc.runs.errors import RunCut
 from noc.runs.naming.alias import reconfigure
+from noc.runs.naming.certificates import certificate_there
 from noc.runs.naming.errors import ApexNotProven
 from noc.runs.naming.issue import certificate_of
 from noc.runs.naming.names import missing, not_shown
@@ -110,12 +111,12 @@ class ApexMove:
 
     async def certificate(self) -> Sequence[str]:
         """Put a certificate for the domain where the node's proxy will look for it."""
-        made, new = await certificate_of(self._site, self._domain)
         link, authority = self._site.link(self._node), self._site.fleet.acme.authority
         try:
             shell = await link.shell()
-            there = await read_certificate(shell, authority, self._domain)
-            if there == (made.chain, made.key):
+            own = await certificate_there(shell, authority, self._domain)
+            made, new = await certificate_of(self._site, self._domain, own)
+            if own == made:
                 return []
             await put_certificate(shell, authority, self._domain, (made.chain, made.key))
         finally:

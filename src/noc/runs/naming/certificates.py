@@ -31,7 +31,7 @@ async def put_back(site: Site, node: Node, shell: Shell) -> list[str]:
         copy = kept.copy(name, authority)
         if copy is None or not copy.worth_keeping(datetime.now(UTC)):
             continue
-        there = await _there(shell, authority, name)
+        there = await certificate_there(shell, authority, name)
         if there is None or there.ends < copy.ends:
             await put_certificate(shell, authority, name, (copy.chain, copy.key))
             put.append(f"certificate of {name}, until {copy.ends:%Y-%m-%d}")
@@ -52,12 +52,13 @@ async def take_copies(site: Site, node: Node, shell: Shell) -> list[str]:
         return []
     taken, authority = [], site.fleet.acme.authority
     for name in names_of(site, node):
-        there = await _there(shell, authority, name)
+        there = await certificate_there(shell, authority, name)
         if there is not None and kept.keep(name, there, authority):
             taken.append(f"copy of the certificate of {name}")
     return taken
 
 
-async def _there(shell: Shell, authority: str, name: str) -> Certificate | None:
+async def certificate_there(shell: Shell, authority: str, name: str) -> Certificate | None:
+    """What a node has for a name, None for nothing. Raises CertificateUnreadable."""
     pair = await read_certificate(shell, authority, name)
     return Certificate.read(*pair) if pair else None

@@ -16,8 +16,13 @@ from noc.runs.site.site import Site
 SHOWN_WITHIN_S = 90.0
 
 
-async def certificate_of(site: Site, name: str) -> tuple[Certificate, bool]:
+async def certificate_of(site: Site, name: str, own: Certificate | None) -> tuple[Certificate, bool]:
     """A certificate for a name, and whether it is new.
+
+    Args:
+        site: the fleet.
+        name: the name.
+        own: what the node has for it already, None for nothing; the one that lasts longest is taken.
 
     Raises:
         AllowanceSpent: the authority would give none this week.
@@ -26,9 +31,12 @@ async def certificate_of(site: Site, name: str) -> tuple[Certificate, bool]:
         CredentialExposed: HQ has no key to keep it with.
     """
     kept, acme = escrow(site), site.fleet.acme
-    copy = kept.copy(name, acme.authority)
-    if copy is not None and copy.worth_keeping(datetime.now(UTC)):
-        return copy, False
+    now, there_are = datetime.now(UTC), (own, kept.copy(name, acme.authority))
+    good = [each for each in there_are if each is not None and each.worth_keeping(now)]
+    if good:
+        best = max(good, key=lambda each: each.ends)
+        kept.keep(name, best, acme.authority)
+        return best, False
     if why := beyond([name], allowance(site)):
         raise AllowanceSpent(f"the authority would not certify {name} now", why=why)
     account = Account(acme.authority, kept.account(), acme.email, site.acme_root)
