@@ -34,6 +34,8 @@ look() {
                 need nftables command -v nft
                 need caddy command -v caddy
                 need nix-bin command -v nix-instantiate
+                need knot command -v knotd
+                need pebble command -v pebble
                 need systemd command -v systemd-analyze
                 need prometheus command -v promtool
                 ;;

@@ -133,7 +133,7 @@ def move(
 
 @secret.command("set")
 def set_secret(
-    name: Annotated[str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, or a channel's.")],
+    name: Annotated[str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, aws, or a channel's.")],
     *,
     as_json: JsonOption = False,
 ) -> None:
