@@ -131,15 +131,18 @@ def gather(
         face="unknown" if blind else fleet_face([node.face for node in nodes]),
         nodes=nodes,
         incidents=public_incidents(outages, known),
-        maintenance=sorted(
-            (
-                MaintenanceFacts([name for name in each.nodes if name in known], each.begins, each.ends)
-                for each in maintenance
-                if known.intersection(each.nodes) and each.ends > at
-            ),
-            key=lambda each: each.begins,
-        ),
+        maintenance=_to_come(maintenance, known, at),
     )
+
+
+def _to_come(maintenance: Sequence[MaintenanceFacts], known: set[str], at: int) -> list[MaintenanceFacts]:
+    """What holds or comes for nodes that are public, the earliest first."""
+    found = (
+        MaintenanceFacts([name for name in each.nodes if name in known], each.begins, each.ends)
+        for each in maintenance
+        if known.intersection(each.nodes) and each.ends > at
+    )
+    return sorted(found, key=lambda each: each.begins)
 
 
 def node_face(own: Sequence[Outage], *, unseen: bool, maintained: bool) -> Face:
