@@ -4,6 +4,7 @@ ssh-keygen(1); the text that is signed goes in on stdin, so that it never lies i
 """
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 from noc.errors import TimedOut
@@ -60,3 +61,24 @@ def is_signed_by(content: bytes, signature: Path, signers: Path, principal: str,
     except subprocess.TimeoutExpired:
         raise TimedOut(f"ssh-keygen did not verify a signature within {_VERIFY_TIMEOUT_S} s") from None
     return result.returncode == 0
+
+
+def is_signed_with(content: bytes, armoured: str, principal: str, public_key: str, namespace: str) -> bool:
+    """Whether an armoured signature of some bytes is good, and of one public key (a line as OpenSSH writes it).
+
+    Args:
+        content: what was signed.
+        armoured: the signature.
+        principal: whose key it is.
+        public_key: the key; its comment counts for nothing.
+        namespace: what the signature has to be for.
+
+    Raises:
+        TimedOut: ssh-keygen did not answer.
+    """
+    kind, key, *_comment = public_key.split()
+    with tempfile.TemporaryDirectory(prefix="noc-signature-") as directory:
+        signature, signers = Path(directory, "signature"), Path(directory, "signers")
+        signature.write_text(armoured)
+        signers.write_text(f'{principal} namespaces="{namespace}" {kind} {key}\n')
+        return is_signed_by(content, signature, signers, principal, namespace)

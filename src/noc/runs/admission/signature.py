@@ -6,14 +6,12 @@ another fleet, another request for the same plan. What is signed is good until t
 
 import base64
 import hashlib
-import tempfile
 from datetime import UTC
-from pathlib import Path
 
 from noc.errors import NocError
 from noc.fleet.model import Fleet, Person
 from noc.release.errors import MalformedSignature
-from noc.release.sshkeygen import is_signed_by
+from noc.release.sshkeygen import is_signed_with
 from noc.release.sshsig import Envelope, parse_envelope
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.errors import SignatureRefused
@@ -77,7 +75,8 @@ def signer_of(request: Request, fleet: Fleet, caller: Caller, armoured: str) -> 
             f"the signature is {person.name}'s, but {login.name} is logged in",
             "a person of fleet.toml approves with a key of their own",
         )
-    if not _is_over(statement(request, fleet).encode(), armoured, person):
+    assert person.ssh_key is not None
+    if not is_signed_with(statement(request, fleet).encode(), armoured, person.name, person.ssh_key, NAMESPACE):
         raise _refused(
             request,
             f"the signature by {person.name} does not fit the statement of {request.name}",
@@ -108,16 +107,6 @@ def _holder(request: Request, fleet: Fleet, envelope: Envelope) -> Person:
         "the signature's key belongs to nobody whom fleet.toml lists",
         f"no ssh_key of [[people]] is {fingerprint(envelope.public_key)}",
     )
-
-
-def _is_over(content: bytes, armoured: str, person: Person) -> bool:
-    assert person.ssh_key is not None
-    kind, key, *_comment = person.ssh_key.split()
-    with tempfile.TemporaryDirectory(prefix="noc-approval-") as directory:
-        signature, signers = Path(directory, "signature"), Path(directory, "signers")
-        signature.write_text(armoured)
-        signers.write_text(f'{person.name} namespaces="{NAMESPACE}" {kind} {key}\n')
-        return is_signed_by(content, signature, signers, person.name, NAMESPACE)
 
 
 def _refused(request: Request, what: str, why: str) -> NocError:

@@ -4,16 +4,14 @@ A name alone is no signature: the statement is signed with the SSH key that the 
 namespace of its own (ssh-keygen(1), `-Y sign`), on the person's own machine.
 """
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from noc.fleet.model import Fleet, Person
 from noc.release.errors import MalformedSignature
-from noc.release.sshkeygen import is_signed_by
+from noc.release.sshkeygen import is_signed_with
 from noc.release.sshsig import parse_envelope
 from noc.runs.review.errors import DecisionRefused
 from noc.runs.review.report import Report
@@ -80,7 +78,9 @@ def decide(report: Report, word: Word, fleet: Fleet, armoured: str, now: datetim
             fix="mend that, or accept it in fleet.toml under [[accepted]], and review again; or decide no-go",
         )
     person = _approver(fleet, armoured)
-    if not _is_over(statement(report, word, fleet).encode(), armoured, person):
+    assert person.ssh_key is not None
+    said = statement(report, word, fleet).encode()
+    if not is_signed_with(said, armoured, person.name, person.ssh_key, NAMESPACE):
         raise DecisionRefused(
             f"the signature by {person.name} does not fit this report and {word}",
             why="it was made for another report, for another decision, or for another purpose",
@@ -112,13 +112,3 @@ def _approver(fleet: Fleet, armoured: str) -> Person:
         "the signature's key belongs to no approver of fleet.toml",
         fix="an approver signs, with the ssh_key that [[people]] gives to that person",
     )
-
-
-def _is_over(content: bytes, armoured: str, person: Person) -> bool:
-    assert person.ssh_key is not None
-    kind, key, *_comment = person.ssh_key.split()
-    with tempfile.TemporaryDirectory(prefix="noc-decision-") as directory:
-        signature, signers = Path(directory, "signature"), Path(directory, "signers")
-        signature.write_text(armoured)
-        signers.write_text(f'{person.name} namespaces="{NAMESPACE}" {kind} {key}\n')
-        return is_signed_by(content, signature, signers, person.name, NAMESPACE)
