@@ -2,32 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from noc.watch.access.keyring import MOST, Keyring, digest
-from noc.watch.config import Config
-from noc.watch.service.watch import Watch
-from noc.watch.store.database import Store
 from noc.watch.store.queries import read_keys
-from watch_kit import write_fleet
+from watching import watching
 
 HOUR = 3_600_000
-
-
-@asynccontextmanager
-async def watching(tmp_path: Path) -> AsyncIterator[Watch]:
-    config = Config.read(write_fleet(tmp_path / "fleet"))
-    store = Store(tmp_path / "watch.db")
-    watch = Watch(config, store, lambda: config, lambda _: [])
-    await watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.stop()
-        store.close()
 
 
 @pytest.fixture

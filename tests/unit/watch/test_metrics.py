@@ -17,11 +17,10 @@ from noc.watch.api.exposition import Family, Histogram, Sample, exposition
 from noc.watch.api.meters import Meters
 from noc.watch.api.metrics import node_families, sighting_families, telemetry_families
 from noc.watch.clock import Moment, now
-from noc.watch.config import Config
 from noc.watch.service.watch import Watch
-from noc.watch.store.database import Store
 from noc.watch.store.records import Beat, Incident, IncidentSaved, Sighting
 from watch_kit import Server, free_port, until, write_fleet
+from watching import watching
 
 CONTRACT = {
     "ram_mb": 412,
@@ -56,12 +55,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
     """A watch in this process, of three live nodes that push every 30 s."""
-    fleet = write_fleet(tmp_path / "fleet")
-    watch = Watch(Config.read(fleet), Store(tmp_path / "watch.db"), lambda: Config.read(fleet), lambda _config: [])
-    await watch.start()
-    yield watch
-    await watch.stop()
-    watch.store.close()
+    async with watching(tmp_path) as watch:
+        yield watch
 
 
 def metrics(server: Server) -> str:

@@ -15,16 +15,15 @@ import pytest
 
 from noc.hub.publicsite import status_page
 from noc.watch.clock import Moment, now
-from noc.watch.config import Config
 from noc.watch.errors import CannotPublish
 from noc.watch.public import publisher as publishing
 from noc.watch.public.folder import Folder
 from noc.watch.public.publisher import Publisher
 from noc.watch.service.watch import Watch
-from noc.watch.store.database import Store
 from noc.watch.store.maintained import read_maintained
 from noc.watch.store.records import Beat, Event, Incident, IncidentSaved
 from watch_kit import Server, free_port, token, until, until_true, write_fleet
+from watching import watching
 
 SECRETS = ("s3cret-words", "127.84.0", "192.0.2", "clavitor-alerts", "johan", "SIGKILL", token("frankfurt"))
 
@@ -32,12 +31,8 @@ SECRETS = ("s3cret-words", "127.84.0", "192.0.2", "clavitor-alerts", "johan", "S
 @pytest.fixture
 async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
     """A watch in this process, of three live nodes."""
-    fleet = write_fleet(tmp_path / "fleet")
-    watch = Watch(Config.read(fleet), Store(tmp_path / "watch.db"), lambda: Config.read(fleet), lambda _config: [])
-    await watch.start()
-    yield watch
-    await watch.stop()
-    watch.store.close()
+    async with watching(tmp_path) as watch:
+        yield watch
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from noc.watch.api.refusals import HANDLERS
 from noc.watch.api.rest import Api
 from noc.watch.config import Config
 from noc.watch.service.watch import Watch
-from noc.watch.store.database import Store
-from watch_kit import write_fleet
+from watching import watching
 
 SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 NOBODY = 65534
@@ -74,16 +73,12 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    fleet = write_fleet(tmp_path / "fleet")
-    watch = Watch(Config.read(fleet), Store(tmp_path / "watch.db"), lambda: Config.read(fleet), lambda _config: [])
-    await watch.start()
-    keyring = Keyring(watch)
-    await keyring.start()
-    house = House(watch, keyring)
-    house.make("approver")
-    yield house
-    await watch.stop()
-    watch.store.close()
+    async with watching(tmp_path) as watch:
+        keyring = Keyring(watch)
+        await keyring.start()
+        house = House(watch, keyring)
+        house.make("approver")
+        yield house
 
 
 async def test_a_token_opens_what_its_role_may_see(house: House) -> None:

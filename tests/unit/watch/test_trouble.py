@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,14 @@ import pytest
 from sqlalchemy import text
 
 from noc.watch.clock import now
-from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
 from noc.watch.service.watch import Watch
 from noc.watch.store import unstored
-from noc.watch.store.database import Store
 from noc.watch.store.records import Alive, Beat, Event, Incident, IncidentSaved
 from noc.watch.store.unstored import Unstored
 from rollup_kit import from_scratch, stored
 from watch_kit import Pusher, Receiver, Server, receiving, until, write_fleet
+from watching import watching
 
 FAST = {"push_interval": 1.0, "sev1_after": 600.0, "recovery_steady": 1.0}
 OPEN = Incident(1, "frankfurt", "death", "killed", 1_700_000_000_000)
@@ -163,20 +162,6 @@ def test_a_server_that_starts_on_a_full_disk_judges_and_tells(tmp_path: Path, di
 # The watch without a process around it.
 
 
-@asynccontextmanager
-async def watching(folder: Path, interval: float = 30) -> AsyncIterator[Watch]:
-    """A watch without ways to people."""
-    config = Config.read(write_fleet(folder / "fleet", push_interval=interval))
-    store = Store(folder / "watch.db")
-    watch = Watch(config, store, lambda: config, lambda _: [])
-    await watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.stop()
-        store.close()
-
-
 @pytest.fixture
 async def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
     monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
@@ -254,7 +239,7 @@ async def test_an_incident_that_starts_under_a_stepped_clock_is_opened_once_and_
     def opened(watch: Watch) -> list[str]:
         return [each.node for each in watch.store.past().open if each.node == "frankfurt"]
 
-    async with watching(tmp_path, 0.3) as watch:
+    async with watching(tmp_path, push_interval=0.3) as watch:
         await watch.take(Beat("frankfurt", now().wall), now())
         monkeypatch.setattr("noc.watch.clock.time.time_ns", lambda: real() - 3_600 * 1_000_000_000)
         await until_async(lambda: opened(watch) == ["frankfurt"])

@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,13 @@ from sqlalchemy import text
 
 from noc.watch.alerts.channels import Message
 from noc.watch.clock import now
-from noc.watch.config import Config
 from noc.watch.errors import StoreTrouble
 from noc.watch.pages.runs import RunBoard
 from noc.watch.pages.web import Web
 from noc.watch.service.watch import Watch
 from noc.watch.store import writer as writing
-from noc.watch.store.database import Store
 from noc.watch.store.records import Beat
-from watch_kit import to, write_fleet
+from watching import watching
 
 
 class Channel:
@@ -42,19 +39,6 @@ class Channel:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noc.watch.alerts.patience.FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
-
-
-@asynccontextmanager
-async def watching(tmp_path: Path, channel: Channel) -> AsyncIterator[Watch]:
-    config = Config.read(write_fleet(tmp_path / "fleet"))
-    store = Store(tmp_path / "watch.db", to(channel.name))
-    watch = Watch(config, store, lambda: config, lambda _: [channel])
-    await watch.start()
-    try:
-        yield watch
-    finally:
-        await watch.stop()
-        store.close()
 
 
 async def until(condition: Callable[[], Any], within: float = 10) -> None:
