@@ -4,6 +4,7 @@ The tests go on from one another: HQ is at 198.51.100.10 until it has moved to .
 is here a table of the node's own, called a stand-in where it is used.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -63,6 +64,11 @@ class Scene:
     def carries(self, node: str) -> bool:
         """Whether HQ gets a connection through a node's tunnel."""
         return self._connects(self.fleet.tunnel_address(node))
+
+    def heard(self, node: str) -> bool:
+        """Whether the watch hears a node in time, so that nothing that it sent before is still on its way."""
+        said = self.hq("curl -s --unix-socket /run/noc-watch/watch.sock http://hq/api/v1/nodes")
+        return {row["name"]: row["state"] for row in json.loads(said)["nodes"]}[node] == "up"
 
     def _connects(self, address: str) -> bool:
         script = f"import socket; socket.create_connection(('{address}', 22), timeout=1)"
@@ -180,7 +186,7 @@ def test_a_node_that_is_down_is_owed_hq_s_new_address(scene: Scene) -> None:
 
 def test_one_that_is_back_gets_it_and_the_others_are_left_alone(scene: Scene) -> None:
     scene.fleet.lab.heal("frankfurt")
-    wait_for(lambda: scene.carries("frankfurt"))
+    wait_for(lambda: scene.carries("frankfurt") and scene.heard("frankfurt"))
     document = scene.fleet.hq.noc("hub", "move", "--ip", NEW)
     assert by_node(document) == {"virginia": "unchanged", "frankfurt": "confirmed"}
 
