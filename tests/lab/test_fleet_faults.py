@@ -224,15 +224,15 @@ class TestPush:
         url = self._url(fleet, "virginia").rpartition("/")[0] + "/" + "a" * 43
         assert self._push(fleet, "virginia", url) == "404"
 
-    def test_another_nodes_token_is_not_found_either_and_hq_is_told(self, fleet: Fleet) -> None:
+    def test_another_nodes_token_is_not_found_either_and_hq_is_told(self, fleet: Fleet, until: Until) -> None:
         assert self._push(fleet, "virginia", self._url(fleet, "frankfurt")) == "404"
-        events = fleet.hq.sh(
-            "curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", "http://hq/api/v1/events?limit=500"
-        )
-        told = [event for event in json.loads(events)["events"] if event["kind"] == "foreign-token"]
-        assert told
-        assert "frankfurt" in json.dumps(told)
-        assert "virginia" in json.dumps(told)
+        until(lambda: "frankfurt" in (told := self._strangers(fleet)) and "virginia" in told)
+
+    def _strangers(self, fleet: Fleet) -> str:
+        """What HQ was told of tokens that came from elsewhere."""
+        url = "http://hq/api/v1/events?limit=1000"
+        events = fleet.hq.sh("curl", "-s", "--unix-socket", "/run/noc-watch/watch.sock", url)
+        return json.dumps([event for event in json.loads(events)["events"] if event["kind"] == "foreign-token"])
 
     def test_its_own_token_is_taken(self, fleet: Fleet) -> None:
         assert self._push(fleet, "virginia", self._url(fleet, "virginia")) == "200"
