@@ -15,12 +15,11 @@ from noc.cloud.ec2.port import Account
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hosts.trust import generate_key
-from noc.lab.cloud.account import Settings
+from noc.lab.cloud.account import CREDENTIALS, Settings
 from noc.lab.cloud.front import Front
 from noc.lab.cloud.server import served
 
 FLEET = Path(__file__).parents[1] / "fleet"
-CREDENTIALS = "[default]\naws_access_key_id = AKIAEXAMPLEEXAMPLE00\naws_secret_access_key = nobodys\n"
 HUB = Hub("185.218.204.47", generate_key("hub").public)
 
 

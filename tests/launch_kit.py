@@ -12,7 +12,7 @@ from typing import Any
 
 import tomli_w
 
-from cloud_kit import CREDENTIALS, FLEET, Cloud
+from cloud_kit import FLEET, Cloud
 from noc.cloud.ec2.port import Account
 from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, load_inventory, save_inventory
 from noc.fleet.load import load
@@ -20,7 +20,7 @@ from noc.fleet.model import Node
 from noc.hosts.errors import HostKeyMismatch, Unreachable
 from noc.hosts.ssh import Pinned
 from noc.hosts.trust import fingerprint, generate_key
-from noc.lab.cloud.account import Settings
+from noc.lab.cloud.account import CREDENTIALS, Settings
 from noc.lab.cloud.front import Front
 from noc.lab.cloud.server import served
 from noc.runs.launch.adopt import adopt

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from cloud_kit import CREDENTIALS
 from fleet_kit import ROOT, TIMES
-from noc.lab.cloud.account import Settings
+from noc.lab.cloud.account import CREDENTIALS, Settings
 from noc.lab.fleet import CLOUD
 from noc.lab.lab import Lab
 from noc.lab.pilot import Setting, Stage

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+LEAST_IN_BATCHES = 4
+"""The pilot's three, and one of the batches after them."""
+
 
 @app.command()
 def pilot(
@@ -23,10 +26,16 @@ def pilot(
     dist: Annotated[Path, typer.Option(help="Directory or file that `make dist` wrote.")] = Path("dist"),
     report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("build/pilot.html"),
     *,
+    cloud: Annotated[
+        bool, typer.Option("--cloud", help="The whole way: machines from a stand-in for AWS, batch by batch, to M6.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards, to look around.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
 ) -> None:
     """Bring up HQ and nodes on lab hosts, deploy, break one, prove it. Exit 0 only if every line passes.
+
+    With --cloud there are no nodes at first, and no names: preflight, launch, DNS, provisioning, rollouts, reviews and
+    the signed decision take the fleet from nothing to milestone M6, batch by batch. It takes four nodes or more.
 
     Needs root on Linux. With warm caches the three nodes take under three minutes.
     """
@@ -35,9 +44,9 @@ def pilot(
 
     lab = Lab()
     with tempfile.TemporaryDirectory(prefix="noc-pilot-") as work:
-        setting = _setting(nodes, dist, Path(work))
+        setting = _setting(nodes, dist, Path(work), cloud=cloud)
         try:
-            seen = _play(lab, setting)
+            seen = _sail(lab, setting) if cloud else _play(lab, setting)
         finally:
             if not keep:
                 lab.down()
@@ -57,15 +66,27 @@ def _play(lab: "Lab", setting: "Setting") -> "Report":
     return play(lab, setting, err.print)
 
 
-def _setting(count: int, dist: Path, work: Path) -> "Setting":
+def _sail(lab: "Lab", setting: "Setting") -> "Report":
+    from noc.lab.cloud.account import new_account  # noqa: PLC0415
+    from noc.lab.voyage import sail  # noqa: PLC0415
+
+    err.print(f"lab: HQ, a new account at the stand-in for AWS, an empty zone; {len(setting.nodes)} nodes to come")
+    lab.up(setting.nodes, bare_zone=True, account=new_account())
+    return sail(lab, setting, err.print)
+
+
+def _setting(count: int, dist: Path, work: Path, *, cloud: bool) -> "Setting":
     from noc import __version__  # noqa: PLC0415
-    from noc.errors import NotFound  # noqa: PLC0415
+    from noc.errors import NotFound, Usage  # noqa: PLC0415
     from noc.lab.pilot import Setting  # noqa: PLC0415
 
     file = dist / f"noc-{__version__}.run" if dist.is_dir() else dist
     if not file.is_file():
         raise NotFound(f"{file} is not there", fix="make dist")
-    return Setting(nodes=tuple(first_nodes(count)), dist=file, work=work)
+    if cloud and count < LEAST_IN_BATCHES:
+        raise Usage(f"{count} nodes are the pilot's batch alone", fix=f"--nodes {LEAST_IN_BATCHES}, or more")
+    approver = "johan" if cloud else ""
+    return Setting(nodes=tuple(first_nodes(count)), dist=file, work=work, cloud=cloud, approver=approver)
 
 
 def _show(seen: "Report", path: Path) -> None:

@@ -3,6 +3,8 @@
 import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,26 @@ CLOUD = f"https://{EYE}"
 """Where the lab's stand-in for AWS answers."""
 
 
+@dataclass(frozen=True)
+class Approver:
+    """The lab's own person, who decides in a rehearsal, and takes responsibility for a ceiling of money nobody pays.
+
+    Attributes:
+        name: of the fleet file's people.
+        ssh_key: the public half of the key that signs, as a line.
+    """
+
+    name: str
+    ssh_key: str
+
+
 def lab_fleet(
-    document: Mapping[str, Any], nodes: Sequence[str], policy: Mapping[str, float], *, cloud: bool = False
+    document: Mapping[str, Any],
+    nodes: Sequence[str],
+    policy: Mapping[str, float],
+    *,
+    cloud: bool = False,
+    approver: Approver | None = None,
 ) -> dict[str, Any]:
     """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
 
@@ -30,11 +50,13 @@ def lab_fleet(
         nodes: names of the nodes that are in the lab; "all" for every one.
         policy: values that replace the policy's.
         cloud: nodes stay at their provider, which is the lab's stand-in.
+        approver: who decides; None where nobody has to.
 
     Raises:
         NotFound: a name is not in the fleet.
     """
     chosen = {node.name for node in Fleet.model_validate(document).select(nodes)}
+    accepted = [row for row in document.get("accepted", []) if row["what"] in chosen]
     return {
         **document,
         "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ), "rescue": [str(HQ)]},
@@ -42,7 +64,8 @@ def lab_fleet(
         "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
         "dns": {**document.get("dns", {}), "provider": "rfc2136", "server": NAME_SERVER, "ttl": TTL_S},
         "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
-        "accepted": [row for row in document.get("accepted", []) if row["what"] in chosen],
+        "accepted": accepted if approver is None else [*accepted, _ceiling(approver)],
+        "people": [_with_key(person, approver) for person in document.get("people", [])],
         "nodes": [_in_lab(node, cloud=cloud) for node in document["nodes"] if node["name"] in chosen],
         **({"launch": {**document.get("launch", {}), "endpoint": CLOUD, "ca_root": TRUST}} if cloud else {}),
     }
@@ -56,23 +79,37 @@ def write_fleet(
     trust_bundle: Path,
     *,
     cloud: bool = False,
+    approver: Approver | None = None,
 ) -> Path:
     """Write a lab's fleet directory: `fleet.toml` and the certificates that it trusts.
 
     Args:
         directory: where; made when missing.
         source: the fleet directory that is rehearsed.
-        nodes, policy, cloud: as `lab_fleet`.
+        nodes, policy, cloud, approver: as `lab_fleet`.
         trust_bundle: the lab's certificates, PEM.
 
     Returns:
         The directory.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    document = lab_fleet(tomllib.loads((source / "fleet.toml").read_text()), nodes, policy, cloud=cloud)
+    written = tomllib.loads((source / "fleet.toml").read_text())
+    document = lab_fleet(written, nodes, policy, cloud=cloud, approver=approver)
     (directory / "fleet.toml").write_text(tomli_w.dumps(document))
     shutil.copy(trust_bundle, directory / TRUST)
     return directory
+
+
+def _with_key(person: Mapping[str, Any], approver: Approver | None) -> dict[str, Any]:
+    if approver is None or person["name"] != approver.name:
+        return dict(person)
+    return {**person, "ssh_key": approver.ssh_key}
+
+
+def _ceiling(approver: Approver) -> dict[str, Any]:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    reason = "a rehearsal: the stand-in sends no bill"
+    return {"what": "ceiling", "reason": reason, "who": approver.name, "until": str(tomorrow)}
 
 
 def _in_lab(node: Mapping[str, Any], *, cloud: bool) -> dict[str, Any]:

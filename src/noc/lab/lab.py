@@ -17,7 +17,7 @@ from noc.lab import cgroups, clock, control, identity, launch
 from noc.lab.cloud.account import Settings
 from noc.lab.cloud.service import write_settings
 from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine, RequestRefused
-from noc.lab.fleet import SOURCE, write_fleet
+from noc.lab.fleet import SOURCE, Approver, write_fleet
 from noc.lab.images import Tell, ensure_images
 from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
@@ -272,10 +272,16 @@ class Lab:
         write_settings(self.places.cloud_account, settings)
 
     def fleet_directory(
-        self, directory: Path, nodes: Sequence[str], policy: Mapping[str, float], *, cloud: bool = False
+        self,
+        directory: Path,
+        nodes: Sequence[str],
+        policy: Mapping[str, float],
+        *,
+        cloud: bool = False,
+        approver: Approver | None = None,
     ) -> Path:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
-        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle, cloud=cloud)
+        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle, cloud=cloud, approver=approver)
 
     def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document
         self._row(name)

@@ -6,7 +6,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from noc.hosts.trust import generate_key
 from noc.lab.errors import OperatorRefused
+from noc.lab.fleet import Approver
+from noc.release.sshkeygen import sign_text
+from noc.runs.review.decision import NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,21 @@ class Operator:
         self._noc("release", "build", "--version", version, "--build", str(build), "--out", str(out))
         self._noc("release", "sign", str(out), "--key", str(self.directory / "identity" / "release_key"))
         return BuiltRelease(version, build, out)
+
+    def approver(self, name: str) -> Approver:
+        """Make the SSH key by which a person decides; its private half stays here."""
+        pair = generate_key(name)
+        self._approver_key.touch(mode=0o600)
+        self._approver_key.write_bytes(pair.private)
+        return Approver(name, pair.public)
+
+    def sign_decision(self, statement: str) -> bytes:
+        """Sign what HQ printed for a decision, and return the armoured signature."""
+        return sign_text(statement.encode(), self._approver_key, NAMESPACE)
+
+    @property
+    def _approver_key(self) -> Path:
+        return self.directory / "approver"
 
     def _noc(self, *args: str) -> object:
         argv = [str(Path(sys.executable).parent / "noc"), *args, "--json"]

@@ -33,6 +33,7 @@ class Setting:
         dist: the file that `make dist` wrote.
         work: a directory for identities and releases of this pilot.
         cloud: the nodes are at the lab's stand-in for AWS.
+        approver: who of the fleet file's people decides, "" for nobody.
     """
 
     nodes: tuple[str, ...]
@@ -42,6 +43,7 @@ class Setting:
     bare: tuple[str, ...] = ("frankfurt",)
     policy: dict[str, float] = field(default_factory=lambda: dict(POLICY))
     cloud: bool = False
+    approver: str = ""
 
 
 class Stage:
@@ -65,7 +67,10 @@ class Stage:
         releases = [self.operator.release(version, build) for version, build in (("1.0.0", 1), ("1.1.0", 2))]
         self.tell("operator: identities made, 1.0.0 and 1.1.0 built and signed")
         fleet = self.setting.work / "fleet"
-        self.lab.fleet_directory(fleet, self.setting.nodes, self.setting.policy, cloud=self.setting.cloud)
+        approver = self.operator.approver(self.setting.approver) if self.setting.approver else None
+        self.lab.fleet_directory(
+            fleet, self.setting.nodes, self.setting.policy, cloud=self.setting.cloud, approver=approver
+        )
         self.hq.install(self.setting.dist, fleet, self.operator.trust, self.lab.ntfy_token)
         hashes = [self.hq.add_release(release.directory) for release in releases]
         self.tell(f"HQ: installed from {self.setting.dist.name}, releases verified")
@@ -126,7 +131,7 @@ def play(lab: Lab, setting: Setting, tell: Tell) -> Report:
         NocError: a step failed so that what follows could not be judged.
     """
     stage = Stage(lab, setting, tell)
-    for note in _notes(setting):
+    for note in notes(setting):
         stage.tell(note)
     first, second = stage.prepare()
     stage.provision(first)
@@ -140,7 +145,7 @@ def play(lab: Lab, setting: Setting, tell: Tell) -> Report:
     return Report(
         milestone="M3",
         title=f"pilot of {len(setting.nodes)} nodes in the lab",
-        setting=_notes(setting),
+        setting=notes(setting),
         started=stage.started,
         ended=datetime.now(UTC),
         lines=(
@@ -153,7 +158,8 @@ def play(lab: Lab, setting: Setting, tell: Tell) -> Report:
     )
 
 
-def _notes(setting: Setting) -> tuple[str, ...]:
+def notes(setting: Setting) -> tuple[str, ...]:
+    """What differs from the real fleet, in words."""
     policy = setting.policy
     shortened = (
         f"Shortened times: a push every {policy['push_interval']:g} s (plan: 30 s), SEV1 after "
@@ -162,5 +168,12 @@ def _notes(setting: Setting) -> tuple[str, ...]:
     return (
         "A rehearsal: real hosts (systemd containers with their own networks) on one machine, not the real fleet.",
         shortened,
-        f"Started from a bare image: {', '.join(setting.bare)}. Certificates by the lab's own ACME authority.",
+        _beginning(setting),
     )
+
+
+def _beginning(setting: Setting) -> str:
+    authority = "Certificates by the lab's own ACME authority."
+    if setting.cloud:
+        return f"Machines by the lab's stand-in for AWS, names by the lab's own name server. {authority}"
+    return f"Started from a bare image: {', '.join(setting.bare)}. {authority}"

@@ -7,7 +7,7 @@ import pytest
 
 from noc.errors import NotFound
 from noc.fleet.load import load
-from noc.lab.fleet import SOURCE, TRUST, write_fleet
+from noc.lab.fleet import SOURCE, TRUST, Approver, write_fleet
 
 FLEET = load(SOURCE)
 
@@ -57,3 +57,13 @@ def test_the_source_is_left_as_it_is(tmp_path: Path, bundle: Path) -> None:
     before = tomllib.loads((SOURCE / "fleet.toml").read_text())
     write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {"soak": 1}, bundle)
     assert tomllib.loads((SOURCE / "fleet.toml").read_text()) == before
+
+
+def test_the_lab_s_own_person_gives_a_key_and_answers_for_the_ceiling(tmp_path: Path, bundle: Path) -> None:
+    johan = Approver("johan", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL0V johan")
+    fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["uae"], {}, bundle, approver=johan))
+    keys = {person.name: person.ssh_key for person in fleet.people}
+    assert (keys, [(each.what, each.who) for each in fleet.accepted]) == (
+        {"johan": johan.ssh_key, "james": None},
+        [("uae", "johan"), ("ceiling", "johan")],
+    )

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from cloud_kit import CREDENTIALS, Cloud, cloud
+from cloud_kit import Cloud, cloud
 from noc.cloud.ec2.door import shut_out
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.fleet.rescuing import Rescue
 from noc.hosts.errors import TunnelRefused, Unreachable
 from noc.hosts.platform import Change
+from noc.lab.cloud.account import CREDENTIALS
 from noc.mesh.keys import generate
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import NodePlan, Plan

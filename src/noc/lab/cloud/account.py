@@ -11,6 +11,8 @@ from noc.fleet.regions import regions
 OPT_IN: Final = frozenset(name for name, region in regions()["aws"].items() if region.opt_in)
 """The regions that are off in a new account: all that were opened after 2019-03-20."""
 OWNER: Final = "427812963091"
+CREDENTIALS: Final = "[default]\naws_access_key_id = AKIAEXAMPLEEXAMPLE00\naws_secret_access_key = nobodys\n"
+"""As HQ's credential `aws` has them; they are nobody's."""
 IMAGE: Final = "nixos/26.05.1234.abcdef-aarch64-linux"
 
 
