@@ -104,6 +104,11 @@ def test_a_left_out_node_is_named_and_never_counted() -> None:
     assert summary.startswith("19 of 19 up, 1 left out: uae: me-central-1 offers no t4g")
 
 
+def test_a_left_out_node_is_named_with_its_own_batch_alone() -> None:
+    naming = [name for name, line in lines("M5", all_well()).items() if "uae" in line.summary]
+    assert naming == ["Batch 3"]
+
+
 def test_an_acceptance_that_is_over_counts_the_node_again() -> None:
     later = replace(all_well(), at=datetime(2027, 4, 1, tzinfo=UTC))
     assert found("M6", "Monitors", later) is Verdict.FAILED

@@ -22,19 +22,25 @@ def line(name: str, accepted_when: str, finding: Finding, evidence: Iterable[tup
     return Line(name=name, accepted_when=accepted_when, verdict=verdict, summary=summary, evidence=shown)
 
 
-def of_nodes(seen: Seen, nodes: Sequence[Node], look: Look, *, name: str, accepted_when: str, word: str) -> Line:
+def of_nodes(
+    seen: Seen, batches: Sequence[int] | None, look: Look, *, name: str, accepted_when: str, word: str
+) -> Line:
     """A line that every node has to pass: `19 of 19 live, 1 left out: reason`.
 
     Args:
         seen: the picture.
-        nodes: those that count.
+        batches: whose nodes count; None for all.
         look: what is found of one node.
         name, accepted_when: the line's own.
         word: what they are, all being well.
     """
-    found = {node.name: look(node) for node in nodes}
+    found = {node.name: look(node) for node in seen.nodes(batches)}
     good = sum(verdict is PASSED for verdict, _ in found.values())
-    gone = {each: reason for each, reason in seen.left_out.items() if each not in found}
+    gone = {
+        node.name: seen.left_out[node.name]
+        for node in seen.fleet.nodes
+        if node.name in seen.left_out and (batches is None or node.batch in batches)
+    }
     summary = f"{good} of {len(found)} {word}"
     if gone:
         summary += f", {len(gone)} left out: " + "; ".join(f"{each}: {reason}" for each, reason in gone.items())

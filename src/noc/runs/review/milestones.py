@@ -36,9 +36,9 @@ class Milestone:
         return (*needed, *self.lines(seen))
 
 
-def _of(seen: Seen, nodes: Sequence[Node], look: lines.Look, words: tuple[str, str, str]) -> Line:
+def _of(seen: Seen, batches: Sequence[int] | None, look: lines.Look, words: tuple[str, str, str]) -> Line:
     name, accepted_when, word = words
-    return lines.of_nodes(seen, nodes, look, name=name, accepted_when=accepted_when, word=word)
+    return lines.of_nodes(seen, batches, look, name=name, accepted_when=accepted_when, word=word)
 
 
 def _hq_ready(seen: Seen) -> tuple[Line, ...]:
@@ -49,7 +49,7 @@ def _hq_ready(seen: Seen) -> tuple[Line, ...]:
         hq.hub(seen),
         hq.unit(seen, "noc-watch.service", "Watch", "the watch runs"),
         hq.unit(seen, "noc-agent.service", "Agent", "the agent runs"),
-        _of(seen, seen.nodes(), lines.monitor(seen, known), ("Monitors", monitors, "watched")),
+        _of(seen, None, lines.monitor(seen, known), ("Monitors", monitors, "watched")),
         hq.page(seen, soc, "Status page", f"https://{soc} is live"),
     )
 
@@ -61,11 +61,11 @@ def _tooling(seen: Seen) -> tuple[Line, ...]:
 def _pilot(seen: Seen) -> tuple[Line, ...]:
     nodes = seen.nodes(PILOT)
     return (
-        _of(seen, nodes, lines.life(seen), ("Nodes", "each is provisioned and live", "live")),
+        _of(seen, PILOT, lines.life(seen), ("Nodes", "each is provisioned and live", "live")),
         hq.rolling(seen, nodes, f"a rolling deployment over the {len(nodes)} is proven on each"),
         hq.killed(seen, nodes),
-        _of(seen, nodes, lines.check(seen, "ports"), ("Ports", "a scan of each finds 22 not public", OPEN)),
-        _of(seen, nodes, lines.check(seen, "certificate"), ("TLS", "TLS is valid on each", "valid")),
+        _of(seen, PILOT, lines.check(seen, "ports"), ("Ports", "a scan of each finds 22 not public", OPEN)),
+        _of(seen, PILOT, lines.check(seen, "certificate"), ("TLS", "TLS is valid on each", "valid")),
     )
 
 
@@ -90,18 +90,18 @@ def _batch(seen: Seen, number: int) -> Line:
         return (lines.FAILED if failed else lines.NOT_RUN), "; ".join(words for _, words in wrong)
 
     accepted = "each is provisioned, named in DNS, healthy and heard"
-    return _of(seen, seen.nodes((number,)), all_of, (f"Batch {number}", accepted, "accepted"))
+    return _of(seen, (number,), all_of, (f"Batch {number}", accepted, "accepted"))
 
 
 def _verified(seen: Seen) -> tuple[Line, ...]:
     nodes = seen.nodes()
     reach = "every node is reached from HQ through the tunnel, its round trip recorded"
     return (
-        _of(seen, nodes, lines.monitor(seen, ("up",)), ("Monitors", "every monitor is green", "up")),
+        _of(seen, None, lines.monitor(seen, ("up",)), ("Monitors", "every monitor is green", "up")),
         hq.rolling(seen, nodes, "a rolling deployment over all is proven on each"),
-        _of(seen, nodes, lines.check(seen, "round trip"), ("Tunnel", reach, "reached")),
-        _of(seen, nodes, lines.check(seen, "ports"), ("Ports", "no public SSH anywhere", OPEN)),
-        _of(seen, nodes, lines.check(seen, "certificate"), ("TLS", "TLS is valid on all", "valid")),
+        _of(seen, None, lines.check(seen, "round trip"), ("Tunnel", reach, "reached")),
+        _of(seen, None, lines.check(seen, "ports"), ("Ports", "no public SSH anywhere", OPEN)),
+        _of(seen, None, lines.check(seen, "certificate"), ("TLS", "TLS is valid on all", "valid")),
     )
 
 
