@@ -18,6 +18,8 @@ app = typer.Typer(add_completion=False)
 
 LEAST_IN_BATCHES = 4
 """The pilot's three, and one of the batches after them."""
+APPROVER = "johan"
+"""Who decides in a rehearsal: of the people of the fleet that is rehearsed."""
 
 
 @app.command()
@@ -85,8 +87,9 @@ def _setting(count: int, dist: Path, work: Path, *, cloud: bool) -> "Setting":
         raise NotFound(f"{file} is not there", fix="make dist")
     if cloud and count < LEAST_IN_BATCHES:
         raise Usage(f"{count} nodes are the pilot's batch alone", fix=f"--nodes {LEAST_IN_BATCHES}, or more")
-    approver = "johan" if cloud else ""
-    return Setting(nodes=tuple(first_nodes(count)), dist=file, work=work, cloud=cloud, approver=approver)
+    return Setting(
+        nodes=tuple(first_nodes(count)), dist=file, work=work, cloud=cloud, approver=APPROVER if cloud else ""
+    )
 
 
 def _show(seen: "Report", path: Path) -> None:
