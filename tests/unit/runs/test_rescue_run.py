@@ -106,7 +106,7 @@ def aws(served: Cloud) -> Cloud:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"SLACK_S": 0.3, "_POLL_S": 0.01, "HANDSHAKE_S": 1.5, "HUB_APPLIES_S": 1}.items():
+    for name, seconds in {"SLACK_S": 3, "_POLL_S": 0.01, "HANDSHAKE_S": 1.5, "HUB_APPLIES_S": 1}.items():
         monkeypatch.setattr(rescuing, name, seconds)
 
 
