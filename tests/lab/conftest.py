@@ -15,16 +15,17 @@ from noc.lab.places import Places
 LEFT_OUT = "needs root on Linux: boots real hosts"
 Until = Callable[..., None]
 
-FRESH = "test_fleet_faults.py"
+ORDER = {"test_fleet_faults.py": 0, "test_clock_faults.py": 2}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test in this directory is a lab test; without root it is left out, and says so.
 
-    Those that meet the shared fleet as it comes from provisioning run before those that change it.
+    Those that meet the shared fleet as it comes from provisioning run before those that change it; those that set clocks
+    wrong come last, since the logs of their nodes keep records from the future.
     """
     here = Path(__file__).parent
-    items.sort(key=lambda item: (here in item.path.parents, item.path.name != FRESH))
+    items.sort(key=lambda item: (here in item.path.parents, ORDER.get(item.path.name, 1)))
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.lab)
