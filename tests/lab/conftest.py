@@ -21,8 +21,8 @@ ORDER = {"test_fleet_faults.py": 0, "test_clock_faults.py": 2}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test in this directory is a lab test; without root it is left out, and says so.
 
-    Those that meet the shared fleet as it comes from provisioning run before those that change it; those that set clocks
-    wrong come last, since the logs of their nodes keep records from the future.
+    Those that meet the shared fleet as it comes from provisioning run before those that change it; those that set
+    clocks wrong come last, since the logs of their nodes keep records from the future.
     """
     here = Path(__file__).parent
     items.sort(key=lambda item: (here in item.path.parents, ORDER.get(item.path.name, 1)))
