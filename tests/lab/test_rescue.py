@@ -68,7 +68,8 @@ class Scene:
     def heard(self, node: str) -> bool:
         """Whether the watch hears a node in time, so that nothing that it sent before is still on its way."""
         said = self.hq("curl -s --unix-socket /run/noc-watch/watch.sock http://hq/api/v1/nodes")
-        return {row["name"]: row["state"] for row in json.loads(said)["nodes"]}[node] == "up"
+        states: dict[str, str] = {row["name"]: row["state"] for row in json.loads(said)["nodes"]}
+        return states[node] == "up"
 
     def _connects(self, address: str) -> bool:
         script = f"import socket; socket.create_connection(('{address}', 22), timeout=1)"
