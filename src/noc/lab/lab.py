@@ -279,9 +279,19 @@ class Lab:
         *,
         cloud: bool = False,
         approver: Approver | None = None,
+        judging: Mapping[str, float] | None = None,
     ) -> Path:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
-        return write_fleet(directory, self.source, nodes, policy, self.trust_bundle, cloud=cloud, approver=approver)
+        return write_fleet(
+            directory,
+            self.source,
+            nodes,
+            policy,
+            self.trust_bundle,
+            cloud=cloud,
+            approver=approver,
+            judging=judging,
+        )
 
     def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document
         self._row(name)

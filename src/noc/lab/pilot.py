@@ -19,6 +19,7 @@ from noc.lab.trials import Trial, Trials
 from noc.runs.review.report import Report
 
 Tell = Callable[[str], None]
+JUDGING = {"flap_within": 0}
 POLICY = {"push_interval": 5, "sev1_after": 15, "recovery_steady": 10, "soak": 2, "canary_soak": 4}
 
 
@@ -68,9 +69,8 @@ class Stage:
         self.tell("operator: identities made, 1.0.0 and 1.1.0 built and signed")
         fleet = self.setting.work / "fleet"
         approver = self.operator.approver(self.setting.approver) if self.setting.approver else None
-        self.lab.fleet_directory(
-            fleet, self.setting.nodes, self.setting.policy, cloud=self.setting.cloud, approver=approver
-        )
+        nodes, policy, cloud = self.setting.nodes, self.setting.policy, self.setting.cloud
+        self.lab.fleet_directory(fleet, nodes, policy, cloud=cloud, approver=approver, judging=JUDGING)
         self.hq.install(self.setting.dist, fleet, self.operator.trust, self.lab.ntfy_token)
         hashes = [self.hq.add_release(release.directory) for release in releases]
         self.tell(f"HQ: installed from {self.setting.dist.name}, releases verified")
@@ -163,7 +163,8 @@ def notes(setting: Setting) -> tuple[str, ...]:
     policy = setting.policy
     shortened = (
         f"Shortened times: a push every {policy['push_interval']:g} s (plan: 30 s), SEV1 after "
-        f"{policy['sev1_after']:g} s (plan: 5 min), steady after {policy['recovery_steady']:g} s (plan: 60 s)."
+        f"{policy['sev1_after']:g} s (plan: 5 min), steady after {policy['recovery_steady']:g} s (plan: 60 s); "
+        "one node is broken again and again, and each time counts by itself."
     )
     return (
         "A rehearsal: real hosts (systemd containers with their own networks) on one machine, not the real fleet.",
