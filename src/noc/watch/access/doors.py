@@ -5,6 +5,7 @@ Both say in the request's state who the caller is, and which token its forms mus
 
 import ipaddress
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -39,7 +40,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9-]+")
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{20,100}")
 
 
-class _Door:
+class _Door(ABC):
     """Finds the caller of every request; who is refused never reaches the application."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -56,9 +57,9 @@ class _Door:
                 return
         await self._app(scope, receive, send)
 
+    @abstractmethod
     async def admit(self, scope: Scope, headers: Headers) -> None:
         """Write the caller into the request's state. Raises NocError for who is refused."""
-        raise NotImplementedError
 
 
 class PeerDoor(_Door):
