@@ -117,7 +117,7 @@ async def test_a_region_is_switched_on_by_a_run(hq: Room) -> None:
     hq.cloud.settle(off=["ap-east-1"])
     run = begin_run(hq.paths, plan_opt_in(hq.site.fleet, ["all"], datetime.now(UTC)))
     verdicts = {verdict.node: verdict.verdict for verdict in await opt_in(run, hq.site)}
-    assert verdicts == {"frankfurt": "unchanged", "uae": "unchanged", "hongkong": "enabled"}
+    assert verdicts == {"frankfurt": "unchanged", "hongkong": "enabled"}
 
 
 async def test_prices_that_were_read_are_those_that_count(hq: Room) -> None:

@@ -25,7 +25,7 @@ def plan_launch(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
     """
     if batch is None and "all" not in names:
         return _plan("launch", _at_cloud(fleet.select(names)), now)
-    left_out = {each.what for each in fleet.accepted if date.fromisoformat(each.until) >= now.date()}
+    left_out = _left_out(fleet, now)
     retired = {name for name, record in inventory.nodes.items() if record.life is Life.RETIRED}
     chosen = [node for node in fleet.nodes if node.provider == "aws" and node.name not in left_out | retired]
     found = [node for node in chosen if batch is None or node.batch == batch]
@@ -50,9 +50,21 @@ def plan_adopt(fleet: Fleet, names: Sequence[str], now: datetime, options: Optio
 
 
 def plan_opt_in(fleet: Fleet, names: Sequence[str], now: datetime) -> Plan:
-    """Plan to switch on the regions of nodes. Raises NotFound, Usage."""
-    nodes = [node for node in fleet.select(names) if node.provider == "aws" or "all" not in names]
-    return _plan("opt-in", _at_cloud(nodes), now)
+    """Plan to switch on the regions of nodes; of all, those that a person has left out stay out.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a node is not at the cloud, or none is left.
+    """
+    selected, left_out = fleet.select(names), _left_out(fleet, now)
+    if "all" in names:
+        selected = tuple(node for node in selected if node.provider == "aws" and node.name not in left_out)
+    return _plan("opt-in", _at_cloud(selected), now)
+
+
+def _left_out(fleet: Fleet, now: datetime) -> set[str]:
+    """What a person has accepted, as long as that holds; nodes by their names are among it."""
+    return {each.what for each in fleet.accepted if date.fromisoformat(each.until) >= now.date()}
 
 
 def _at_cloud(nodes: Sequence[Node]) -> Sequence[Node]:
