@@ -11,7 +11,7 @@ FLOORS = (
     ("errors", "version"),
     ("fleet",),
     ("mesh",),
-    ("release", "hosts", "cloud"),
+    ("release", "hosts", "cloud", "backup"),
     ("runs", "watch"),
     ("lab", "hub"),
     ("demo",),
@@ -21,7 +21,8 @@ FLOORS = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = (
     *("errors", "paths", "plan", "record", "admission", "site", "health", "rollout"),
-    *("naming", "provision", "rescue", "launch", "review", "system", "retention", "runner"),
+    *("naming", "provision", "rescue", "launch", "review", "system"),
+    *("backup", "rotation", "removal", "diagnosis", "drill", "doctor", "retention", "runner"),
 )
 WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from noc.fleet.document import read_document, validate
 from noc.fleet.errors import InventoryProblems
@@ -41,6 +41,12 @@ class NodeRecord(BaseModel):
         wireguard_key: public half of its tunnel key, base64.
         wireguard_key_before: the other key that it may hold, while a rotation is not settled; None otherwise.
         push_token_sha256: hex digest of its push token.
+        push_token_sha256_before: hex digest of the other token that it may still push with, while a rotation is not
+            settled; None otherwise.
+        hub_key_next: the hub's next tunnel key, once the node is proven to know it; None where none is on its way.
+        ssh_key, host_ca: HQ's SSH key and host CA that it was last proven to be configured with, where HQ is rotating
+            one; None otherwise.
+        rotated: when each of its secrets was last made anew, by the kind's name.
         release: content hash of the release that it was last proven to run.
         owed: content hash of a release that it is to get once it is back; None for none.
         hub: HQ's address that its tunnel was last proven to be configured with; None where that was never seen.
@@ -58,16 +64,31 @@ class NodeRecord(BaseModel):
     release: Sha256 | None = None
     owed: Sha256 | None = None
     hub: IPv4Address | None = None
+    push_token_sha256_before: Sha256 | None = None
+    hub_key_next: WireGuardKey | None = None
+    ssh_key: PublicKey | None = None
+    host_ca: PublicKey | None = None
+    rotated: dict[str, AwareDatetime] = {}
 
 
 class HubRecord(BaseModel):
-    """What is known of HQ: public halves only, the SSH ones as OpenSSH writes them, in one line."""
+    """What is known of HQ: public halves only, the SSH ones as OpenSSH writes them, in one line.
+
+    Attributes:
+        wireguard_key, ssh_key, host_ca: those in use.
+        wireguard_key_next, ssh_key_next, host_ca_next: those that a rotation is about to bring in; None otherwise.
+        rotated: when each kind of HQ's secrets was last made anew, by its name.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     wireguard_key: WireGuardKey | None = None
     ssh_key: PublicKey | None = None
     host_ca: PublicKey | None = None
+    wireguard_key_next: WireGuardKey | None = None
+    ssh_key_next: PublicKey | None = None
+    host_ca_next: PublicKey | None = None
+    rotated: dict[str, AwareDatetime] = {}
 
 
 class Inventory(BaseModel):
@@ -113,4 +134,8 @@ def load_inventory(directory: Path) -> Inventory:
 
 def save_inventory(directory: Path, inventory: Inventory) -> None:
     """Write `inventory.toml` whole: a reader, or a crash, sees the old text or the new one."""
-    replace(directory / FILE, tomli_w.dumps(inventory.model_dump(mode="json", exclude_none=True)))
+    document = inventory.model_dump(mode="json", exclude_none=True)
+    for record in (document["hub"], *document["nodes"].values()):
+        if not record["rotated"]:
+            del record["rotated"]
+    replace(directory / FILE, tomli_w.dumps(document))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from noc.errors import NotFound
+from noc.fleet.backing import Backup
 from noc.fleet.building import Nixos, OsUpdate
 from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
@@ -15,6 +16,8 @@ from noc.fleet.naming import Dns
 from noc.fleet.part import Part
 from noc.fleet.pushing import Push
 from noc.fleet.rescuing import Rescue
+from noc.fleet.rotating import Rotate
+from noc.fleet.scheduling import Schedule
 from noc.fleet.telling import Briefing, Channel, Route
 from noc.fleet.witnessing import DeadMan, House, Outside, Witness
 
@@ -220,6 +223,9 @@ class Fleet(Part):
     maintenance: tuple[Maintenance, ...] = ()
     push: Push = Push()
     keep: Keep = Keep()
+    backup: Backup = Backup()
+    rotate: Rotate = Rotate()
+    schedule: tuple[Schedule, ...] = ()
     channel: tuple[Channel, ...] = ()
     route: tuple[Route, ...] = ()
     briefing: Briefing = Briefing()

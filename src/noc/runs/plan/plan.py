@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from noc.errors import Usage
 from noc.fleet.model import Fleet, Name, OnFailure, Seconds, WhenDown
+from noc.fleet.rotating import Secret
 from noc.release.manifest import Sha256
 from noc.runs.errors import NodeBlocked, PlanRefused
 from noc.runs.plan.phrase import phrase
@@ -29,6 +30,12 @@ Action = Literal[
     "opt-in",
     "rescue",
     "move",
+    "backup",
+    "restore",
+    "replace",
+    "remove",
+    "rotate",
+    "drill",
 ]
 Risk = Literal["low", "medium", "high"]
 Standing = Literal["change", "unchanged", "down", "blocked"]
@@ -46,6 +53,9 @@ class Options(BaseModel):
         hub: HQ's new address, where nodes get it as their tunnel's endpoint; None otherwise.
         force: a node that is live may lose its machine.
         retire: a node whose machine ends is to get no other.
+        at: the time whose data a node gets back: that of its newest backup until then.
+        secret: what is rotated; None otherwise.
+        drill: the fault that is rehearsed, "" for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +67,9 @@ class Options(BaseModel):
     hub: IPv4Address | None = None
     force: bool = False
     retire: bool = False
+    at: AwareDatetime | None = None
+    secret: Secret | None = None
+    drill: Annotated[str, Field(pattern=r"^[a-z-]{0,20}$")] = ""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:

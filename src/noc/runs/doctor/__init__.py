@@ -1,0 +1,1 @@
+"""What is due, overdue or missing, in one list, each line with what mends it."""

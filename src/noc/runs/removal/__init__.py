@@ -1,0 +1,1 @@
+"""A node that leaves the fleet, and a person who does."""
