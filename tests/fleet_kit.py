@@ -326,7 +326,7 @@ def in_hand(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     return list(found.values())
 
 
-def wait_for(condition: Callable[[], bool], deadline_s: float = 60, every_s: float = 0.05) -> None:
+def wait_for(condition: Callable[[], bool], deadline_s: float = 120, every_s: float = 0.05) -> None:
     """Wait until a condition holds; fail after a deadline."""
     end = time.monotonic() + deadline_s
     while not condition():

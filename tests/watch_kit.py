@@ -110,7 +110,7 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], *, within: float = 10, what: str = "") -> Any:
+def until(condition: Callable[[], Any], *, within: float = 30, what: str = "") -> Any:
     """Poll until the condition is true; its value. Fails with `what` at the deadline."""
     end = time.monotonic() + within
     while time.monotonic() < end:
@@ -120,7 +120,7 @@ def until(condition: Callable[[], Any], *, within: float = 10, what: str = "") -
     raise AssertionError(f"not within {within:g} s: {what or condition}")
 
 
-async def until_true(condition: Callable[[], Any], within: float = 10) -> None:
+async def until_true(condition: Callable[[], Any], within: float = 30) -> None:
     """Wait on the event loop until the condition is true. Raises TimeoutError at the deadline."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what is waited for happens on a socket or in another thread

@@ -2,17 +2,21 @@
 from their images; and a small fleet that HQ has provisioned."""
 
 import os
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from fleet_kit import NODES, Fleet, small_fleet
+from noc.errors import NocError
 from noc.lab.lab import Lab
 from noc.lab.places import Places
 
 LEFT_OUT = "needs root on Linux: boots real hosts"
+LAST_WORDS = "journalctl -u 'noc-*' -n 40 -o short-precise --no-pager; systemctl --failed --no-legend; noc runs 2>&1"
 Until = Callable[..., None]
 
 ORDER = {"test_fleet_faults.py": 0, "test_clock_faults.py": 2}
@@ -32,6 +36,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
             if os.geteuid() != 0:
                 item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure on a fleet comes what its HQ said last."""
+    report = yield
+    used = getattr(item, "funcargs", {}).values()
+    found = [getattr(value, "fleet", value) for value in used]
+    if report.failed and (fleets := [value for value in found if isinstance(value, Fleet)]):
+        with suppress(NocError, subprocess.TimeoutExpired):
+            said = fleets[0].lab.exec("zurich", "sh", "-c", LAST_WORDS).stdout.decode(errors="replace")
+            report.sections.append(("what HQ said last", said[-6_000:]))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -74,7 +91,7 @@ def fleet(half_fleet: Fleet) -> Fleet:
 def until() -> Until:
     """Wait until a condition holds; fail after a deadline."""
 
-    def wait(condition: Callable[[], bool], deadline_s: float = 20) -> None:
+    def wait(condition: Callable[[], bool], deadline_s: float = 60) -> None:
         end = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < end, f"not within {deadline_s} s"

@@ -54,7 +54,7 @@ def of_the_past(path: Path) -> None:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for is a file
             await asyncio.sleep(0.01)
 

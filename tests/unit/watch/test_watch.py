@@ -41,7 +41,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
 
 
-async def until(condition: Callable[[], Any], within: float = 10) -> None:
+async def until(condition: Callable[[], Any], within: float = 30) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - what is waited for is in a database or another thread
             await asyncio.sleep(0.01)
