@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollout": ("noc.cli.rollout", "Bring batches of nodes from nothing to live, one batch after the other."),
     "rollback": ("noc.cli.rollback", "Return nodes to the release that each of them ran well before."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
+    "doctor": ("noc.cli.doctor", "What is due, overdue or missing, each with what mends it."),
     "review": ("noc.cli.review", "Run a milestone's acceptance, keep the evidence, and say go or no-go."),
     "drift": ("noc.cli.drift", "Name the nodes whose configuration differs from what is rendered."),
     "run": ("noc.cli.run", "Show, follow or go on with a run."),

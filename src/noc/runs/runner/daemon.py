@@ -13,6 +13,7 @@ from noc.runs.admission.caller import Permit, operators_only
 from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
 from noc.runs.admission.grant import Standing, read_lease
+from noc.runs.doctor.doctor import doctor_look
 from noc.runs.health.drift import drift
 from noc.runs.health.health import health
 from noc.runs.launch.adopt import adopt
@@ -123,6 +124,7 @@ def build(paths: Paths) -> Runner:
                 "drift": looking(drift),
                 "preflight": looking(preflight_look),
                 "prices": looking(prices_look),
+                "doctor": looking(doctor_look),
             },
         ),
     )
