@@ -19,6 +19,7 @@ from noc.fleet.model import Tunnel
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
 from noc.fleet.rescuing import Rescue
+from noc.fleet.scheduling_checks import SCHEDULING_CHECKS
 from noc.fleet.telling_checks import TELLING_CHECKS
 from noc.fleet.windows import known_zone, mistakes
 
@@ -147,7 +148,7 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
 
 def known_timezones(document: Document) -> Iterator[Problem]:
     """Every time zone is an IANA zone that this machine knows."""
-    tables = ("freeze", "maintenance", "route", "briefing", "os_update")
+    tables = ("freeze", "maintenance", "route", "briefing", "os_update", "schedule")
     places = (("timezone",), *((table, "zone") for table in tables))
     for path, zone in chain.from_iterable(document.texts(*place) for place in places):
         fleets_own = zone == "" and path[0] in {"route", "briefing"}
@@ -237,4 +238,5 @@ CHECKS: tuple[Check, ...] = (
     witnessed,
     retention,
     rescued,
+    *SCHEDULING_CHECKS,
 )

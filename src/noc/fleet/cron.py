@@ -93,10 +93,18 @@ class Cron:
             day -= timedelta(days=1)
         return None
 
-    def _walls(self, day: date) -> Iterator[datetime]:
+    def shows(self, at: datetime) -> bool:
+        """Whether its clocks show one of its times at an aware time: not where they skip to it."""
+        wall = at.astimezone(self.zone)
+        return wall.minute in self.minutes and wall.hour in self.hours and self._fits(wall.date())
+
+    def _fits(self, day: date) -> bool:
         on_date, on_weekday = day.day in self.days, day.isoweekday() % 7 in self.weekdays
         fits = (on_date or on_weekday) if self.either_day else (on_date and on_weekday)
-        if fits and day.month in self.months:
+        return fits and day.month in self.months
+
+    def _walls(self, day: date) -> Iterator[datetime]:
+        if self._fits(day):
             for hour in self.hours:
                 for minute in self.minutes:
                     yield datetime.combine(day, time(hour, minute))
