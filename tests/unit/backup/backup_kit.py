@@ -1,0 +1,64 @@
+"""A repository with backups in it, made of bytes that need no database."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyrage import decrypt, x25519
+
+from noc.backup.epoch import Epoch
+from noc.backup.keys import Whole, chunk_name
+from noc.backup.manifest import Manifest, Trial
+from noc.backup.repository import NodeBackups, Repository
+
+KEY = bytes(range(32))
+NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
+OPERATOR = x25519.Identity.generate()
+RECIPIENTS = (str(OPERATOR.to_public()),)
+PARTS = (b"first" * 1000, b"second" * 2000, b"first" * 1000, b"third" * 3000)
+
+
+def repository(root: Path) -> Repository:
+    return Repository(root, KEY)
+
+
+def keep(backups: NodeBackups, parts: Sequence[bytes] = PARTS, at: datetime = NOW) -> Manifest:
+    """Back up, as a run does."""
+    epoch = backups.epoch(RECIPIENTS, at)
+    draft = manifest_of(backups, epoch, parts, at)
+    contents = {chunk_name(backups.names_key(epoch), part): part for part in parts}
+    added = sum(backups.keep(epoch, name, zlib.compress(contents[name])) for name in backups.missing(epoch, contents))
+    return backups.commit(draft.model_copy(update={"added": added}))
+
+
+def manifest_of(backups: NodeBackups, epoch: Epoch, parts: Sequence[bytes], at: datetime) -> Manifest:
+    key = backups.names_key(epoch)
+    whole = Whole(key)
+    for part in parts:
+        whole.feed(part)
+    return Manifest(
+        node=backups.name,
+        at=at,
+        epoch=epoch.id,
+        release=None,
+        schema_version=1,
+        bytes=sum(map(len, parts)),
+        page_size=4096,
+        chunks=tuple((chunk_name(key, part), len(part)) for part in parts),
+        whole=whole.hex,
+        trial=Trial(tables=2, rows=7),
+    )
+
+
+def identity_of(epoch: Epoch) -> str:
+    """The epoch's identity, opened as an operator opens it."""
+    opened: bytes = decrypt(epoch.sealed_key, [OPERATOR])
+    return opened.decode()
+
+
+def flip(path: Path, place: int = -20) -> None:
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
