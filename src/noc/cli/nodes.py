@@ -46,7 +46,7 @@ def document(fleet: "Fleet", inventory: "Inventory") -> dict[str, Any]:
 
 def _entry(fleet: "Fleet", node: "Node", record: "NodeRecord") -> dict[str, Any]:
     described = node.model_dump(mode="json") | {"hostname": fleet.hostname(node)}
-    return described | record.model_dump(mode="json", exclude={"push_token_sha256"})
+    return described | record.model_dump(mode="json", exclude={"push_token_sha256", "push_token_sha256_before"})
 
 
 def _hub_row(fleet: "Fleet") -> tuple[str, ...]:

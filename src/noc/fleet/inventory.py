@@ -42,10 +42,10 @@ class NodeRecord(BaseModel):
         wireguard_key_before: the other key that it may hold, while a rotation is not settled; None otherwise.
         push_token_sha256: hex digest of its push token.
         push_token_sha256_before: hex digest of the other token that it may still push with, while a rotation is not
-            settled; None otherwise.
+            settled; the same one twice where it is to get another, and none was made yet; None otherwise.
         hub_key_next: the hub's next tunnel key, once the node is proven to know it; None where none is on its way.
-        ssh_key, host_ca: HQ's SSH key and host CA that it was last proven to be configured with, where HQ is rotating
-            one; None otherwise.
+        ssh_key, host_ca: HQ's SSH key that it was last proven to let in, and the host CA whose certificate it was last
+            proven to show, from the beginning of HQ's rotation until that is through with the node; None otherwise.
         rotated: when each of its secrets was last made anew, by the kind's name.
         release: content hash of the release that it was last proven to run.
         owed: content hash of a release that it is to get once it is back; None for none.

@@ -15,13 +15,13 @@ class Watched:
     """One node as the watch sees it.
 
     Attributes:
-        token: hex SHA-256 of its push token, None while it has none.
+        tokens: hex SHA-256 of its push token, and of the one from before while a rotation is not settled.
         public: its public address, "" while it has none.
     """
 
     node: Node
     life: Life
-    token: str | None
+    tokens: tuple[str, ...]
     public: str = ""
 
     @property
@@ -54,9 +54,14 @@ class Config:
         nodes = {}
         for node in fleet.nodes:
             record = inventory.record(node.name)
-            nodes[node.name] = Watched(node, record.life, record.push_token_sha256, str(record.address or ""))
+            held = (record.push_token_sha256, record.push_token_sha256_before)
+            tokens = tuple(token for token in held if token)
+            nodes[node.name] = Watched(node, record.life, tokens, str(record.address or ""))
         by_token = {
-            each.token.lower(): name for name, each in nodes.items() if each.token and each.life is not Life.RETIRED
+            token.lower(): name
+            for name, each in nodes.items()
+            if each.life is not Life.RETIRED
+            for token in each.tokens
         }
         by_address = {str(each.node.tunnel): name for name, each in nodes.items()}
         return cls(fleet, Rules.of(fleet.policy, fleet.judging), nodes, by_token, by_address, directory)

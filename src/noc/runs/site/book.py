@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from noc.fleet.errors import RepositoryFailed
-from noc.fleet.inventory import Inventory, NodeRecord, load_inventory, save_inventory
+from noc.fleet.inventory import HubRecord, Inventory, NodeRecord, load_inventory, save_inventory
 from noc.fleet.model import Fleet
 from noc.fleet.render import render, write
 from noc.fleet.repository import commit
@@ -45,6 +45,16 @@ class Book:
             return False
         nodes = {**self._inventory.nodes, name: record}
         self._inventory = self._inventory.model_copy(update={"nodes": nodes})
+        save_inventory(self._directory, self._inventory)
+        return True
+
+    def learn_hub(self, **changes: Any) -> bool:  # noqa: ANN401 - the record's own fields
+        """Write down what was learnt of HQ. Arguments and result as `learn`."""
+        known = self._inventory.hub
+        record = HubRecord.model_validate({**known.model_dump(), **changes})
+        if record == known:
+            return False
+        self._inventory = self._inventory.model_copy(update={"hub": record})
         save_inventory(self._directory, self._inventory)
         return True
 
