@@ -14,7 +14,7 @@ from typing import Any
 from . import configuration
 from .bell import Bell
 from .boot import due
-from .database import prune_snapshots, take_snapshot
+from .database import Snapshot, prune_snapshots, take_snapshot
 from .layout import Layout
 from .order import Order, check_fence, heard, heard_go
 from .record import Record
@@ -84,7 +84,7 @@ class Activation(Record):
 
     def prepare(self, order: Order) -> str | None:
         """Keep what is needed to turn back; returns the boot id of the process that runs. Raises Refused."""
-        snapshot = take_snapshot(self.layout, order.run, self.order.old)
+        snapshot = self.copy()
         if order.config:
             configuration.save(self.layout, order.run, order.config)
         if order.system:
@@ -92,6 +92,15 @@ class Activation(Record):
         before = ask_health(self.layout)[1].get("boot_id") if self.order.old else None
         self.remember(snapshot=snapshot.number if snapshot else None)
         return before
+
+    def copy(self) -> Snapshot | None:
+        """The data from before. Where others are to come, those that cannot be read any more keep nothing up."""
+        try:
+            return take_snapshot(self.layout, self.order.run, self.order.old)
+        except Refused:
+            if self.order.data_new is None:
+                raise
+            return None
 
     def change(self) -> None:
         """Put the new things in their places: what a release may need comes before it."""
@@ -262,6 +271,7 @@ def plan(layout: Layout, order: Order) -> Pending:
         config_old=configuration.in_force(layout) if order.config else None,
         config_new=order.config,
         restore_data=order.restore_data,
+        data_new=order.data,
         system_new=order.system,
     )
 

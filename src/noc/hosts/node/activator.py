@@ -78,6 +78,41 @@ def fetch(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     return bring(layout, args.set)
 
 
+def receive(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Say where a database belongs that HQ puts back; once it lies there whole, know it as a snapshot."""
+    from .receiving import receive as take  # noqa: PLC0415 - few questions are about data
+
+    return take(layout, args.sha256, size=args.bytes, run=args.run, at=args.at)
+
+
+def rows(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
+    """How much the database holds now."""
+    from .receiving import present  # noqa: PLC0415 - few questions are about data
+
+    return present(layout)
+
+
+def backup(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Copy the database for a backup, and prove the copy."""
+    from .backup import take  # noqa: PLC0415 - few questions are about backups
+
+    return take(layout, args.key)
+
+
+def chunk(_: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Bring a chunk of the session's copy."""
+    from .backup import fetch as bring  # noqa: PLC0415 - few questions are about backups
+
+    return bring(args.name, args.offset)
+
+
+def discard(_: Layout, __: argparse.Namespace) -> dict[str, Any]:
+    """Let go of the session's copy."""
+    from .backup import discard as let_go  # noqa: PLC0415 - few questions are about backups
+
+    return let_go()
+
+
 def fence(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
     """Let nobody with a lower number act here from now on; what is armed with one ends."""
     raise_fence(layout, args.number)
@@ -115,11 +150,12 @@ def _begin(layout: Layout, args: argparse.Namespace, *, go: bool) -> None:
         replace=args.replace,
         restore_data=args.restore_data,
         system=args.system,
+        data=args.data,
     )
     with locked(layout):
         recover_pending(layout)
         raise_fence(layout, args.fence)
-        check_room(layout)
+        check_room(layout, order.data)
         activation = Activation(layout, plan(layout, order))
         write_order(layout, order)
         if go:
@@ -211,7 +247,8 @@ VERBS = {
     verb.__name__: verb
     for verb in (facts, offer, verify, compare, outdated, fetch, fence, arm, start, go, act, status, confirm)
 }
-VERBS |= {verb.__name__: verb for verb in (revert, recover, settle)}
+VERBS |= {verb.__name__: verb for verb in (revert, recover, settle, receive, rows)}
+VERBS |= {verb.__name__: verb for verb in (backup, chunk, discard)}
 UNDER_A_FENCE = frozenset({"go", "confirm", "revert"})
 
 

@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -35,6 +36,13 @@ def _parser(verbs: Sequence[tuple[str, Callable[..., Any]]]) -> argparse.Argumen
     made["offer"].add_argument("--signature", required=True, metavar="BASE64")
     made["compare"].add_argument("hashes", help='a JSON object: path → "MODE SHA256", or "link TARGET"')
     made["fetch"].add_argument("set", type=_sha, help="a set of packages that `outdated` named")
+    made["receive"].add_argument("sha256", type=_sha, help="of a database that is sent here")
+    made["receive"].add_argument("--bytes", type=int, required=True)
+    made["receive"].add_argument("--run", type=_run, required=True)
+    made["receive"].add_argument("--at", type=_moment, required=True, help="when it was copied, ISO 8601")
+    made["backup"].add_argument("key", type=_sha, help="names chunks: a secret, so it is only given in a session")
+    made["chunk"].add_argument("name", type=_sha)
+    made["chunk"].add_argument("--offset", type=int, default=0, metavar="BYTES")
     made["fence"].add_argument("number", type=int)
     for name in ("verify", "arm", "start"):
         made[name].add_argument("sha", type=_sha, nargs="?", help="a staged release; without it the running one stays")
@@ -59,11 +67,18 @@ def _order(command: argparse.ArgumentParser) -> None:
     command.add_argument("--go-within", type=float, default=600.0, metavar="SECONDS")
     command.add_argument("--replace", action="store_true", help="a node without a release takes one of any age")
     command.add_argument("--restore-data", action="store_true", help="a rollback puts the database back, too")
+    command.add_argument("--data", type=int, metavar="NUMBER", help="the snapshot that becomes the database")
 
 
 def _sha(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise argparse.ArgumentTypeError("not a SHA-256 in lower-case hex")
+    return text
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise argparse.ArgumentTypeError("a time without its zone")
     return text
 
 

@@ -45,23 +45,34 @@ def schema(layout: Layout) -> int | None:
     """The schema of the database as it is now; None where there is none, or none that can be read."""
     try:
         with opened(layout.database) as database:
-            return _schema(database)
+            return schema_in(database)
     except sqlite3.Error:
         return None
 
 
-def _schema(database: sqlite3.Connection) -> int:
+def schema_in(database: sqlite3.Connection) -> int:
+    """The schema of an open database (`user_version`)."""
     return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check_room(layout: Layout) -> None:
-    """Raises Refused("disk") unless the database's snapshot fits with a reserve; lays the ballast down."""
+def check_room(layout: Layout, data: int | None = None) -> None:
+    """Raises Refused("disk") unless the database's snapshot fits with a reserve; lays the ballast down.
+
+    Where another snapshot is to become the database, that one fits as well, and a second copy of the present data.
+    """
     layout.state("snapshots").mkdir(mode=0o700, parents=True, exist_ok=True)
-    size = sum(path.stat().st_size for path in layout.database.parent.glob(layout.database.name + "*"))
+    size = database_size(layout)
+    if (coming := snapshot_of(layout, data)) is not None:
+        size += size + coming.bytes
     free = shutil.disk_usage(layout.state("snapshots")).free
     if free < size + layout.reserve:
         raise Refused("disk", f"{size + layout.reserve} bytes are needed for the database's snapshot, {free} are free")
     lay_ballast(layout)
+
+
+def database_size(layout: Layout) -> int:
+    """Bytes of the database with its log."""
+    return sum(path.stat().st_size for path in layout.database.parent.glob(layout.database.name + "*"))
 
 
 def snapshots(layout: Layout) -> list[Snapshot]:
@@ -84,6 +95,11 @@ def last_snapshot_of_release(layout: Layout, release: str) -> Snapshot:
     return left[-1]
 
 
+def next_number(layout: Layout) -> int:
+    """The number of the next copy."""
+    return 1 + max((snapshot.number for snapshot in snapshots(layout)), default=0)
+
+
 def take_snapshot(layout: Layout, run: str, release: str | None) -> Snapshot | None:
     """Copy the database while the service goes on, and see that the copy is whole.
 
@@ -91,7 +107,7 @@ def take_snapshot(layout: Layout, run: str, release: str | None) -> Snapshot | N
     """
     if not layout.database.exists():
         return None
-    number = 1 + max((snapshot.number for snapshot in snapshots(layout)), default=0)
+    number = next_number(layout)
     copy = layout.state(f"snapshots/{number}.db")
     copy.unlink(missing_ok=True)
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -116,7 +132,7 @@ def _copy(source: Path, target: Path) -> int:
     with opened(target, "immutable=1") as copy:
         if (said := copy.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(f"the copy is damaged: {said}")
-        found = _schema(copy)
+        found = schema_in(copy)
     with target.open("rb") as file:
         os.fsync(file.fileno())
     sync_directory(target.parent)

@@ -13,16 +13,26 @@ COUNT_WITHIN_S = 5.0
 _STEPS = 10_000
 
 
-def loss(layout: Layout, base: Snapshot) -> dict[str, Any]:
+def loss(layout: Layout, base: Snapshot, since: str) -> dict[str, Any]:
     """Since when writes are lost, over how long, and how many rows of which table.
 
-    `rows` counts what differs from the snapshot that the present data began with; None where that could not be
-    counted in time.
+    `rows` counts what differs from the snapshot that the present data began with, at `since` (ISO 8601); None where
+    that could not be counted in time.
     """
     now = datetime.now(UTC)
-    seconds = max((now - datetime.fromisoformat(base.at)).total_seconds(), 0.0)
+    seconds = max((now - datetime.fromisoformat(since)).total_seconds(), 0.0)
     until = now.isoformat(timespec="milliseconds")
-    return {"since": base.at, "until": until, "seconds": round(seconds, 3), "rows": _rows(layout, base)}
+    return {"since": since, "until": until, "seconds": round(seconds, 3), "rows": _rows(layout, base)}
+
+
+def counted(layout: Layout) -> dict[str, int] | None:
+    """Rows by table as the database holds them now; None where there is none, or they could not be counted in time."""
+    deadline = time.monotonic() + COUNT_WITHIN_S
+    with contextlib.suppress(sqlite3.Error), opened(layout.database) as database:
+        database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        tables = sorted(_tables(database, "main"))
+        return {table: _count(database, f"SELECT 1 FROM {_quoted(table)}") for table in tables}  # noqa: S608 - quoted
+    return None
 
 
 def in_words(said: dict[str, Any]) -> str:

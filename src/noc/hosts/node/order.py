@@ -12,7 +12,8 @@ class Order(NamedTuple):
     """One change that HQ wants; times in seconds.
 
     `release` None lets the running one stay, `config` None the configuration, `system` None the packages. `go_within`
-    is how long it may wait for its go. `restore_data`: a rollback puts the database back as it was before.
+    is how long it may wait for its go. `restore_data`: a rollback puts the database back as it was before. `data`
+    numbers the snapshot that becomes the database, None lets the present one stay.
     """
 
     run: str
@@ -25,6 +26,7 @@ class Order(NamedTuple):
     replace: bool = False
     restore_data: bool = False
     system: str | None = None
+    data: int | None = None
 
 
 def write_order(layout: Layout, order: Order) -> None:

@@ -4,6 +4,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from .database import Snapshot, last_snapshot_of_release, schema, snapshot_of, take_snapshot
@@ -11,6 +13,10 @@ from .layout import Layout
 from .loss import in_words, loss
 from .release import identity
 from .state import Pending, Refused, proven, sync_directory
+
+ASIDE = ".given-up"
+"""Ends the name of a database that could not be copied before another one took its place."""
+_LOGS = ("-wal", "-shm", "-journal")
 
 
 class Change(Protocol):
@@ -24,10 +30,13 @@ class Change(Protocol):
 
 
 def data_for(layout: Layout, pending: Pending) -> int | None:
-    """The number of the snapshot that comes with the new release: where it is an older one that this node has proven.
+    """The number of the snapshot that becomes the database, None where the present one stays.
 
-    It is the one that was taken when the node last left that release. Raises Refused("no-snapshot").
+    It is the one that the order names; with an older release that this node has proven and `restore_data`, the one that
+    was taken when the node last left that release. Raises Refused("no-snapshot", "schema").
     """
+    if pending.data_new is not None:
+        return _named(layout, pending, pending.data_new)
     known = {entry["sha"]: int(entry.get("build", 0)) for entry in proven(layout)}
     if not (pending.restore_data and pending.old and pending.new in known):
         return None
@@ -36,10 +45,28 @@ def data_for(layout: Layout, pending: Pending) -> int | None:
     return last_snapshot_of_release(layout, pending.new).number
 
 
+def _named(layout: Layout, pending: Pending, number: int) -> int:
+    """The running release has brought the present data to its own schema, and takes none that is newer."""
+    if (found := snapshot_of(layout, number)) is None:
+        raise Refused("no-snapshot", f"this node has no snapshot {number}")
+    now = schema(layout)
+    if pending.new == pending.old and now is not None and found.schema > now:
+        raise Refused("schema", f"the data have schema {found.schema}, the release that runs knows {now}")
+    return number
+
+
 def put_forward(change: Change) -> None:
-    """Put the older release's data in place, where the order says so. Raises OSError, sqlite3.Error."""
-    if (wanted := snapshot_of(change.layout, change.order.data_new)) is not None:
-        _replace(change, wanted, base=wanted, running=True)
+    """Put other data in place, where the order says so. Raises OSError, sqlite3.Error.
+
+    What is given up is copied once more with the service stopped: it is that copy to which a turn-back returns.
+    """
+    wanted, pending = snapshot_of(change.layout, change.order.data_new), change.order
+    if wanted is None:
+        return
+    subprocess.run(change.layout.stop, capture_output=True, timeout=90, check=True)
+    given_up = _give_up(change, wanted, base=wanted, since=wanted.at, ran=pending.old)
+    change.remember(snapshot=given_up["kept"] or pending.snapshot, data=given_up)
+    _put_in_place(change, wanted)
 
 
 def put_back(change: Change, *, running: bool) -> None:
@@ -51,43 +78,58 @@ def put_back(change: Change, *, running: bool) -> None:
     if not pending.restore_data or pending.snapshot is None:
         return
     before = snapshot_of(change.layout, pending.snapshot)
-    base = snapshot_of(change.layout, pending.data.get("number")) if pending.data.get("done") else before
+    said = pending.data
+    forward = bool(said.get("done")) and said["number"] != pending.snapshot
+    base = snapshot_of(change.layout, said["number"]) if forward else before
     try:
         if before is None or base is None:
             raise FileNotFoundError(f"snapshot {pending.snapshot} is gone")
-        _replace(change, before, base=base, running=running)
+        if said.get("number") == before.number and said.get("done"):
+            return
+        if running:
+            subprocess.run(change.layout.stop, capture_output=True, timeout=90, check=True)
+        if said.get("number") != before.number:
+            since = said["at"] if forward else base.at
+            change.remember(data=_give_up(change, before, base=base, since=since, ran=pending.new))
+        _put_in_place(change, before)
     except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
         change.remember(data={"number": pending.snapshot, "done": False, "failed": f"{error}"})
 
 
-def _replace(change: Change, wanted: Snapshot, *, base: Snapshot, running: bool) -> None:
-    """Give the present data up for a snapshot's. Cut anywhere, it is taken up again and comes to the same."""
-    said = change.order.data
-    if said.get("number") == wanted.number and said.get("done"):
-        return
-    if running:
-        subprocess.run(change.layout.stop, capture_output=True, timeout=90, check=True)
-    if said.get("number") != wanted.number:
-        lost, kept = loss(change.layout, base), _keep_a_copy(change)
-        change.remember(data={"number": wanted.number, "done": False, "loss": lost, "kept": kept})
-    _put_in_place(change.layout, wanted)
-    change.remember(data={**change.order.data, "done": True})
+def _give_up(change: Change, wanted: Snapshot, *, base: Snapshot, since: str, ran: str | None) -> dict[str, Any]:
+    """What is lost by giving the present data up for a snapshot's, and the copy of them that is kept for people.
 
-
-def _keep_a_copy(change: Change) -> int | None:
-    """A snapshot of the data that is given up, for people; without room for it there is none."""
+    Without room for that copy there is none. Whoever remembers this and is cut goes on from here to the same end.
+    """
+    lost = loss(change.layout, base, since) if change.layout.database.exists() else None
     try:
-        kept = take_snapshot(change.layout, change.order.run, change.order.new)
+        kept = take_snapshot(change.layout, change.order.run, ran)
     except Refused:
-        return None
-    return kept.number if kept else None
+        kept = None
+    return {"number": wanted.number, "done": False, "loss": lost, "kept": kept.number if kept else None}
 
 
-def _put_in_place(layout: Layout, snapshot: Snapshot) -> None:
+def _put_in_place(change: Change, snapshot: Snapshot) -> None:
     """Make a snapshot the database; nobody has it open.
 
-    The write-ahead log goes first: it would be replayed onto whatever file has the database's name.
+    The write-ahead log goes first: it would be replayed onto whatever file has the database's name. Data of which no
+    copy could be made are set aside with it, as they are.
     """
+    layout, database = change.layout, change.layout.database
+    fresh = _fresh(layout, snapshot)
+    if change.order.data["kept"] is None and database.exists():
+        _set_aside(database)
+    for suffix in _LOGS:
+        database.with_name(database.name + suffix).unlink(missing_ok=True)
+    sync_directory(database.parent)
+    fresh.replace(database)
+    sync_directory(database.parent)
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    change.remember(data={**change.order.data, "done": True, "at": at})
+
+
+def _fresh(layout: Layout, snapshot: Snapshot) -> Path:
+    """A copy of a snapshot beside the database, with its owner and mode."""
     database = layout.database
     fresh = database.with_name(database.name + ".restored")
     like = database.stat() if database.exists() else None
@@ -100,11 +142,15 @@ def _put_in_place(layout: Layout, snapshot: Snapshot) -> None:
         os.fchmod(file.fileno(), like.st_mode & 0o777 if like else 0o600)
         file.flush()
         os.fsync(file.fileno())
-    for suffix in ("-wal", "-shm", "-journal"):
-        database.with_name(database.name + suffix).unlink(missing_ok=True)
-    sync_directory(database.parent)
-    fresh.replace(database)
-    sync_directory(database.parent)
+    return fresh
+
+
+def _set_aside(database: Path) -> None:
+    """Keep what no copy could be made of under another name, its log with it."""
+    for suffix in _LOGS:
+        if (log := database.with_name(database.name + suffix)).exists():
+            log.replace(database.with_name(f"{database.name}{ASIDE}{suffix}"))
+    database.replace(database.with_name(database.name + ASIDE))
 
 
 def account(layout: Layout, pending: Pending) -> dict[str, Any]:
@@ -123,7 +169,7 @@ def _sentence(layout: Layout, pending: Pending, before: Snapshot | None) -> str:
         return f"the database could not be put back, and stays as it is: {why}"
     if said.get("done"):
         kept = f"; it is kept as snapshot {said['kept']}" if said.get("kept") else ""
-        return in_words(said["loss"]) + kept
+        return in_words(said["loss"]) + kept if said["loss"] else "there were no data before"
     if before and pending.rolling_back and (now := schema(layout)) != before.schema:
         return f"the database stays as it is: its schema is {now}, and was {before.schema} before"
     return ""
