@@ -96,13 +96,14 @@ def peers(
 
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415
     from noc.hub.endpoints import Endpoints  # noqa: PLC0415
-    from noc.hub.places import CREDENTIALS  # noqa: PLC0415
+    from noc.hub.hubkey import HubKey  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS, HUB_KEY_ASKED, HUB_KEY_TOLD  # noqa: PLC0415
     from noc.hub.tunnel import POLL_S, PeerList  # noqa: PLC0415
 
     _as_root()
-    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY") or CREDENTIALS)
     state = os.environ.get("STATE_DIRECTORY")
-    peer_list = PeerList(fleet_directory(directory), credentials, Endpoints(Path(state) if state else None))
+    hub_key = HubKey(CREDENTIALS, HUB_KEY_ASKED, HUB_KEY_TOLD if follow else None)
+    peer_list = PeerList(fleet_directory(directory), hub_key, Endpoints(Path(state) if state else None))
     while True:
         if (told := peer_list.look()) is not None:
             err.print(told, soft_wrap=True, markup=False)

@@ -8,34 +8,33 @@ ACTIVATOR = f"{DIRECTORY}/activator.py"
 DOWN_PUSH = f"{DIRECTORY}/down_push.py"
 WATCHDOG = f"{DIRECTORY}/watchdog.py"
 _SOURCES = Path(__file__).parent / "node"
-_LAUNCHER = '''"""Starts the activator, whose parts lie in a directory that is named by what they say."""
+_LAUNCHER = '''"""Starts the {name}, whose parts lie in a directory that is named by what they say."""
 
 import sys
 
 sys.path.insert(0, "{parts}")
-from noc_node.activator import main
+from noc_node.{name} import main
 
-main()
+sys.exit(main())
 '''
 
 
 def node_programs(directory: str = DIRECTORY) -> dict[str, str]:
     """Every program file of a node: absolute path → text, in the order in which they are to be written.
 
-    The activator's modules become a package named `noc_node`, so that a node's own Python can find nothing else by that
-    name. Each version of them lies in a directory of its own, and the launcher names one: replacing that one file is
-    the whole change, and a power cut leaves the old activator or the new one, never some of both. The death push is
-    a file of its own, because it has to start fast; the watchdog, because it has to hold whatever becomes of the rest.
+    The modules of activator and watchdog become a package named `noc_node`, so that a node's own Python can find
+    nothing else by that name. Each version of them lies in a directory of its own, and a launcher names one: replacing
+    that one file is the whole change, and a power cut leaves the old program or the new one, never some of both. The
+    death push is a file of its own, because it has to start fast.
     """
     modules = {path.name: path.read_text() for path in sorted(_SOURCES.glob("*.py"))}
-    alone = {f"{directory}/{name}": modules.pop(name) for name in ("down_push.py", "watchdog.py")}
+    alone = {f"{directory}/down_push.py": modules.pop("down_push.py")}
     parts = f"{directory}/parts-{_hash(modules)}"
     package = {f"{parts}/noc_node/{name}": text for name, text in modules.items()}
-    return {
-        **package,
-        f"{directory}/activator.py": _LAUNCHER.format(parts=parts),
-        **alone,
+    launchers = {
+        f"{directory}/{name}.py": _LAUNCHER.format(name=name, parts=parts) for name in ("activator", "watchdog")
     }
+    return {**package, **launchers, **alone}
 
 
 def _hash(modules: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What can go wrong with HQ itself: one class a cause, E801 to E829."""
+"""What can go wrong with HQ itself: one class a cause, E801 to E859."""
 
 from noc.errors import NocError
 
@@ -87,3 +87,88 @@ class BadSecret(NocError):
     """A secret is one line of printable characters, at most 4,096 of them, given on standard input."""
 
     code, exit_code = "E809", 2
+
+
+class BadHubKey(NocError):
+    """HQ's own tunnel key, the credential `hub_wg_key`, is missing or no key, so that no tunnel can be brought up.
+
+    It is made by `noc hub install`, and comes back from a backup of HQ with `noc hub restore`. A new one would shut out
+    every node until each was brought back by `noc rescue`.
+    """
+
+    code, exit_code = "E813", 6
+
+
+class NoRecipients(NocError):
+    """A backup of HQ is encrypted to the public keys in /etc/noc-trust/recipients, and none stands there.
+
+    Without one nobody could open it. `noc init` on the operator's machine made the file; `noc hub install --trust DIR`
+    brings it.
+    """
+
+    code, exit_code = "E840", 6
+
+
+class BackupFailed(NocError):
+    """A backup of HQ was not made: the disk is full, the watch's database did not pass its check, a file was cut.
+
+    Nothing half made is left, and what was made before stays.
+    """
+
+    code = "E841"
+
+
+class SecondAbsent(NocError):
+    """The second place cannot be reached, refuses HQ's key, or takes nothing more.
+
+    The backup stays on HQ, in /var/lib/noc-outgoing, where the newest three are kept; all that waits goes there with
+    the next backup that finds it again.
+    """
+
+    code = "E842"
+
+
+class SecondDiffers(NocError):
+    """What was read back from the second place is not what was written there. The copy was removed again.
+
+    A disk there that fails is the usual cause. The backup stays on HQ, as when the place cannot be reached.
+    """
+
+    code = "E843"
+
+
+class AlreadyHq(NocError):
+    """A backup is put back on a machine that is no HQ yet, so that nothing of one that works is overwritten.
+
+    A restore that was cut is gone on with by giving the command again.
+    """
+
+    code, exit_code = "E844", 2
+
+
+class BadArchive(NocError):
+    """What was given is no backup of an HQ as `noc hub backup` writes it: other files, links, names, sizes or counts.
+
+    It is refused as a whole, and nothing of it was put anywhere. Who can write to the second place can put a file of
+    their own there; they cannot make one with HQ's keys in it.
+    """
+
+    code = "E845"
+
+
+class ArchiveDamaged(NocError):
+    """A backup of HQ ends too early, or a file in it is not what the backup's own list says. Take an older one."""
+
+    code = "E846"
+
+
+class NewerBackup(NocError):
+    """The backup was made by a newer noc than the one that is installed here, which may not understand it."""
+
+    code, exit_code = "E847", 6
+
+
+class WrongRestore(NocError):
+    """A backup fits together no more than this: its fleet file or its keys are not those that belong to each other."""
+
+    code, exit_code = "E848", 6

@@ -75,9 +75,13 @@ def _hand_over(staged: Path, user: str) -> None:
 
 
 def note_keys(directory: Path, record: HubRecord) -> list[str]:
-    """Write HQ's public keys into the inventory, render what follows from them, and commit; as the runner's user."""
+    """Write HQ's public keys into the inventory, render what follows from them, and commit; as the runner's user.
+
+    What the inventory knows of a rotation stays.
+    """
     inventory = load_inventory(directory)
     changed = []
+    record = inventory.hub.model_copy(update=record.model_dump(include={"wireguard_key", "ssh_key", "host_ca"}))
     if inventory.hub != record:
         inventory.hub = record
         save_inventory(directory, inventory)

@@ -1,6 +1,7 @@
 """The hub's end of the tunnel: its key, and the peers that root lets in."""
 
 import re
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -10,7 +11,8 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.fleet.render import PEERS
 from noc.hub.endpoints import Endpoints
-from noc.hub.errors import BadPeers
+from noc.hub.errors import BadHubKey, BadPeers
+from noc.hub.hubkey import HubKey
 from noc.hub.places import CREDENTIALS, HUB_KEY
 from noc.hub.system import Owner, ensure_file, run
 from noc.mesh.errors import BadKey
@@ -107,13 +109,13 @@ def sync_text(fleet: Fleet, private_key: str, peers: tuple[Peer, ...]) -> str:
     return own + "".join(f"\n[Peer]\nPublicKey = {peer.public_key}\nAllowedIPs = {peer.address}/32\n" for peer in peers)
 
 
-def apply_peers(fleet: Fleet, text: str, credentials: Path) -> tuple[Peer, ...]:
+def apply_peers(fleet: Fleet, text: str, private_key: str) -> tuple[Peer, ...]:
     """Make the running tunnel's peers those of the list; the tunnels of unchanged peers stay up.
 
     Args:
         fleet: the fleet.
         text: content of `wireguard/peers.conf`.
-        credentials: directory that holds the hub's key.
+        private_key: the hub's, base64.
 
     Returns:
         The peers that there are now.
@@ -123,27 +125,29 @@ def apply_peers(fleet: Fleet, text: str, credentials: Path) -> tuple[Peer, ...]:
         StepFailed, TimedOut: `wg` failed.
     """
     peers = parse_peers(text, fleet)
-    private = (credentials / HUB_KEY).read_text().strip()
-    run("wg", "syncconf", fleet.tunnel.interface, "/dev/stdin", stdin=sync_text(fleet, private, peers), timeout_s=20)
+    text = sync_text(fleet, private_key, peers)
+    run("wg", "syncconf", fleet.tunnel.interface, "/dev/stdin", stdin=text, timeout_s=20)
     return peers
 
 
 class PeerList:
-    """The list of peers, watched. A path unit of systemd would miss a change that comes while it applies another.
+    """The list of peers and the hub's key, watched.
+
+    A path unit of systemd would miss a change that comes while it applies another.
 
     Args:
         directory: the fleet directory.
-        credentials: directory that holds the hub's key.
+        hub_key: which key the tunnel is to have.
         endpoints: where peers were heard from before.
     """
 
-    def __init__(self, directory: Path, credentials: Path, endpoints: Endpoints) -> None:
-        self._directory, self._credentials, self._endpoints = directory, credentials, endpoints
+    def __init__(self, directory: Path, hub_key: HubKey, endpoints: Endpoints) -> None:
+        self._directory, self._hub_key, self._endpoints = directory, hub_key, endpoints
         self._seen: list[object] = []
         self._interface: str | None = None
 
     def look(self) -> str | None:
-        """Apply the list where it has changed since the last look; note where peers are.
+        """Apply list and key where one has changed since the last look; note where peers are.
 
         Returns:
             What was done or why it was refused, None where nothing had changed.
@@ -151,19 +155,25 @@ class PeerList:
         Raises:
             StepFailed, TimedOut: `wg` failed; looking again will not apply this list.
         """
-        stamps: list[object] = [_stamp(self._directory / name) for name in (PEERS, "fleet.toml")]
-        if stamps == self._seen:
+        try:
+            key, wrong = self._hub_key.look(time.monotonic()), ""
+        except BadHubKey as error:
+            key, wrong = "", str(error)
+        found: list[object] = [key, wrong, *(_stamp(self._directory / name) for name in (PEERS, "fleet.toml"))]
+        if found == self._seen:
             if self._interface is not None:
                 self._endpoints.note(self._interface)
             return None
-        self._seen = stamps
+        self._seen = found
+        if wrong:
+            return wrong
         try:
-            return self._apply(load(self._directory))
+            return self._apply(load(self._directory), key)
         except (BadPeers, FleetProblems, FileUnreadable) as error:
             return str(error)
 
-    def _apply(self, fleet: Fleet) -> str:
-        peers = apply_peers(fleet, _read(self._directory / PEERS), self._credentials)
+    def _apply(self, fleet: Fleet, key: str) -> str:
+        peers = apply_peers(fleet, _read(self._directory / PEERS), key)
         self._interface = fleet.tunnel.interface
         recalled = self._endpoints.recall(self._interface, peers)
         return f"{len(peers)} peers" + (f", {recalled} looked for where they were" if recalled else "")

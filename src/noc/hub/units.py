@@ -7,7 +7,6 @@ from noc.hub.places import (
     FIREWALL,
     FLEET,
     HOST_CA,
-    HUB_KEY,
     PROGRAM,
     PUBLIC_PAGES,
     SSH_KEY,
@@ -126,6 +125,8 @@ WantedBy=multi-user.target
 def peers_service(interface: str, build: str) -> str:
     """Applies the list of peers as root whenever the runner writes it; the tunnels of other peers stay up.
 
+    It alone writes HQ's tunnel key, once a rotation of it is proven.
+
     It is started anew with the tunnel, which comes up without peers, and tells it where they were. Arguments as
     `watch_unit`.
     """
@@ -139,10 +140,12 @@ X-Noc-Build={build}
 
 [Service]
 ExecStart={PROGRAM} hub peers --follow
-{_load(HUB_KEY)}\
 {_SERVICE}\
 StateDirectory=noc-tunnel
 StateDirectoryMode=0700
+RuntimeDirectory=noc-tunnel
+RuntimeDirectoryMode=0755
+ReadWritePaths={CREDENTIALS}
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK

@@ -10,12 +10,14 @@ from noc.fleet.inventory import Inventory, NodeRecord
 from noc.fleet.render import peers_conf
 from noc.hub.endpoints import Endpoints
 from noc.hub.errors import BadPeers
+from noc.hub.hubkey import HubKey
 from noc.hub.tunnel import MAX_PEERS_BYTES, PeerList, ensure_hub_key, parse_peers, sync_text
 from noc.mesh.keys import generate, public_from_private
 from unit.hub.hub_kit import EXAMPLE, example_fleet
 
 FLEET = example_fleet()
 KEY, OTHER = generate()[1], generate()[1]
+PRIVATE = generate()[0]
 
 
 def peer(key: str = KEY, address: str = "10.84.0.18/32") -> str:
@@ -99,7 +101,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fleet directory, a key, and a `wg` that writes down what it is given."""
     shutil.copy(EXAMPLE / "fleet.toml", tmp_path)
     (tmp_path / "wireguard").mkdir()
-    (tmp_path / "hub_wg_key").write_text("PRIVATE\n")
+    (tmp_path / "hub_wg_key").write_text(f"{PRIVATE}\n")
     recorder = tmp_path / "bin" / "wg"
     recorder.parent.mkdir()
     recorder.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/argv\ncat "$3" > {tmp_path}/given\n')
@@ -114,7 +116,7 @@ def calls(directory: Path) -> int:
 
 
 def test_a_list_is_applied_when_it_changes_and_only_then(directory: Path) -> None:
-    peer_list, path = PeerList(directory, directory, Endpoints(None)), directory / "wireguard" / "peers.conf"
+    peer_list, path = PeerList(directory, HubKey(directory), Endpoints(None)), directory / "wireguard" / "peers.conf"
     assert peer_list.look() == "0 peers"
     assert peer_list.look() is None
     path.write_text(peer())
@@ -122,11 +124,11 @@ def test_a_list_is_applied_when_it_changes_and_only_then(directory: Path) -> Non
     assert peer_list.look() is None
     assert calls(directory) == 2
     assert (directory / "argv").read_text().splitlines()[-1] == "syncconf wg0 /dev/stdin"
-    assert (directory / "given").read_text() == sync_text(FLEET, "PRIVATE", parse_peers(peer(), FLEET))
+    assert (directory / "given").read_text() == sync_text(FLEET, PRIVATE, parse_peers(peer(), FLEET))
 
 
 def test_a_refused_list_leaves_the_tunnel_alone_and_the_next_one_is_applied(directory: Path) -> None:
-    peer_list, path = PeerList(directory, directory, Endpoints(None)), directory / "wireguard" / "peers.conf"
+    peer_list, path = PeerList(directory, HubKey(directory), Endpoints(None)), directory / "wireguard" / "peers.conf"
     path.write_text(peer(address="0.0.0.0/0"))
     assert "E807" in str(peer_list.look())
     assert calls(directory) == 0
@@ -135,7 +137,7 @@ def test_a_refused_list_leaves_the_tunnel_alone_and_the_next_one_is_applied(dire
 
 
 def test_a_mended_fleet_file_is_reason_enough_to_look_again(directory: Path) -> None:
-    peer_list, text = PeerList(directory, directory, Endpoints(None)), (directory / "fleet.toml").read_text()
+    peer_list, text = PeerList(directory, HubKey(directory), Endpoints(None)), (directory / "fleet.toml").read_text()
     (directory / "fleet.toml").write_text("broken")
     assert "E101" in str(peer_list.look())
     (directory / "fleet.toml").write_text(text)
@@ -144,7 +146,7 @@ def test_a_mended_fleet_file_is_reason_enough_to_look_again(directory: Path) -> 
 
 def test_a_list_without_end_is_not_read_to_its_end(directory: Path) -> None:
     (directory / "wireguard" / "peers.conf").write_bytes(b"#" * (MAX_PEERS_BYTES + 1))
-    assert "larger than" in str(PeerList(directory, directory, Endpoints(None)).look())
+    assert "larger than" in str(PeerList(directory, HubKey(directory), Endpoints(None)).look())
 
 
 def test_the_hubs_key_is_made_once_and_read_by_root_alone(tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
     assert {name: credentials(text) for name, text in TEXTS.items() if credentials(text)} == {
         "noc-watch.service": {"ntfy_token", "dead_man_url"},
         "noc-runner.service": {"ssh_key", "host_ca", "dns_token"},
-        "noc-peers.service": {"hub_wg_key"},
     }
 
 

@@ -5,6 +5,9 @@ endpoint in the running tunnel, and fills or empties one set of the firewall; it
 restart of the tunnel begins again with what is configured. Two keys turn one lock: the set is of use only while the
 cloud's own firewall lets 22 in, too.
 
+While HQ rotates its tunnel key, it follows from one to the other (`hub_keys`): at once while HQ has asked for that, and
+otherwise once HQ is silent.
+
 Silence is counted on the monotonic clock, which no step of the time moves, and from the start of the machine at the
 earliest: one that starts again and again never opens. Each entry of the set ends by itself soon after this program.
 """
@@ -16,18 +19,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import NamedTuple
 
+from .hub_keys import HubKeys, hurried, read_hub_keys
+
 SETTINGS = Path("/etc/noc-node/watchdog.json")
 STATE = Path("/run/noc-watchdog/state.json")
+HUB_KEYS = Path("/etc/noc-node/hub-keys")
+HURRY = Path("/run/noc-watchdog/hurry")
+FOLLOWED = Path("/run/noc-watchdog/hub-keys.json")
 INTERFACE = "wg0"
 SET = "rescue"
 LONGEST_LOOK_S, LEAST_TURN_S = 15.0, 6.0
 WITHIN_S = 10
+HURRIED_LOOK_S = 0.5
 
 
 class Settings(NamedTuple):
@@ -55,6 +64,11 @@ class Settings(NamedTuple):
     def turn_s(self) -> float:
         """Seconds for which one endpoint is tried: a handshake is tried anew every 5 s."""
         return max(LEAST_TURN_S, self.fallback_after / 10)
+
+    @property
+    def keys_after(self) -> float:
+        """Seconds of silence after which HQ's other key is tried, where HQ has told one."""
+        return self.fallback_after / 10
 
 
 class Counters(NamedTuple):
@@ -179,8 +193,12 @@ def load_memory(path: Path) -> Memory | None:
 
 def save_memory(path: Path, memory: Memory) -> None:
     """Keep what was seen, in memory alone: a machine that starts begins to count anew."""
+    _write(path, {**memory.counters._asdict(), "alive_at": memory.alive_at, "turn": memory.turn})
+
+
+def _write(path: Path, document: Mapping[str, object]) -> None:
     beside = path.with_suffix(".new")
-    beside.write_text(json.dumps({**memory.counters._asdict(), "alive_at": memory.alive_at, "turn": memory.turn}))
+    beside.write_text(json.dumps(document))
     beside.replace(path)
 
 
@@ -264,12 +282,27 @@ def main() -> int:
         return 1
     os.environ["RES_OPTIONS"] = "timeout:2 attempts:2"
     watchdog, memory = Watchdog(settings, sys.argv[1], _command), load_memory(STATE)
+    hub_keys = HubKeys(INTERFACE, settings.endpoint, _command, lambda: _said("dump"))
     watchdog.shut()
     while True:
         memory, decision = decide(memory, read_counters(), time.monotonic(), settings)
         save_memory(STATE, memory)
         watchdog.act(decision)
+        _follow(hub_keys, silent=decision.silent_s >= settings.keys_after)
         time.sleep(settings.look_s)
+
+
+def _follow(hub_keys: HubKeys, *, silent: bool) -> None:
+    """Follow HQ's key: once, or for as long as HQ has asked for a hurry. What was seen is written down for HQ."""
+    while True:
+        known = read_hub_keys(HUB_KEYS)
+        hurry = bool(known) and hurried(HURRY, time.clock_gettime(time.CLOCK_BOOTTIME))
+        with suppress(OSError, ValueError, subprocess.SubprocessError):
+            carrying = hub_keys.follow(known, time.monotonic(), trying=hurry or silent)
+            _write(FOLLOWED, {"known": known, "carries": carrying, "hurry": hurry})
+        if not hurry:
+            return
+        time.sleep(HURRIED_LOOK_S)
 
 
 if __name__ == "__main__":

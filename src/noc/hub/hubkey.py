@@ -1,0 +1,154 @@
+"""Root's half of the rotation of HQ's tunnel key: which of its two keys the tunnel has.
+
+The runner, which holds neither, asks for the next key on trial, or for good once every node is proven to have followed.
+Root lends no more than that: the only key that can be asked for is the one that root itself has made, a trial ends by
+itself, and one that was under way when this program started is over. So a runner that is killed, and a power cut, lead
+back to the key from before.
+"""
+
+import json
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from noc.fleet.files import replace, sync_directory
+from noc.hub.errors import BadHubKey
+from noc.hub.places import HUB_KEY
+from noc.hub.system import Owner, ensure_file
+from noc.mesh.errors import BadKey
+from noc.mesh.keys import generate, public_from_private
+
+NEXT_KEY = f"{HUB_KEY}.next"
+LONGEST_TRIAL_S = 120.0
+MAX_BYTES = 4096
+
+
+class Asked(BaseModel):
+    """What the runner asks for; its file is what an enemy might have written.
+
+    Attributes:
+        key: public half of the key that is to be in the tunnel.
+        trial: names one trial, so that one that is over is not begun again.
+        within_s: seconds after which root goes back by itself.
+        keep: the key stays for good, and the one before is given up.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(pattern=r"^[A-Za-z0-9+/]{43}=$")
+    trial: str = Field(pattern=r"^[A-Za-z0-9-]{1,80}$")
+    within_s: float = Field(gt=0, le=LONGEST_TRIAL_S)
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial that was begun, and when it ends (monotonic seconds)."""
+
+    name: str
+    ends_at: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Whether the tunnel has the next key, whether that is for good, and the trial that this rests on."""
+
+    next: bool
+    keep: bool = False
+    trial: Trial | None = None
+
+
+def choose(asked: Asked | None, next_key: str | None, trial: Trial | None, now: float) -> Choice:
+    """Which key the tunnel is to have. Pure.
+
+    Args:
+        asked: what the runner asks for, None for nothing.
+        next_key: public half of the next key, None where there is none.
+        trial: the last one that was begun.
+        now: monotonic seconds.
+    """
+    if asked is None or next_key is None or asked.key != next_key:
+        return Choice(next=False, trial=trial)
+    if asked.keep:
+        return Choice(next=True, keep=True, trial=trial)
+    if trial is None or trial.name != asked.trial:
+        trial = Trial(asked.trial, now + asked.within_s)
+    return Choice(next=now < trial.ends_at, trial=trial)
+
+
+class HubKey:
+    """HQ's tunnel key, or the next one.
+
+    Args:
+        credentials: directory that holds both.
+        asked: file in which the runner asks; None where nobody does.
+        told: file that tells, in public halves, what there is; None to tell nobody.
+    """
+
+    def __init__(self, credentials: Path, asked: Path | None = None, told: Path | None = None) -> None:
+        """A trial that was asked for before now is over."""
+        self._credentials, self._asked, self._told = credentials, asked, told
+        found = read_asked(asked)
+        self._trial = Trial(found.trial, -math.inf) if found else None
+
+    def look(self, now: float) -> str:
+        """The private key that the tunnel is to have now, base64.
+
+        Args:
+            now: monotonic seconds.
+
+        Raises:
+            BadHubKey: HQ's key is no key.
+        """
+        current, following = self._key(HUB_KEY), self._key(NEXT_KEY)
+        if current is None:
+            raise BadHubKey(f"{self._credentials / HUB_KEY} holds no key of the tunnel", fix="noc hub install")
+        public = following and public_from_private(following)
+        choice = choose(read_asked(self._asked), public, self._trial, now)
+        self._trial = choice.trial
+        if choice.keep and following:
+            self._keep(following)
+            current, following = following, None
+        chosen = following if choice.next and following else current
+        self._tell(chosen, current, following)
+        return chosen
+
+    def _keep(self, key: str) -> None:
+        """Let the next key be HQ's own, on the disk, before the place that it came from is cleared."""
+        ensure_file(self._credentials / HUB_KEY, key + "\n", Owner(mode=0o600))
+        sync_directory(self._credentials)
+        (self._credentials / NEXT_KEY).unlink()
+
+    def _key(self, name: str) -> str | None:
+        with suppress(OSError, BadKey):
+            key = (self._credentials / name).read_text().strip()
+            public_from_private(key)
+            return key
+        return None
+
+    def _tell(self, chosen: str, current: str, following: str | None) -> None:
+        if self._told is None:
+            return
+        names = {"in_use": chosen, "current": current, "next": following}
+        text = json.dumps({name: key and public_from_private(key) for name, key in names.items()}) + "\n"
+        if not self._told.exists() or self._told.read_text() != text:
+            replace(self._told, text)
+            self._told.chmod(0o644)
+
+
+def read_asked(path: Path | None) -> Asked | None:
+    """What the runner asks for; None where there is no such file, or it makes no sense."""
+    with suppress(OSError, ValidationError):
+        if path is not None:
+            with path.open("rb") as file:
+                return Asked.model_validate_json(file.read(MAX_BYTES))
+    return None
+
+
+def ensure_next_key(credentials: Path) -> list[str]:
+    """Make HQ's next tunnel key where there is none; the private half never leaves its file."""
+    path = credentials / NEXT_KEY
+    return [] if path.exists() else ensure_file(path, generate()[0] + "\n", Owner(mode=0o600))
