@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("noc.cli.rollback", "Return nodes to the release that each of them ran well before."),
     "health": ("noc.cli.health", "Check nodes from HQ: tunnel, HTTPS, certificate, ports, heartbeat."),
     "doctor": ("noc.cli.doctor", "What is due, overdue or missing, each with what mends it."),
+    "drill": ("noc.cli.drill", "Break something on purpose, and see it noticed, told and mended in time."),
     "review": ("noc.cli.review", "Run a milestone's acceptance, keep the evidence, and say go or no-go."),
     "drift": ("noc.cli.drift", "Name the nodes whose configuration differs from what is rendered."),
     "run": ("noc.cli.run", "Show, follow or go on with a run."),

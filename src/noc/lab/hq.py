@@ -9,6 +9,7 @@ from typing import Any
 
 from noc.lab.errors import HqRefused
 from noc.lab.lab import Lab
+from noc.runs.drill.lab import MACHINE, MARK, mark_text
 
 FLEET_SOURCE = "/root/fleet"
 TRUST_SOURCE = "/root/trust"
@@ -87,7 +88,13 @@ class Headquarters:
         self.sh("noc", "hub", "secret", "set", "ntfy_token", stdin=ntfy_token.encode())
         report = self.noc("hub", "install", "-C", FLEET_SOURCE, "--trust", TRUST_SOURCE)
         assert isinstance(report, dict)
+        self.mark()
         return report
+
+    def mark(self) -> None:
+        """Let HQ know that it is one of a lab, by the number of its machine; see `noc.runs.drill.lab`."""
+        text = mark_text(self.sh("cat", str(MACHINE)))
+        self.sh("sh", "-c", f"umask 022; cat >{MARK}", stdin=text.encode())
 
     def add_release(self, directory: Path) -> str:
         """Bring a signed release to HQ's store and return its content hash."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from noc.errors import Usage
 from noc.fleet.load import load
-from noc.lab import cgroups, clock, control, identity, launch
+from noc.lab import cgroups, clock, control, datadisk, identity, launch
 from noc.lab.cloud.account import Settings
 from noc.lab.cloud.service import write_settings
 from noc.lab.errors import BootFailed, LabBusy, MachineOff, NoSuchMachine, RequestRefused
@@ -163,6 +163,16 @@ class Lab:
         self.exec(name, "sync")
         self.kill(name)
         self.boot(name)
+
+    def data_disk(self, name: str) -> None:
+        """Give the service of a machine a file system of its own until its next boot; see `noc.lab.datadisk`.
+
+        Raises:
+            RequestRefused: it could not be done.
+        """
+        done = self.exec(name, "sh", "-euc", datadisk.script())
+        if done.returncode:
+            raise RequestRefused(f"{name} has no data disk", why=done.stderr.decode(errors="replace")[-300:])
 
     def offer(self, *packages: Path) -> None:
         """Let the lab's archive offer exactly these packages beside the images' own: to a machine, an update.

@@ -60,10 +60,11 @@ def approver_of(caller: Caller, fleet: Fleet, signer: Person | None = None, key:
     return Approver(name, caller.name, role, caller.uid == 0, key)
 
 
-def rule_of(risk: Risk, policy: Policy, requester: Role | None = None) -> Rule:
-    """Who has to agree to a plan of that risk; to an agent's somebody always has to."""
+def rule_of(plan: Plan, policy: Policy, requester: Role | None = None) -> Rule:
+    """Who has to agree to a plan, by its risk; to an agent's somebody always has to, and to a drill outside a lab."""
     rules: Mapping[Risk, Rule] = {"low": policy.low, "medium": policy.medium, "high": policy.high}
-    return "one" if requester == "agent" and rules[risk] == "nobody" else rules[risk]
+    always = requester == "agent" or (plan.action == "drill" and plan.risk == "high")
+    return "one" if always and rules[plan.risk] == "nobody" else rules[plan.risk]
 
 
 def role_of(login: str, fleet: Fleet) -> Role | None:
@@ -93,8 +94,8 @@ def needs(request: Request, policy: Policy, now: datetime) -> str:
         "one": "an approver",
         "another": f"an approver other than {request.requester}",
         "delayed": f"an approver; {request.requester} only from {told(_self_from(request, policy))}",
-    }[rule_of(request.plan.risk, policy)]
-    if rule_of(request.plan.risk, policy) == "delayed" and now >= _self_from(request, policy):
+    }[rule_of(request.plan, policy)]
+    if rule_of(request.plan, policy) == "delayed" and now >= _self_from(request, policy):
         who = "an approver"
     return f"{who}; signed" if is_signed(request.plan.risk, policy) else who
 
@@ -229,7 +230,7 @@ def _check_role(request: Request, approver: Approver) -> None:
 
 
 def _check_rule(request: Request, approver: Approver, policy: Policy, now: datetime) -> None:
-    rule = rule_of(request.plan.risk, policy)
+    rule = rule_of(request.plan, policy)
     if approver.name != request.requester or rule in ("nobody", "one"):
         return
     if rule == "another":

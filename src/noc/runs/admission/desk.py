@@ -65,7 +65,7 @@ class Desk:
                 f"the plan says that its risk is {plan.risk}", why=f"it is {found}", fix="make a new plan"
             )
         role = approval.role_of(caller.name, standing.fleet)
-        if approval.rule_of(plan.risk, standing.fleet.approval, role) == "nobody":
+        if approval.rule_of(plan, standing.fleet.approval, role) == "nobody":
             return None
         if known := self._requests.get(plan.digest):
             approval.check_open(known, standing.now)
@@ -127,7 +127,7 @@ class Desk:
         """
         policy = standing.fleet.approval
         request = self._requests.get(plan.digest)
-        if request is None and approval.rule_of(plan.risk, policy) == "nobody":
+        if request is None and approval.rule_of(plan, policy) == "nobody":
             return None
         if request is None:
             raise NotApproved(f"nobody asked for {plan.label()}", why="it needs an approval", fix="ask for it first")

@@ -39,6 +39,8 @@ Action = Literal[
 ]
 Risk = Literal["low", "medium", "high"]
 Standing = Literal["change", "unchanged", "down", "blocked"]
+Fault = Literal["kill", "reboot", "cut", "disk-full", "clock", "bad-release", "hq-down"]
+"""What a drill breaks."""
 Fingerprint = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
 
 
@@ -56,6 +58,10 @@ class Options(BaseModel):
         at: the time whose data a node gets back: that of its newest backup until then.
         secret: what is rotated; None otherwise.
         drill: the fault that is rehearsed, "" for none.
+        hold: seconds that it lasts, None for as long as it takes to be noticed.
+        at_once: a node that leaves does not serve on until its name is forgotten everywhere.
+        gone: the machine of a node that leaves is no more, and is not asked for anything.
+        without_backup: a node leaves without a last backup.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +76,10 @@ class Options(BaseModel):
     at: AwareDatetime | None = None
     secret: Secret | None = None
     drill: Annotated[str, Field(pattern=r"^[a-z-]{0,20}$")] = ""
+    hold: Annotated[float, Field(gt=0, le=3600)] | None = None
+    at_once: bool = False
+    gone: bool = False
+    without_backup: bool = False
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -171,6 +181,24 @@ class NodePlan(BaseModel):
     seconds: float = 0
 
 
+class PlannedFault(BaseModel):
+    """One fault of a drill.
+
+    Attributes:
+        fault: what is broken.
+        node: whose; HQ's name where it is HQ's own.
+        hold_s: seconds after which it ends by itself; 0 for one that is over at once.
+        left_out: why it is not made, in words; "" where it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fault: Fault
+    node: Name
+    hold_s: Annotated[float, Field(ge=0, le=3600)] = 0
+    left_out: str = ""
+
+
 class Estimate(BaseModel):
     """How long a rollout is expected to take, in seconds, beside what it may take.
 
@@ -207,6 +235,8 @@ class Plan(BaseModel):
         rules: how a rollout proceeds.
         rows: what it does to each node; empty for actions that are no rollouts.
         records: every change of the zone in words, where the plan is about names.
+        faults: what a drill breaks; empty for every other action.
+        lab: whether the HQ that made the plan is one of a lab.
         estimate: how long it takes; None where that is not known.
         risk: what decides who has to agree.
         basis: hash of what the fleet was when the plan was made; a start is refused once that has moved.
@@ -228,6 +258,8 @@ class Plan(BaseModel):
     rules: Rules = Rules()
     rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
     records: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
+    faults: Annotated[tuple[PlannedFault, ...], Field(max_length=64)] = ()
+    lab: bool = False
     estimate: Estimate | None = None
     risk: Risk = "low"
     basis: str = ""
@@ -247,7 +279,7 @@ class Plan(BaseModel):
     @property
     def has_work(self) -> bool:
         """Whether there is anything to do: always, unless every node with a row, and every name, is as it is wanted."""
-        return bool(self.records) or not self.rows or any(row.state != "unchanged" for row in self.rows)
+        return bool(self.records or self.faults) or not self.rows or any(row.state != "unchanged" for row in self.rows)
 
     @property
     def blocked(self) -> tuple[NodePlan, ...]:
@@ -283,6 +315,10 @@ class Plan(BaseModel):
             return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
         if self.action == "dns":
             return f"dns: {len(self.records)} records"
+        if self.action == "rotate":
+            return f"rotate {self.options.secret} of {nodes}"
+        if self.action == "drill":
+            return f"drill {self.options.drill} on {nodes}" + (f" with {release}" if release else "")
         return f"{self.action} {nodes}" + (f" with {release}" if release else "")
 
 

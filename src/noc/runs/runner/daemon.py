@@ -14,6 +14,8 @@ from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
 from noc.runs.admission.grant import Standing, read_lease
 from noc.runs.doctor.doctor import doctor_look
+from noc.runs.drill.drill import drill
+from noc.runs.drill.survey import survey_drill
 from noc.runs.health.drift import drift
 from noc.runs.health.health import health
 from noc.runs.launch.adopt import adopt
@@ -67,6 +69,8 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
 }
 """What completes the outlines of plans that ask something else than nodes."""
 EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
+    "rotate": survey_rotate,
+    "drill": survey_drill,
     "dns": apply_names,
     "apex": move_apex,
     "launch": launch_nodes,
@@ -79,6 +83,8 @@ EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
 }
 
 
+    "rotate": rotate_secret,
+    "drill": drill,
 def build(paths: Paths) -> Runner:
     """A runner over one fleet; the fleet is read anew for each run, connections are kept from plan to run."""
     links = LinkPool()

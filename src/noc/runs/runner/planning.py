@@ -13,6 +13,7 @@ from noc.fleet.model import Fleet
 from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.risk import risk
+from noc.runs.drill.plans import plan_drill
 from noc.runs.errors import PlanRefused
 from noc.runs.launch.plans import plan_adopt, plan_launch, plan_opt_in, plan_terminate
 from noc.runs.paths import Paths
@@ -134,6 +135,11 @@ def _launch(asked: Asked) -> Plan:
 
 
 PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
+def _drill(asked: Asked) -> Plan:
+    named = (asked.fleet, asked.inventory, asked.release, asked.names, asked.now)
+    return plan_drill(*named, options=asked.options)
+
+
     "deploy": _deploy,
     "rollback": _rollback,
     "os-update": _os_update,
@@ -149,6 +155,8 @@ PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
     "rescue": _rescue,
     "move": _move,
 }
+    "rotate": lambda asked: plan_rotate(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
+    "drill": _drill,
 
 
 def outline(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, store: ReleaseStore, now: datetime) -> Plan:

@@ -46,9 +46,10 @@ class Starts:
         return Standing(load(self._paths.fleet), basis(self._paths.fleet), datetime.now(UTC))
 
     async def plan(self, request: Mapping[str, Any]) -> Plan:
-        """Make a plan, and remember it. Raises as `make_plan`."""
+        """Make a plan, and remember it. Raises as `make_plan`; and FencesUnknown, AnotherHq as `Runner.begin`."""
         self.planning += 1
         try:
+            await self._runner.taking.check(str(request.get("action", "")))
             plan = await make_plan(request, self._paths, self._runner.works.survey)
         finally:
             self.planning -= 1
@@ -87,7 +88,7 @@ class Starts:
         known = {kept.sha256: kept.manifest for kept in ReleaseStore(self._paths.releases).list()}
         named = {sha: known[sha] for row in plan.rows for sha in (row.running, row.target) if sha and sha in known}
         labels = {sha: f"{manifest.version} ({manifest.build})" for sha, manifest in named.items()}
-        nobody = rule_of(plan.risk, policy, role) == "nobody"
+        nobody = rule_of(plan, policy, role) == "nobody"
         agreement = "" if nobody else needs(asked(plan, caller.name, policy, now), policy, now)
         return {"labels": labels, "agreement": agreement}
 

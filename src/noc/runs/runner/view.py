@@ -14,8 +14,11 @@ from noc.runs.rollout.rollout import Rollout
 from noc.runs.rollout.rollout import advance as follow_rollout
 from noc.runs.runner.telling import notice, words
 
-_LAST = frozenset((step, State.OK) for step in ("live", "switch", "answers", "forget", "adopt"))
-"""The last step of a run that is no rollout: provisioning, a new tunnel key, a machine made, ended, taken over."""
+_LAST = frozenset((step, State.OK) for step in ("live", "switch", "answers", "forget", "adopt", "measured"))
+"""The last step of a run that is no rollout: provisioning, a new tunnel key, a machine made, ended, taken over.
+
+A drill's is the row of its table.
+"""
 
 
 class Outcome(StrEnum):
