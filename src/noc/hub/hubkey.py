@@ -6,42 +6,20 @@ itself, and one that was under way when this program started is over. So a runne
 back to the key from before.
 """
 
-import json
 import math
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from noc.fleet.files import replace, sync_directory
+from noc.fleet.files import sync_directory
 from noc.hub.errors import BadHubKey
 from noc.hub.places import HUB_KEY
 from noc.hub.system import Owner, ensure_file
 from noc.mesh.errors import BadKey
+from noc.mesh.hubkey import Asked, Told, read_asked, read_told, write
 from noc.mesh.keys import generate, public_from_private
 
 NEXT_KEY = f"{HUB_KEY}.next"
-LONGEST_TRIAL_S = 120.0
-MAX_BYTES = 4096
-
-
-class Asked(BaseModel):
-    """What the runner asks for; its file is what an enemy might have written.
-
-    Attributes:
-        key: public half of the key that is to be in the tunnel.
-        trial: names one trial, so that one that is over is not begun again.
-        within_s: seconds after which root goes back by itself.
-        keep: the key stays for good, and the one before is given up.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    key: str = Field(pattern=r"^[A-Za-z0-9+/]{43}=$")
-    trial: str = Field(pattern=r"^[A-Za-z0-9-]{1,80}$")
-    within_s: float = Field(gt=0, le=LONGEST_TRIAL_S)
-    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +69,7 @@ class HubKey:
     def __init__(self, credentials: Path, asked: Path | None = None, told: Path | None = None) -> None:
         """A trial that was asked for before now is over."""
         self._credentials, self._asked, self._told = credentials, asked, told
-        found = read_asked(asked)
+        found = read_asked(asked) if asked else None
         self._trial = Trial(found.trial, -math.inf) if found else None
 
     def look(self, now: float) -> str:
@@ -107,7 +85,7 @@ class HubKey:
         if current is None:
             raise BadHubKey(f"{self._credentials / HUB_KEY} holds no key of the tunnel", fix="noc hub install")
         public = following and public_from_private(following)
-        choice = choose(read_asked(self._asked), public, self._trial, now)
+        choice = choose(read_asked(self._asked) if self._asked else None, public, self._trial, now)
         self._trial = choice.trial
         if choice.keep and following:
             self._keep(following)
@@ -132,20 +110,11 @@ class HubKey:
     def _tell(self, chosen: str, current: str, following: str | None) -> None:
         if self._told is None:
             return
-        names = {"in_use": chosen, "current": current, "next": following}
-        text = json.dumps({name: key and public_from_private(key) for name, key in names.items()}) + "\n"
-        if not self._told.exists() or self._told.read_text() != text:
-            replace(self._told, text)
+        public = public_from_private
+        told = Told(in_use=public(chosen), current=public(current), next=public(following) if following else None)
+        if read_told(self._told) != told:
+            write(self._told, told)
             self._told.chmod(0o644)
-
-
-def read_asked(path: Path | None) -> Asked | None:
-    """What the runner asks for; None where there is no such file, or it makes no sense."""
-    with suppress(OSError, ValidationError):
-        if path is not None:
-            with path.open("rb") as file:
-                return Asked.model_validate_json(file.read(MAX_BYTES))
-    return None
 
 
 def ensure_next_key(credentials: Path) -> list[str]:

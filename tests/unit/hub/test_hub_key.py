@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noc.hub.errors import BadHubKey
-from noc.hub.hubkey import Asked, Choice, HubKey, Trial, choose, ensure_next_key, read_asked
+from noc.hub.hubkey import Choice, HubKey, Trial, choose, ensure_next_key
+from noc.mesh.hubkey import Asked, read_asked
 from noc.mesh.keys import generate, public_from_private
 
 CURRENT, NEXT = generate(), generate()
