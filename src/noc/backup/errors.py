@@ -7,7 +7,9 @@ BackupError             E460
 ├── NoRoom              E464
 ├── WrongIdentity       E465
 ├── ChunkRefused        E466
-└── BadKey              E467
+├── BadKey              E467
+├── IdentityExposed     E468
+└── NotSealed           E469
 """
 
 from noc.errors import NocError
@@ -73,3 +75,15 @@ class BadKey(BackupError):
     """
 
     code, exit_code = "E467", 6
+
+
+class IdentityExposed(BackupError):
+    """An identity that opens backups could be read by others. Like a private key of SSH it is its owner's alone."""
+
+    code, exit_code = "E468", 6
+
+
+class NotSealed(BackupError):
+    """What was given to be opened is neither a request as `noc backup request` prints it nor an age file."""
+
+    code, exit_code = "E469", 2
