@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("noc.cli.adopt", "Take machines over that Terraform, or somebody at a console, has made."),
     "terminate": ("noc.cli.terminate", "End nodes' machines, and give back what the cloud holds for them."),
     "provision": ("noc.cli.provision", "Turn a fresh machine into a live node."),
+    "rotate": ("noc.cli.rotate", "Make a token, a key or a list of trust anew, while everything runs."),
     "rescue": ("noc.cli.rescue", "Bring a node back whose tunnel is dead, without its console."),
     "move": ("noc.cli.move", "Write down that a node's machine has another public address, once that is proven."),
     "deploy": ("noc.cli.deploy", "Roll a release over the fleet, one proven node after the other."),

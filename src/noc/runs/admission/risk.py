@@ -6,6 +6,7 @@
 |        | provisioning a node that is live as a machine at another address or with another host key;        |
 |        | ending a node's machine, or a node; a drill, which breaks what serves, except in a lab             |
 |        | another key of HQ's own, or another signer or recipient                                           |
+|        | another key of HQ's own, or another signer or recipient                                           |
 | medium | a release on more than one node; configuration or system on one; new tunnel keys, a reboot or a   |
 |        | rescue of several; a record that changes or goes; another node for the domain itself; machines    |
 |        | made at a cloud, which cost money; regions switched on; another public address of a node; a push  |
@@ -18,14 +19,19 @@ A way back is never made harder than the way there: a rollback of releases is lo
 
 from typing import Final
 
+from typing import Final
+
 from noc.fleet.inventory import Inventory, Life
+from noc.fleet.rotating import Secret
 from noc.fleet.rotating import Secret
 from noc.runs.plan.plan import Plan, Risk
 
 RANK: dict[Risk, int] = {"low": 0, "medium": 1, "high": 2}
 OF_HQ: Final[frozenset[Secret]] = frozenset({"hub", "ssh", "ca", "signer", "recipients"})
 """Secrets of HQ's own, on which every node relies."""
-_ALWAYS_MEDIUM = frozenset({"launch", "opt-in", "apex", "move"})
+OF_HQ: Final[frozenset[Secret]] = frozenset({"hub", "ssh", "ca", "signer", "recipients"})
+"""Secrets of HQ's own, on which every node relies."""
+_ALWAYS_MEDIUM = frozenset({"launch", "opt-in", "apex", "move", "rotate"})
 _MEDIUM_FOR_SEVERAL = frozenset({"deploy", "keygen", "rescue", "reboot"})
 
 
@@ -46,7 +52,8 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "low" if plan.lab else "high"
     if plan.action == "rotate":
         return "high" if plan.options.secret in OF_HQ else "medium"
-    if plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes):
+    replaced = plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes)
+    if replaced or options.secret in OF_HQ:
         return "high"
     if deep or plan.action in _ALWAYS_MEDIUM or (several and plan.action in _MEDIUM_FOR_SEVERAL):
         return "medium"

@@ -317,6 +317,8 @@ class Plan(BaseModel):
             return f"dns: {len(self.records)} records"
         if self.action == "rotate":
             return f"rotate {self.options.secret} of {nodes}"
+        if self.action == "rotate":
+            return f"rotate {self.options.secret} of {nodes}"
         if self.action == "drill":
             return f"drill {self.options.drill} on {nodes}" + (f" with {release}" if release else "")
         return f"{self.action} {nodes}" + (f" with {release}" if release else "")

@@ -40,6 +40,8 @@ from noc.runs.rescue.doors import DoorKeeper, OpenDoors
 from noc.runs.rescue.move import move, survey_move
 from noc.runs.rescue.rescue import rescue, survey_rescue
 from noc.runs.rollout.survey import survey
+from noc.runs.rotation.rotate import rotate as rotate_secret
+from noc.runs.rotation.rotate import survey_rotate
 from noc.runs.runner.catchingup import catching_up
 from noc.runs.runner.door import Door
 from noc.runs.runner.history import close_cut_runs
@@ -66,6 +68,7 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
     "rescue": survey_rescue,
     "reboot": survey_reboot,
     "move": survey_move,
+    "rotate": survey_rotate,
 }
 """What completes the outlines of plans that ask something else than nodes."""
 EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
@@ -80,6 +83,7 @@ EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
     "rescue": rescue,
     "reboot": reboot,
     "move": move,
+    "rotate": rotate_secret,
 }
 
 

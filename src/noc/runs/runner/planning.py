@@ -30,6 +30,7 @@ from noc.runs.plan.planners import (
     plan_rescue,
     plan_rollback,
 )
+from noc.runs.rotation.plans import plan_rotate
 from noc.runs.runner.works import Survey
 
 
@@ -154,6 +155,7 @@ def _drill(asked: Asked) -> Plan:
     "apex": _apex,
     "rescue": _rescue,
     "move": _move,
+    "rotate": lambda asked: plan_rotate(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
 }
     "rotate": lambda asked: plan_rotate(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
     "drill": _drill,

@@ -1,0 +1,89 @@
+"""`noc rotate`: secrets made anew, each beside the old one, proven, and only then the old one withdrawn."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from noc.cli.completion import node_names_or
+from noc.cli.options import JsonOption, PlanOption, WaitOption
+from noc.errors import NotPermitted, Usage
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call of the command.
+
+    Attributes:
+        secret: which.
+        nodes: named nodes, or `all`.
+        add, withdraw: members of a list of trust.
+        only_plan, as_json, wait_s: as every command has them.
+    """
+
+    secret: str
+    nodes: list[str] = field(default_factory=lambda: ["all"])
+    add: str | None = None
+    withdraw: str | None = None
+    only_plan: bool = False
+    as_json: bool = False
+    wait_s: float = 0
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the runner is asked to plan."""
+        return {"action": "rotate", "nodes": self.nodes, "options": {"secret": self.secret}}
+
+
+def run_it(asked: Asked) -> None:
+    """Let the runner plan and carry it out; ends the command with the run's exit code."""
+    from noc.cli.following import execute  # noqa: PLC0415 - help stays light
+
+    execute(asked.request, only_plan=asked.only_plan, as_json=asked.as_json, wait_s=asked.wait_s)
+
+
+def as_root(secret: str) -> None:
+    """Go on as root alone: what HQ holds itself is root's. Raises NotPermitted."""
+    if os.geteuid() != 0:
+        raise NotPermitted(f"HQ's {secret} belongs to root", fix=f"sudo noc rotate {secret}")
+
+
+ROTATIONS: Mapping[str, Callable[[Asked], None]] = {
+    "push-token": run_it,
+}
+"""What does it, by the secret."""
+
+
+@app.command()
+def rotate(
+    secret: Annotated[
+        str,
+        typer.Argument(metavar="SECRET", help=f"One of {', '.join(ROTATIONS)}.", autocompletion=lambda: [*ROTATIONS]),
+    ],
+    nodes: Annotated[
+        list[str] | None, typer.Argument(metavar="[NODE…|all]", autocompletion=node_names_or("all"))
+    ] = None,
+    *,
+    add: Annotated[
+        str | None, typer.Option("--add", metavar="FILE.pub|age1…", help="A signer, or a recipient, to add.")
+    ] = None,
+    withdraw: Annotated[
+        str | None,
+        typer.Option("--withdraw", metavar="SHA256:…|age1…", help="A signer, or a recipient, that counts no more."),
+    ] = None,
+    only_plan: PlanOption = False,
+    wait_s: WaitOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a secret anew, without a request, a push or a way in lost.
+
+    The new one comes beside the old one, is proven, and only then the old one goes. Cut at any moment, both work, and
+    the same command goes on. A node that is down keeps both, is shown by noc doctor, and is caught up once it is back.
+    """
+    if secret not in ROTATIONS:
+        raise Usage(f"{secret} is no secret that can be rotated", fix=f"one of {', '.join(ROTATIONS)}")
+    ROTATIONS[secret](Asked(secret, nodes or ["all"], add, withdraw, only_plan, as_json, wait_s))
