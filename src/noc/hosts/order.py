@@ -12,13 +12,14 @@ class Order:
         fence: the number of the run's lease; lower than one seen before is refused.
         release: the staged release, by its hash; None lets the running one stay.
         config: the staged configuration, by its hash; None lets the present one stay.
-        system: the staged set of packages, by its hash; None lets them stay. One of the three is given.
+        system: the staged set of packages, by its hash; None lets them stay. One of the three, or `data`, is given.
         confirm_within_s: seconds from `activated` until the node takes the change back by itself.
         health_within_s: seconds that the service has to become healthy.
         go_within_s: seconds that the node waits, armed, for the go; then it ends as refused.
         replace: let a node without a release take the fleet's running one, whatever its age.
         restore_data: on a rollback, put the database back as it was before the change. Where the release is an older
             one that the node has proven, put it back as it was when the node last left that release.
+        data: the snapshot on the node that becomes its database, by its number; None lets the present one stay.
     """
 
     run: str
@@ -31,6 +32,7 @@ class Order:
     restore_data: bool = False
     go_within_s: float = 600
     system: str | None = None
+    data: int | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -41,4 +43,5 @@ class Order:
         options += ["--system", self.system] if self.system else []
         options += ["--replace"] if self.replace else []
         options += ["--restore-data"] if self.restore_data else []
+        options += ["--data", str(self.data)] if self.data is not None else []
         return (*([self.release] if self.release else []), *options)

@@ -103,7 +103,9 @@ class Change:
             confirm_within_s=terms.patience_s,
             health_within_s=terms.health_within_s,
             replace=terms.replace,
-            restore_data=terms.restore_data,
+            # Data that were put in place are taken back together with what came with them.
+            restore_data=terms.restore_data or self._target.data is not None,
+            data=self._target.data,
         )
         await self._link.ask(lambda activator: activator.arm(order))
 
@@ -220,7 +222,7 @@ class Change:
             build=manifest.build if manifest else None,
             deadline_s=self._terms.health_within_s,
             fix=f"read the service's last log lines: noc run show {self._terms.run}",
-            not_boot=self._eyes.boot_before if self._target.release else None,
+            not_boot=self._eyes.boot_before if self._target.release or self._target.data is not None else None,
             errors_before=self._eyes.errors_before,
         )
 

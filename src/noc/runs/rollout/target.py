@@ -17,7 +17,7 @@ from noc.runs.site.systems import brings_configuration
 
 @dataclass(frozen=True)
 class Target:
-    """A release, a configuration, a set of packages, or several of them. What is None stays as it is on the node.
+    """A release, a configuration, packages, data, or several of them. What is None stays as it is on the node.
 
     Attributes:
         release: by its hash.
@@ -25,6 +25,7 @@ class Target:
         held: the release in HQ's store, None where it is not there, and lies on the node only.
         bundle: the configuration itself, None where it lies on the node already.
         system: a set of packages by its hash; it lies on the node, which made it.
+        data: the snapshot that becomes the database, by its number on the node.
     """
 
     release: str | None = None
@@ -32,6 +33,7 @@ class Target:
     held: Release | None = None
     bundle: Bundle | None = None
     system: str | None = None
+    data: int | None = None
 
     @property
     def manifest(self) -> Manifest | None:
