@@ -1,8 +1,10 @@
 """The activator on a node, as HQ sees it: typed questions and answers over a shell."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,12 +13,16 @@ from pydantic import ValidationError
 from noc.hosts.answers import (
     FINAL,
     Answer,
+    Copied,
     Differing,
     Fetched,
     Loss,
     NodeFacts,
     Offered,
     Outdated,
+    Piece,
+    Present,
+    Received,
     Snapshot,
     Verdict,
     Verification,
@@ -28,13 +34,27 @@ from noc.hosts.order import Order
 from noc.hosts.programs import ACTIVATOR
 from noc.hosts.shell import Session, Shell
 
-__all__ = ["FINAL", "Activator", "Loss", "NodeFacts", "Order", "Outdated", "Snapshot", "Verdict", "Verification"]
+__all__ = [
+    "FINAL",
+    "Activator",
+    "Copied",
+    "Loss",
+    "NodeFacts",
+    "Order",
+    "Outdated",
+    "Snapshot",
+    "Verdict",
+    "Verification",
+]
 
 RELEASES = "/opt/clavitor/releases"
 RELEASE_FILES = ("clavitor.pyz", "manifest.json", "manifest.json.sig")
 ANSWER_WITHIN_S = 165
 """Seconds for an answer to confirm and revert: longer than the node itself waits for its verdict."""
+COPIED_WITHIN_S = 1800
+"""Seconds for a node to copy its database, and to prove the copy."""
 _QUICK_S, _ARMED_WITHIN_S = 60, 90
+_RECEIVED_WITHIN_S = 1800
 _OUTDATED_WITHIN_S, _FETCHED_WITHIN_S = 180, 1800
 """Seconds for a node to refresh its index of the archive, and to download an update."""
 
@@ -42,7 +62,9 @@ _FIXES = {
     "fence": "another run holds this node: noc run list",
     "apt": "mend the node's packages, then give the command again",
     "busy": "wait for the activation that is under way: noc run list",
+    "damaged": "noc restore puts the newest backup in its place",
     "connection": "confirm over a new connection",
+    "data": "give the command again: what was sent is sent anew",
     "disk": "free space on the node, then deploy again",
     "old": "build a release with a higher build number",
     "set": "give the command again: it is planned anew",
@@ -51,6 +73,7 @@ _FIXES = {
     "expired": "noc release sign, on the operator's machine",
     "late": "start the run again: nothing was changed",
     "no-snapshot": "roll back without restoring the data",
+    "schema": "deploy the release that wrote these data first, then restore them",
 }
 
 
@@ -146,6 +169,37 @@ class Activator:
         said = await self._ask("offer", sha, "--manifest", files[0], "--signature", files[1], refusable=True)
         return self._read(Offered, said)
 
+    async def present(self) -> Present:
+        """How much the node's database holds now."""
+        return self._read(Present, await self._ask("rows"))
+
+    async def receive(self, content: bytes, run: str, at: datetime) -> int:
+        """Send a database to the node, where it becomes a snapshot; an order may then put it in place.
+
+        A transfer that was cut goes on where it was, also in a later run.
+
+        Args:
+            content: the whole database.
+            run: the run that brings it.
+            at: when it was copied.
+
+        Returns:
+            The snapshot's number.
+
+        Raises:
+            ActivationRefused: the node has no room, is being changed, or got something else than was sent.
+            DiskFull: it has no room.
+        """
+        sha = hashlib.sha256(content).hexdigest()
+        asked = ("receive", sha, "--bytes", str(len(content)), "--run", run, "--at", at.isoformat())
+        place = self._read(Received, await self._ask(*asked, refusable=True))
+        if place.number is None:
+            await self._shell.put(content, place.path, mode=0o600, timeout_s=_RECEIVED_WITHIN_S, resume=True)
+            place = self._read(Received, await self._ask(*asked, refusable=True, timeout_s=_RECEIVED_WITHIN_S))
+        if place.number is None:
+            raise self._unclear("receive", "what was sent is not there")
+        return place.number
+
     async def verify(self, release: str | None, config: str | None = None, system: str | None = None) -> Verification:
         """Whether the node would take what is staged, and if not, why.
 
@@ -219,6 +273,40 @@ class Activator:
         options = ["--reason", reason, *(["--restore-data"] if restore_data else [])]
         said = await self._ask("revert", run, *options, refusable=True, timeout_s=ANSWER_WITHIN_S)
         return self._read(Verdict, said)
+
+    async def backup(self, key: bytes) -> Copied:
+        """Have the node copy its database while the service writes, and prove the copy; it waits to be fetched.
+
+        Args:
+            key: 32 bytes under which chunks are named; it goes there inside the session.
+
+        Raises:
+            ActivationRefused: "damaged", "no-database", "disk", "large", "busy"; nothing stays on the node.
+        """
+        said = await self._ask("backup", key.hex(), refusable=True, timeout_s=COPIED_WITHIN_S)
+        return self._read(Copied, said)
+
+    async def chunk(self, name: str) -> bytes:
+        """A chunk of that copy, as zlib. What it holds is for the caller to check.
+
+        Raises:
+            ActivationRefused: "no-copy", where the session that took it is gone.
+        """
+        content = b""
+        while True:
+            said = await self._ask("chunk", name, "--offset", str(len(content)), refusable=True)
+            piece = self._read(Piece, said)
+            try:
+                more = base64.b64decode(piece.content, validate=True)
+            except ValueError as error:
+                raise self._unclear("chunk", str(error)) from None
+            content += more
+            if len(content) >= piece.bytes or not more:
+                return content[: piece.bytes]
+
+    async def discard(self) -> None:
+        """Let the node forget the copy."""
+        await self._ask("discard")
 
     async def close(self) -> None:
         """End the conversation with the node's activator; whatever it is doing goes on."""

@@ -1,9 +1,11 @@
 """What a node's activator answers, read strictly."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_PACKED = (1 << 20) + 64 * 1024
+"""Bytes of a chunk as zlib: 1 MiB that cannot be compressed, and what zlib adds."""
 FINAL = frozenset({"confirmed", "rolled-back", "rollback-failed", "refused"})
 
 
@@ -46,6 +48,44 @@ class Loss(Answer):
     until: str
     seconds: float
     rows: dict[str, int] | None
+
+
+ChunkName = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Copied(Answer):
+    """A copy of the database that the node has taken for a backup, and put together again from its chunks.
+
+    Attributes:
+        bytes: its size.
+        page_size: of its pages, in bytes.
+        release: what ran then, None for none.
+        schema_version: the database's schema.
+        chunks: name and clear bytes of each, in order.
+        whole: keyed hash of all of it.
+        tables, rows: what was counted.
+    """
+
+    bytes: int
+    page_size: int
+    release: str | None
+    schema_version: int = Field(alias="schema")
+    chunks: Annotated[tuple[tuple[ChunkName, int], ...], Field(max_length=12_000)]
+    whole: ChunkName
+    tables: int
+    rows: int
+
+
+class Piece(Answer):
+    """Part of a chunk.
+
+    Attributes:
+        content: in base64.
+        bytes: how long the whole chunk is, packed.
+    """
+
+    content: str
+    bytes: Annotated[int, Field(gt=0, le=MOST_PACKED)]
 
 
 class NodeFacts(Answer):
@@ -155,6 +195,27 @@ class Offered(Answer):
     payload: str
     written: int
     whole: bool
+
+
+class Received(Answer):
+    """Where a database that HQ sends belongs, and the number of the snapshot that it is; None while it is not there."""
+
+    path: str
+    number: int | None
+
+
+class Present(Answer):
+    """A node's database as it is now.
+
+    Attributes:
+        schema_version: its schema, None where there is no database that can be read.
+        bytes: its size, its log included.
+        rows: rows by table, None where they could not be counted.
+    """
+
+    schema_version: int | None = Field(alias="schema")
+    bytes: int
+    rows: dict[str, int] | None
 
 
 class Differing(Answer):

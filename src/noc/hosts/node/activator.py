@@ -15,7 +15,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import staging
@@ -243,7 +243,7 @@ def settle(layout: Layout, _: argparse.Namespace) -> dict[str, Any]:
     return recovery.settle_at_boot(layout)
 
 
-VERBS = {
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     verb.__name__: verb
     for verb in (facts, offer, verify, compare, outdated, fetch, fence, arm, start, go, act, status, confirm)
 }
