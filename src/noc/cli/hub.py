@@ -7,20 +7,19 @@ from typing import Annotated
 
 import typer
 
+from noc.cli.hub_backup import backup, restore, restored
 from noc.cli.options import FleetOption, JsonOption
 from noc.cli.output import err, mark, out, plain, print_json, print_table
-from noc.errors import NotPermitted
+from noc.cli.root import as_root
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="HQ itself: install it, look at it, keep its secrets."
 )
 secret = typer.Typer(add_completion=False, no_args_is_help=True, help="Secrets that HQ's units read.")
 app.add_typer(secret, name="secret")
-
-
-def _as_root() -> None:
-    if os.geteuid() != 0:
-        raise NotPermitted("HQ belongs to root", fix="run it with sudo, on HQ")
+app.add_typer(backup, name="backup")
+for _command in (restore, restored):
+    app.command()(_command)
 
 
 @app.command()
@@ -42,7 +41,7 @@ def install(
     from noc.hub.install import Installation  # noqa: PLC0415
     from noc.hub.steps import Done  # noqa: PLC0415
 
-    _as_root()
+    as_root()
     installation = Installation(source, trust, nix)
     for warning in installation.warnings:
         err.print(mark("warn", warning))
@@ -62,11 +61,14 @@ def install(
                 "steps": [step.as_dict() for step in done],
                 "warnings": installation.warnings,
                 "hub": installation.record.model_dump(mode="json"),
+                "second_key": installation.second_key,
             }
         )
         return
     out.print("HQ is installed." if changed else "HQ is as it should be; nothing was changed.")
     out.print(f"Authorise this key for root on every node:\n{installation.record.ssh_key}", soft_wrap=True)
+    if installation.second_key:
+        out.print(f"Authorise this key for SFTP at the second place:\n{installation.second_key}", soft_wrap=True)
 
 
 @app.command()
@@ -74,7 +76,7 @@ def status(*, as_json: JsonOption = False) -> None:
     """Look whether HQ is as it was installed."""
     from noc.hub.status import look  # noqa: PLC0415
 
-    _as_root()
+    as_root()
     checks = look()
     if as_json:
         print_json({"ok": all(check.ok for check in checks), "checks": [check.as_dict() for check in checks]})
@@ -100,7 +102,7 @@ def peers(
     from noc.hub.places import CREDENTIALS, HUB_KEY_ASKED, HUB_KEY_TOLD  # noqa: PLC0415
     from noc.hub.tunnel import POLL_S, PeerList  # noqa: PLC0415
 
-    _as_root()
+    as_root()
     state = os.environ.get("STATE_DIRECTORY")
     hub_key = HubKey(CREDENTIALS, HUB_KEY_ASKED, HUB_KEY_TOLD if follow else None)
     peer_list = PeerList(fleet_directory(directory), hub_key, Endpoints(Path(state) if state else None))
@@ -144,7 +146,7 @@ def set_secret(
     from noc.hub.secrets import ALWAYS, MAX_CHARS, RUNNER, watch_secrets  # noqa: PLC0415
     from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
 
-    _as_root()
+    as_root()
     given = sys.stdin.buffer.read(4 * MAX_CHARS + 2).decode(errors="surrogateescape")
     fleet = load(FLEET) if (UNITS / "noc-watch.service").exists() else None
     changed = keep(name, given, known=(*(watch_secrets(fleet) if fleet else ALWAYS), *RUNNER))

@@ -13,7 +13,7 @@ from noc.hub.doors import ensure_firewall, ensure_keys_only
 from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
 from noc.hub.fleetdir import choose_fleet, ensure_fleet
-from noc.hub.keys import ensure_keys
+from noc.hub.keys import ensure_keys, ensure_second_key
 from noc.hub.nix import ensure_nix
 from noc.hub.places import (
     CADDYFILE,
@@ -21,6 +21,7 @@ from noc.hub.places import (
     DISTRIBUTION,
     ESCROW_KEY,
     HUB_KEY,
+    OUTGOING,
     PROGRAM,
     PUBLIC_PAGES,
     STATE,
@@ -57,6 +58,7 @@ DIRECTORIES = {
     STATE / "releases": Owner("noc-runner", "noc", 0o750),
     WATCH_STATE: Owner("noc-watch", "noc", 0o700),
     PUBLIC_PAGES: Owner("noc-watch", "noc", 0o755),
+    OUTGOING: Owner("root", "noc", 0o750),
 }
 
 
@@ -77,6 +79,7 @@ class Installation:
     directory: Path = field(init=False)
     record: HubRecord = field(init=False, default_factory=HubRecord)
     warnings: list[str] = field(init=False, default_factory=list)
+    second_key: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Refuse before anything is changed: a wrong machine, no fleet, a fleet file with mistakes, no trust."""
@@ -126,8 +129,11 @@ class Installation:
     def credentials(self) -> list[str]:
         """HQ's own keys."""
         keys = ensure_keys(self.fleet.hub.name)
-        self.record = keys.record
-        return keys.changed
+        self.record, changed = keys.record, keys.changed
+        if (second := self.fleet.backup.second) is not None and second.host is not None:
+            self.second_key, made = ensure_second_key(self.fleet.hub.name)
+            changed += made
+        return changed
 
     def tunnel(self) -> list[str]:
         """The tunnel's hub, its peers as they come, and the socket of its counters."""

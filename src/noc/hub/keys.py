@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noc.fleet.inventory import HubRecord
-from noc.hub.places import CREDENTIALS, ESCROW_KEY, HOST_CA, SSH_KEY, TRUST
+from noc.hub.places import CREDENTIALS, ESCROW_KEY, HOST_CA, SECOND_KEY, SSH_KEY, TRUST
 from noc.hub.system import Owner, ensure_file, ensure_owned
 from noc.hub.tunnel import ensure_hub_key
 
-PUBLIC_FILES = {SSH_KEY: "hub_ssh_key.pub", HOST_CA: "host_ca.pub"}
+PUBLIC_FILES = {SSH_KEY: "hub_ssh_key.pub", HOST_CA: "host_ca.pub", SECOND_KEY: "second_key.pub"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,19 @@ def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST)
         lines[credential], made = _ensure_ssh_key(credentials / credential, comment)
         changed += made + ensure_file(trust / PUBLIC_FILES[credential], lines[credential] + "\n")
     return HubKeys(HubRecord(wireguard_key=tunnel, ssh_key=lines[SSH_KEY], host_ca=lines[HOST_CA]), changed)
+
+
+def ensure_second_key(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> tuple[str, list[str]]:
+    """The key by which HQ enters the second place, and nothing else; made where there is none.
+
+    Args:
+        name, credentials, trust: as `ensure_keys`.
+
+    Returns:
+        Its public line, and what was changed.
+    """
+    line, made = _ensure_ssh_key(credentials / SECOND_KEY, f"backups of {name}")
+    return line, made + ensure_file(trust / PUBLIC_FILES[SECOND_KEY], line + "\n")
 
 
 def _ensure_escrow_key(path: Path) -> list[str]:

@@ -15,6 +15,7 @@ from noc.hub.places import (
     HOST_CA,
     HUB_KEY,
     NTFY_TOKEN,
+    SECOND_KEY,
     SSH_KEY,
 )
 from noc.hub.system import Owner, ensure_directory, ensure_file
@@ -22,7 +23,7 @@ from noc.hub.system import Owner, ensure_directory, ensure_file
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
 RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
-OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY})
+OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, SECOND_KEY})
 MAX_CHARS = 4096
 FILES = frozenset({AWS})
 """Secrets of several lines: AWS's shared credentials file."""

@@ -11,6 +11,9 @@ from noc.fleet.model import Fleet
 from noc.hub.doors import FIREWALL_UNIT, firewall_kind
 from noc.hub.places import CREDENTIALS, FLEET, HOST_CA, HUB_KEY, SSH_KEY, TRUST, UNITS
 from noc.hub.system import run
+from noc.runs.admission.restored import read_restored
+from noc.runs.admission.superseded import read_superseded
+from noc.runs.paths import Paths
 
 SERVICES = ("noc-watch.service", "noc-runner.service", "noc-peers.service", "noc-tunnels.socket", "caddy.service")
 
@@ -30,7 +33,7 @@ class Check:
 
 def look() -> list[Check]:
     """Look at everything that `noc hub install` made; as root."""
-    checks = [_fleet(), *(_unit(name) for name in SERVICES), *_credentials(), *_trust()]
+    checks = [whose_fleet(Paths()), _fleet(), *(_unit(name) for name in SERVICES), *_credentials(), *_trust()]
     try:
         fleet = load(FLEET)
     except NocError:
@@ -54,6 +57,18 @@ def _fleet() -> Check:
     except NocError as error:
         return Check("fleet", ok=False, seen=str(error))
     return Check("fleet", ok=True, seen=f"{fleet.name}, {len(fleet.nodes)} nodes")
+
+
+def whose_fleet(paths: Paths) -> Check:
+    """Whether this HQ is the one that acts: none that was replaced by a restored one, none that is not through yet."""
+    if (lost := read_superseded(paths.superseded)) is not None:
+        return Check("whose fleet", ok=False, seen=f"another HQ has acted: {lost.words}")
+    try:
+        opened = read_restored(paths.restored)
+    except NocError as error:
+        return Check("whose fleet", ok=False, seen=str(error))
+    seen = f"restored from a backup of {opened.backup:%Y-%m-%d %H:%M} UTC: noc hub restored" if opened else "ours"
+    return Check("whose fleet", ok=opened is None, seen=seen)
 
 
 def _unit(name: str) -> Check:

@@ -17,9 +17,12 @@ from noc.hub.places import CREDENTIALS, HUB_KEY
 from noc.hub.system import Owner, ensure_file, run
 from noc.mesh.errors import BadKey
 from noc.mesh.keys import check_public, generate, public_from_private
+from noc.runs.admission.superseded import read_superseded
+from noc.runs.paths import Paths
 
 MAX_PEERS_BYTES = 256 * 1024
 POLL_S = 0.25
+SUPERSEDED = Paths().superseded
 _SETTING = re.compile(r"^(PublicKey|AllowedIPs) = (\S{1,64})$")
 
 
@@ -139,10 +142,12 @@ class PeerList:
         directory: the fleet directory.
         hub_key: which key the tunnel is to have.
         endpoints: where peers were heard from before.
+        superseded: the file that is there where another HQ has taken over; then no peer is let in.
     """
 
-    def __init__(self, directory: Path, hub_key: HubKey, endpoints: Endpoints) -> None:
+    def __init__(self, directory: Path, hub_key: HubKey, endpoints: Endpoints, superseded: Path = SUPERSEDED) -> None:
         self._directory, self._hub_key, self._endpoints = directory, hub_key, endpoints
+        self._superseded = superseded
         self._seen: list[object] = []
         self._interface: str | None = None
 
@@ -159,7 +164,8 @@ class PeerList:
             key, wrong = self._hub_key.look(time.monotonic()), ""
         except BadHubKey as error:
             key, wrong = "", str(error)
-        found: list[object] = [key, wrong, *(_stamp(self._directory / name) for name in (PEERS, "fleet.toml"))]
+        lost = read_superseded(self._superseded)
+        found: list[object] = [key, wrong, lost, *(_stamp(self._directory / name) for name in (PEERS, "fleet.toml"))]
         if found == self._seen:
             if self._interface is not None:
                 self._endpoints.note(self._interface)
@@ -168,6 +174,9 @@ class PeerList:
         if wrong:
             return wrong
         try:
+            if lost is not None:
+                apply_peers(load(self._directory), "", key)
+                return f"no peer is let in, another HQ has acted: {lost.words}"
             return self._apply(load(self._directory), key)
         except (BadPeers, FleetProblems, FileUnreadable) as error:
             return str(error)

@@ -62,6 +62,31 @@ class Paths:
         return self.runs.with_name("halt.json")
 
     @property
+    def restored(self) -> Path:
+        """It is there from a restore of HQ until every node was asked for its fence."""
+        return self.runs.with_name("restored.json")
+
+    @property
+    def superseded(self) -> Path:
+        """It is there where nodes have seen the fences of another HQ."""
+        return self.runs.with_name("superseded.json")
+
+    @property
+    def outgoing(self) -> Path:
+        """Root's: HQ's own backups that wait for the second place, and how it went last."""
+        return self.runs.parent.with_name("noc-outgoing")
+
+    @property
+    def hub_key_asked(self) -> Path:
+        """Where the runner asks root for HQ's next tunnel key."""
+        return self.runs.with_name("hub-key.json")
+
+    @property
+    def hub_key_told(self) -> Path:
+        """Where root tells which tunnel keys HQ has, in public halves."""
+        return self.tunnels_socket.with_name("noc-tunnel") / "hub-key.json"
+
+    @property
     def audit(self) -> Path:
         """Who did what, over all runs."""
         return self.runs.with_name("audit") / "audit.jsonl"

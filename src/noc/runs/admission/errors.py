@@ -137,3 +137,29 @@ class FenceUnreadable(NocError):
     """
 
     code, exit_code = "E544", 7
+
+
+class FencesUnknown(NocError):
+    """HQ was restored from a backup, which may be older than what happened since, so that it asks every node first.
+
+    No fence number that a node has seen may be given again. Nothing begins before all nodes have answered; a node that
+    is down for long is gone on without by `noc hub restored --without NODE`, which the audit notes.
+    """
+
+    code, exit_code = "E548", 7
+
+
+class AnotherHq(NocError):
+    """Nodes have seen fence numbers of an HQ that was restored elsewhere: the fleet is that one's, and not ours.
+
+    Two HQs would undo each other's work. This one begins nothing any more and lets no node in. Switch it off; should it
+    be the one that goes on, `noc lease --above N` with the number that nodes have seen takes the fleet back.
+    """
+
+    code, exit_code = "E549", 7
+
+
+class RestoredUnreadable(NocError):
+    """What a restore left for the runner is there, and cannot be understood, so that nothing begins."""
+
+    code, exit_code = "E550", 7

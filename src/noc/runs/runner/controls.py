@@ -1,6 +1,7 @@
 """What keeps runs from beginning and ends those that are under way: who holds the lease, halt, lift, stop."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,9 +10,11 @@ from noc.errors import NocError
 from noc.fleet.load import load
 from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
+from noc.runs.admission.errors import AnotherHq
 from noc.runs.admission.fence import last_fence, raise_fence
 from noc.runs.admission.grant import describe, read_lease
 from noc.runs.admission.halt import Halt
+from noc.runs.admission.superseded import check_ours
 from noc.runs.errors import RunNotFound
 from noc.runs.paths import Paths
 from noc.runs.runner.door import Answers, Operation
@@ -36,6 +39,8 @@ class Controls:
             with self._runner.audit.acting(f"give fence numbers above {int(above)}", caller.name):
                 check_may_ask(caller, load(paths.fleet))
                 raise_fence(paths.fence, int(above))
+                with suppress(AnotherHq):
+                    check_ours(paths.superseded, paths.fence)
         yield {**state(paths), "next_fence": last_fence(paths.fence) + 1}
 
     async def _halt(self, request: Mapping[str, Any], caller: Caller) -> Answers:

@@ -23,6 +23,7 @@ from noc.runs.record.run import Run
 from noc.runs.runner.broadcast import RunBroadcast
 from noc.runs.runner.ending import exit_code, unknown
 from noc.runs.runner.resumable import resumable
+from noc.runs.runner.taking import Taking
 from noc.runs.runner.works import Executor, Works
 from noc.runs.site.watchdoor import WatchDoor
 
@@ -58,6 +59,7 @@ class Runner:
         works: what it can do.
         audit: who did what.
         halt: whether anything may begin.
+        taking: whether the fleet is this HQ's to act on.
         broadcast: shows the page what happens.
         current: the run that is under way.
     """
@@ -66,6 +68,7 @@ class Runner:
         """Prepare; nothing is read before the first use."""
         self.paths, self.works = paths, works
         self.audit, self.halt = Audit(paths.audit), Halt(paths.halt)
+        self.taking = Taking(paths, works.fences, self.audit)
         self.broadcast = RunBroadcast(WatchDoor(paths.watch_socket))
         self.current: Run | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,11 +78,13 @@ class Runner:
 
         Raises:
             Halted, FleetFrozen: nothing may begin now.
+            FencesUnknown, RestoredUnreadable, AnotherHq: the fleet is not ours to act on, or not yet.
             FleetBusy: another run is changing the fleet, still after the wait.
             AuditUnwritable, AuditBroken: it could not be written down.
             NocError: what `use` raised.
         """
         self.halt.check()
+        await self.taking.check(plan.action)
         check_freeze(plan, load(self.paths.fleet))
         name = new_run_id(datetime.now(UTC))
         executor = self.works.executors[plan.action]
@@ -90,10 +95,11 @@ class Runner:
 
         Raises:
             NotResumable: there is nothing to go on with.
-            Halted, FleetBusy, AuditUnwritable, AuditBroken: as `begin`.
+            Halted, FencesUnknown, AnotherHq, FleetBusy, AuditUnwritable, AuditBroken: as `begin`.
         """
         self.halt.check()
         plan = resumable(self.paths.runs, name)
+        await self.taking.check(plan.action)
         return await self._take_on(
             plan, name, self.works.resume, beginning, lambda: Journal.reopen(self.paths.runs, name)
         )
