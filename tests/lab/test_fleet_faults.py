@@ -196,7 +196,7 @@ class TestTunnel:
     def test_a_rotated_key_carries_the_tunnel_and_no_other_tunnel_is_lost(self, fleet: Fleet) -> None:
         keys = {node: fleet.on(node, "wg show wg0 public-key") for node in LIVE}
         before = fleet.handshakes()
-        document = fleet.hq.noc("keygen", "virginia")
+        document = fleet.hq.noc("rotate", "wg", "virginia")
         assert document["nodes"][0]["verdict"] == "rotated"
         after, new = fleet.handshakes(), fleet.on("virginia", "wg show wg0 public-key")
         assert new != keys["virginia"]

@@ -8,7 +8,7 @@ import typer
 from noc.cli.completion import node_names_or
 from noc.cli.options import FleetOption, JsonOption
 from noc.cli.output import mark, out, print_json
-from noc.errors import NotPermitted
+from noc.errors import NotPermitted, Usage
 
 app = typer.Typer(add_completion=False)
 
@@ -27,15 +27,18 @@ def keygen(
 ) -> None:
     """Make a WireGuard key pair where it belongs: on the node, or on the hub.
 
-    A node's first pair is made by noc provision; here it gets a new one over its tunnel, with a way back at both ends.
-    The hub's pair is made once. A private half never leaves its machine; the public one goes into the inventory.
+    A new node's pair is made on the node by noc provision; one that has a tunnel gets another by noc rotate wg. The
+    hub's is made here once. A private half never leaves its machine; the public one goes into the inventory.
     """
-    if where == "hub":
-        _hub(fleet, as_json=as_json)
-    else:
-        from noc.cli.following import execute  # noqa: PLC0415 - help stays light
+    if where != "hub":
+        from noc.fleet.directory import fleet_directory  # noqa: PLC0415 - help stays light
+        from noc.fleet.inventory import load_inventory  # noqa: PLC0415
 
-        execute({"action": "keygen", "nodes": [where]}, only_plan=False, as_json=as_json)
+        made = load_inventory(fleet_directory(fleet)).record(where).wireguard_key
+        fix = f"noc rotate wg {where}" if made else f"noc provision {where}"
+        why = "it has a pair, and another one comes beside it" if made else "its pair is made over its first contact"
+        raise Usage(f"{where} gets no pair by this command", why=why, fix=fix)
+    _hub(fleet, as_json=as_json)
 
 
 def _hub(fleet: FleetOption, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from noc.cli.completion import node_names_or
+from noc.cli.completion import node_names, node_names_or
 from noc.cli.options import JsonOption, PlanOption, WaitOption
 from noc.errors import NotPermitted, Usage
 
@@ -22,6 +22,7 @@ class Asked:
         secret: which.
         nodes: named nodes, or `all`.
         add, withdraw: members of a list of trust.
+        without: nodes that a change of HQ's tunnel key goes on without.
         only_plan, as_json, wait_s: as every command has them.
     """
 
@@ -32,11 +33,13 @@ class Asked:
     only_plan: bool = False
     as_json: bool = False
     wait_s: float = 0
+    without: tuple[str, ...] = ()
 
     @property
     def request(self) -> dict[str, Any]:
         """What the runner is asked to plan."""
-        return {"action": "rotate", "nodes": self.nodes, "options": {"secret": self.secret}}
+        options = {"secret": self.secret, "without": self.without}
+        return {"action": "rotate", "nodes": self.nodes, "options": options}
 
 
 def run_it(asked: Asked) -> None:
@@ -52,8 +55,31 @@ def as_root(secret: str) -> None:
         raise NotPermitted(f"HQ's {secret} belongs to root", fix=f"sudo noc rotate {secret}")
 
 
+def rotate_wg(asked: Asked) -> None:
+    """Nodes' own tunnel keys, one node after the other."""
+    from noc.cli.following import execute  # noqa: PLC0415 - help stays light
+
+    request = {"action": "keygen", "nodes": asked.nodes}
+    execute(request, only_plan=asked.only_plan, as_json=asked.as_json, wait_s=asked.wait_s)
+
+
+def rotate_hub(asked: Asked) -> None:
+    """HQ's tunnel key: the next one is made here, by root, unless a rotation is under way that has one."""
+    from noc.fleet.inventory import load_inventory  # noqa: PLC0415
+    from noc.hub.hubkey import ensure_next_key  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS, FLEET  # noqa: PLC0415
+    from noc.runs.rotation.hub import is_under_way  # noqa: PLC0415
+
+    as_root("hub")
+    if not asked.only_plan and not is_under_way(load_inventory(FLEET)):
+        ensure_next_key(CREDENTIALS)
+    run_it(asked)
+
+
 ROTATIONS: Mapping[str, Callable[[Asked], None]] = {
     "push-token": run_it,
+    "wg": rotate_wg,
+    "hub": rotate_hub,
 }
 """What does it, by the secret."""
 
@@ -75,6 +101,12 @@ def rotate(
         str | None,
         typer.Option("--withdraw", metavar="SHA256:…|age1…", help="A signer, or a recipient, that counts no more."),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without", metavar="NODE", help="Of hub: not this node, which is down.", autocompletion=node_names
+        ),
+    ] = None,
     only_plan: PlanOption = False,
     wait_s: WaitOption = 0,
     as_json: JsonOption = False,
@@ -86,4 +118,4 @@ def rotate(
     """
     if secret not in ROTATIONS:
         raise Usage(f"{secret} is no secret that can be rotated", fix=f"one of {', '.join(ROTATIONS)}")
-    ROTATIONS[secret](Asked(secret, nodes or ["all"], add, withdraw, only_plan, as_json, wait_s))
+    ROTATIONS[secret](Asked(secret, nodes or ["all"], add, withdraw, only_plan, as_json, wait_s, tuple(without or ())))

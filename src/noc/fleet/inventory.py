@@ -43,7 +43,9 @@ class NodeRecord(BaseModel):
         push_token_sha256: hex digest of its push token.
         push_token_sha256_before: hex digest of the other token that it may still push with, while a rotation is not
             settled; the same one twice where it is to get another, and none was made yet; None otherwise.
-        hub_key_next: the hub's next tunnel key, once the node is proven to know it; None where none is on its way.
+        hub_key_next: the hub's next tunnel key, once the node is proven to know it, until it knows no other; else None.
+        hub_key: the hub's tunnel key from before, where HQ was switched without the node ever hearing of the new one;
+            None otherwise.
         ssh_key, host_ca: HQ's SSH key that it was last proven to let in, and the host CA whose certificate it was last
             proven to show, from the beginning of HQ's rotation until that is through with the node; None otherwise.
         rotated: when each of its secrets was last made anew, by the kind's name.
@@ -66,6 +68,7 @@ class NodeRecord(BaseModel):
     hub: IPv4Address | None = None
     push_token_sha256_before: Sha256 | None = None
     hub_key_next: WireGuardKey | None = None
+    hub_key: WireGuardKey | None = None
     ssh_key: PublicKey | None = None
     host_ca: PublicKey | None = None
     rotated: dict[str, AwareDatetime] = {}

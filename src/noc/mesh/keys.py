@@ -34,7 +34,7 @@ def check_public(key: str, owner: str) -> str:
     """
     raw = _bytes(key.strip(), f"the public key of {owner}")
     if not any(raw):
-        raise BadKey(f"the public key of {owner} is zero", fix=f"noc keygen {owner}")
+        raise BadKey(f"the public key of {owner} is zero", fix=f"noc rotate wg {owner}")
     return _text(raw)
 
 

@@ -148,7 +148,7 @@ def test_a_run_that_was_cut_is_closed_at_the_next_start_and_says_how_to_go_on(pa
     assert close_cut_runs(paths.runs) == [journal.run]
     last = read(paths.runs, journal.run)[-1]
     assert last.is_last
-    assert last.detail["error"]["fix"].startswith("noc keygen frankfurt:")
+    assert last.detail["error"]["fix"].startswith("noc rotate wg frankfurt:")
     assert close_cut_runs(paths.runs) == []
 
 

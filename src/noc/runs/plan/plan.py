@@ -57,6 +57,7 @@ class Options(BaseModel):
         retire: a node whose machine ends is to get no other.
         at: the time whose data a node gets back: that of its newest backup until then.
         secret: what is rotated; None otherwise.
+        without: nodes that a rotation of HQ's tunnel key goes on without, where they are down.
         drill: the fault that is rehearsed, "" for none.
         hold: seconds that it lasts, None for as long as it takes to be noticed.
         at_once: a node that leaves does not serve on until its name is forgotten everywhere.
@@ -75,6 +76,7 @@ class Options(BaseModel):
     retire: bool = False
     at: AwareDatetime | None = None
     secret: Secret | None = None
+    without: Annotated[tuple[Name, ...], Field(max_length=244)] = ()
     drill: Annotated[str, Field(pattern=r"^[a-z-]{0,20}$")] = ""
     hold: Annotated[float, Field(gt=0, le=3600)] | None = None
     at_once: bool = False
@@ -315,8 +317,6 @@ class Plan(BaseModel):
             return f"deploy {' and '.join(filter(None, parts))} to {nodes}"
         if self.action == "dns":
             return f"dns: {len(self.records)} records"
-        if self.action == "rotate":
-            return f"rotate {self.options.secret} of {nodes}"
         if self.action == "rotate":
             return f"rotate {self.options.secret} of {nodes}"
         if self.action == "drill":

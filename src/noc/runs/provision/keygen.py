@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from noc.errors import NocError
 from noc.fleet.model import Node
-from noc.hosts.errors import HostError, Overdue
+from noc.hosts.errors import HostError, Overdue, Unreachable
 from noc.hosts.shell import Shell
 from noc.mesh.config import SPOKE_KEY
 from noc.mesh.keys import check_public
@@ -17,6 +18,7 @@ from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
 from noc.runs.site.site import Site
 
+ROTATED, NOT_ROTATED = "rotated", "not rotated"
 SWITCH_WITHIN_S = 90
 _CARRIED_WITHIN_S = SWITCH_WITHIN_S - 15
 _DECIDED_WITHIN_S = SWITCH_WITHIN_S + 10
@@ -52,26 +54,38 @@ wg pubkey <{SPOKE_KEY}
 
 
 async def rotate(run: Run, site: Site) -> list[Verdict]:
-    """Give nodes new tunnel keys, one node after the other; the first failure ends the run."""
+    """Give nodes new tunnel keys, one node after the other; one that is down is skipped, the first failure is the last.
+
+    Returns:
+        A verdict a node: `rotated`; `skipped` where it cannot be reached; `not rotated`, and `untouched` behind it.
+    """
     verdicts: list[Verdict] = []
     for name in run.plan.nodes:
-        if verdicts and not verdicts[-1].good:
-            verdicts.append(Verdict(node=name, before="", now="", verdict="untouched"))
-            continue
         before = _short(site, name)
-        rotation = Rotation(site, site.fleet.node(name))
-        try:
-            await walk(run, name, rotation.steps)
-        except NocError as error:
-            verdicts.append(
-                Verdict(node=name, before=before, now=_short(site, name), verdict="not rotated", why=str(error))
-            )
-        else:
-            verdicts.append(Verdict(node=name, before=before, now=_short(site, name), verdict="rotated", good=True))
-        finally:
-            await rotation.close()
+        if any(verdict.verdict == NOT_ROTATED for verdict in verdicts):
+            verdicts.append(Verdict(node=name, before=before, now=before, verdict="untouched"))
+            continue
+        word, why = await _one(run, site, name)
+        now = _short(site, name)
+        verdicts.append(Verdict(node=name, before=before, now=now, verdict=word, good=word == ROTATED, why=why))
     site.book.commit(run, run.plan.label())
     return verdicts
+
+
+async def _one(run: Run, site: Site, name: str) -> tuple[str, str]:
+    """The verdict's word, and why where it is no good one."""
+    rotation = Rotation(site, site.fleet.node(name))
+    try:
+        await walk(run, name, rotation.steps)
+    except Unreachable as error:
+        return "skipped", str(error)
+    except NocError as error:
+        return NOT_ROTATED, str(error)
+    finally:
+        await rotation.close()
+    rotated = {**site.book.record(name).rotated, "wg": datetime.now(UTC)}
+    site.book.learn(name, rotated=rotated)
+    return ROTATED, ""
 
 
 def _short(site: Site, name: str) -> str:
@@ -133,7 +147,7 @@ class Rotation:
         await self._shell.script(_SWITCH.format(seconds=SWITCH_WITHIN_S, **texts))
         if await self._settle(self._new, self._old) != self._new:
             why = "the new key did not carry the tunnel in time; both ends use the old one"
-            fix = f"noc keygen {self._node.name}"
+            fix = f"noc rotate wg {self._node.name}"
             raise RotationUndone(f"the key of {self._node.name} was not rotated", why=why, fix=fix)
         return ["rotated"]
 
@@ -155,7 +169,7 @@ class Rotation:
                 continue
             self._announce(held, None)
             return held
-        fix = f"when {self._node.name} runs: noc keygen {self._node.name} looks for both keys again"
+        fix = f"when {self._node.name} runs: noc rotate wg {self._node.name} looks for both keys again"
         raise RotationUndone(f"{self._node.name} answers with neither key", why="; ".join(causes), fix=fix)
 
     def _announce(self, public: str, alternative: str | None) -> None:

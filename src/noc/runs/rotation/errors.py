@@ -1,4 +1,4 @@
-"""What can keep a secret from being made anew. Codes E760 to E763 and E785 to E788."""
+"""What can keep a secret from being made anew. Codes E760 to E766 and E785 to E788."""
 
 from typing import ClassVar
 
@@ -41,6 +41,35 @@ class StillAccepted(NocError):
     """
 
     code: ClassVar[str] = "E763"
+
+
+class NoNextKey(NocError):
+    """HQ has no tunnel key beside the one in use, and every node has that one: there is nothing to switch to.
+
+    `sudo noc rotate hub` makes it as root. Its private half stays in /etc/noc-credentials, and only root brings it into
+    the tunnel.
+    """
+
+    code, exit_code = "E764", 6
+
+
+class SwitchUndone(NocError):
+    """A node did not follow HQ to its new tunnel key in time, so HQ went back to the old one, and all nodes with it.
+
+    No node was cut off: each knows both keys, and carries by the one that HQ has. The new key is still there, so that
+    the same command tries again.
+    """
+
+    code: ClassVar[str] = "E765"
+
+
+class RootSilent(NocError):
+    """What only root does on HQ did not happen: `noc-peers` keeps HQ's tunnel keys, and brings one into the tunnel.
+
+    Without it nothing is switched, and a trial that it has begun ends by itself.
+    """
+
+    code, exit_code = "E766", 8
 
 
 class TooFew(NocError):

@@ -11,6 +11,8 @@ from noc.fleet.rotating import Secret
 from noc.runs.plan.plan import NodePlan, Options, Plan
 
 RUNNING: Final = (Life.PROVISIONED, Life.LIVE)
+ALL_AT_ONCE: Final[frozenset[Secret]] = frozenset({"hub"})
+"""Secrets of which HQ has one at a time, so that no node can keep the one from before."""
 
 
 def plan_rotate(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, options: Options) -> Plan:
@@ -25,10 +27,16 @@ def plan_rotate(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
 
     Raises:
         NotFound: a name is not in the fleet.
-        Usage: no secret is named, or a named node was never provisioned.
+        Usage: no secret is named, or a named node was never provisioned; or HQ's tunnel key is to be that of some
+            nodes.
     """
     if options.secret is None:
         raise Usage("nothing says which secret is rotated", fix="noc rotate --help")
+    if options.secret in ALL_AT_ONCE:
+        fleet.select(options.without)
+        if "all" not in names:
+            why = "HQ has one tunnel key at a time"
+            raise Usage("HQ's tunnel key is rotated for all nodes", why=why, fix="sudo noc rotate hub [--without NODE]")
     nodes = _running(fleet, inventory, names)
     found, rows = tuple(node.name for node in nodes), _rows(options.secret, inventory, nodes)
     return Plan(action="rotate", nodes=found, options=options, rows=rows, created=now).sealed()
@@ -54,6 +62,7 @@ def unsettled(secret: Secret, record: NodeRecord) -> bool:
 UNSETTLED: Final[Mapping[Secret, Callable[[NodeRecord], bool]]] = {
     "push-token": lambda record: record.push_token_sha256_before is not None,
     "wg": lambda record: record.wireguard_key_before is not None,
+    "hub": lambda record: record.hub_key_next is not None,
     "ssh": lambda record: record.ssh_key is not None,
     "ca": lambda record: record.host_ca is not None,
 }
@@ -81,7 +90,8 @@ def _rows(secret: Secret, inventory: Inventory, nodes: Sequence[Node]) -> tuple[
 
 
 def _spreads(secret: Secret, inventory: Inventory) -> bool:
-    nexts = {"ssh": inventory.hub.ssh_key_next, "ca": inventory.hub.host_ca_next}
+    hub = inventory.hub
+    nexts = {"ssh": hub.ssh_key_next, "ca": hub.host_ca_next, "hub": hub.wireguard_key_next}
     return nexts.get(secret) is not None
 
 

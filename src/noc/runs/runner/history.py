@@ -106,7 +106,15 @@ def _way_on(plan: Plan, run: str) -> str:
     if plan.action in ("dns", "apex"):
         words = "apply" if plan.action == "dns" else f"apex {plan.nodes[0]}"
         return f"noc dns {words}: what was done is found unchanged, the rest follows"
-    return f"noc {plan.action} {' '.join(plan.nodes)}: what was done is found unchanged, the rest follows"
+    return f"noc {_words(plan)}: what was done is found unchanged, the rest follows"
+
+
+def _words(plan: Plan) -> str:
+    """The command that plans this again."""
+    if plan.action == "rotate":
+        return f"rotate {plan.options.secret}"
+    verb = "rotate wg" if plan.action == "keygen" else plan.action
+    return f"{verb} {' '.join(plan.nodes)}"
 
 
 def _verdicts(plan: Plan, events: Sequence[Event]) -> list[Verdict]:
