@@ -1,9 +1,12 @@
 """A way to run commands as root on one machine."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from noc.hosts.channel import Stream, Terminal
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,34 @@ class Session(Protocol):
         ...
 
 
+class Channel(Protocol):
+    """A program on the machine that is heard while it runs."""
+
+    def heard(self) -> "AsyncGenerator[tuple[Stream, bytes], None]":
+        """What it says, as it comes, until it says no more. It waits while nobody listens.
+
+        Raises:
+            ConnectionLost: the way to the machine broke.
+        """
+        ...
+
+    async def write(self, content: bytes) -> None:
+        """Feed it, and wait while it does not read. Raises ConnectionLost."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Let its terminal have another size."""
+        ...
+
+    async def status(self) -> int:
+        """Wait for its end: its exit status, 128 + n for signal n. Raises ConnectionLost."""
+        ...
+
+    async def close(self) -> None:
+        """End it by closing its channel: one with a terminal hangs up, one without finds its input ended."""
+        ...
+
+
 class Shell(Protocol):
     """One machine, already reached and verified. Every wait has a deadline."""
 
@@ -76,6 +107,19 @@ class Shell(Protocol):
         Its input ends with the connection, which has to end it.
 
         Raises:
+            ConnectionLost: the way to the machine broke.
+        """
+        ...
+
+    async def channel(self, *argv: str, terminal: "Terminal | None" = None) -> Channel:
+        """Start a program that is heard while it runs.
+
+        Args:
+            argv: the program and its arguments; none for the user's own shell.
+            terminal: what it is to see as its terminal, None for pipes.
+
+        Raises:
+            Overdue: it did not start in time.
             ConnectionLost: the way to the machine broke.
         """
         ...

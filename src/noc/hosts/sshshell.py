@@ -2,13 +2,13 @@
 
 import asyncio
 import shlex
-import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import asyncssh
 
+from noc.hosts.channel import SSHChannel, Terminal, status_of
 from noc.hosts.errors import CommandFailed, ConnectionLost, DiskFull, Overdue
 from noc.hosts.session import SSHSession
 from noc.hosts.shell import Result
@@ -83,16 +83,27 @@ class SSHShell:
                 known = self._sessions[argv] = await self._start(argv)
             return known
 
+    async def channel(self, *argv: str, terminal: Terminal | None = None) -> SSHChannel:
+        """A program that is heard while it runs; see Shell.channel."""
+        words = argv or ("the login shell",)
+        process = await self._begin(words, shlex.join(argv) or None, terminal)
+        return SSHChannel(process, lambda why: self._lost(words, why))
+
     async def _start(self, argv: tuple[str, ...]) -> SSHSession:
+        return SSHSession(self.name, argv, await self._begin(argv, shlex.join(argv)))
+
+    async def _begin(
+        self, argv: tuple[str, ...], command: str | None, terminal: Terminal | None = None
+    ) -> "asyncssh.SSHClientProcess[bytes]":
+        kind, size = (terminal.kind, (terminal.columns, terminal.rows)) if terminal else (None, None)
         try:
             async with asyncio.timeout(START_WITHIN_S):
-                process = await self._connection.create_process(shlex.join(argv), encoding=None)
+                return await self._connection.create_process(command, term_type=kind, term_size=size, encoding=None)
         except TimeoutError:
             fix = f"is {self.name} overloaded? noc health {self.name}"
             raise Overdue(f"{argv[0]} on {self.name} did not start within {START_WITHIN_S} s", fix=fix) from None
         except (asyncssh.Error, OSError) as error:
             raise self._lost(argv, str(error)) from None
-        return SSHSession(self.name, argv, process)
 
     async def put(
         self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600, resume: bool = False
@@ -146,7 +157,7 @@ class SSHShell:
             raise Overdue(f"{argv[0]} on {self.name} did not end within {timeout_s:g} s", fix=fix) from None
         except (asyncssh.Error, OSError) as error:
             raise self._lost(argv, str(error)) from None
-        status = _status(process)
+        status = status_of(process)
         if status is None:
             raise self._lost(argv, "it ended without a status")
         return Result(argv, status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
@@ -193,10 +204,3 @@ async def _collect(stream: asyncssh.SSHReader[bytes]) -> bytes:
     while chunk := await stream.read(CHUNK):
         kept += chunk[: MAX_OUTPUT - len(kept)]
     return bytes(kept)
-
-
-def _status(process: asyncssh.SSHClientProcess[bytes]) -> int | None:
-    if process.exit_signal:
-        # The name is the machine's word: one that is no signal here is told as a kill.
-        return 128 + getattr(signal, f"SIG{process.exit_signal[0]}", signal.SIGKILL)
-    return process.exit_status

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,6 +94,21 @@ class Client:
         """
         return self._begin("resume", {"run": run, "wait_s": wait_s}, heard)
 
+    @contextmanager
+    def talk(self, op: str, *, timeout_s: float | None = None, **fields: Any) -> Iterator["Talk"]:  # noqa: ANN401
+        """A request that has many answers, and to which more can be said; leaving it ends what it does.
+
+        Args:
+            op: the operation: logs, exec, ssh.
+            timeout_s: seconds to wait for each answer; None for as long as it takes.
+            fields: the request's other fields.
+
+        Raises:
+            RunnerAbsent: nobody answers, or the runner went away.
+        """
+        with self._connected(op, fields, timeout_s) as connection, connection.makefile("rb") as stream:
+            yield Talk(connection, stream, self._absent)
+
     def _begin(
         self, op: str, fields: dict[str, Any], heard: Callable[[dict[str, Any]], None]
     ) -> tuple[str, Generator[Event]]:
@@ -122,6 +137,14 @@ class Client:
 
     @contextmanager
     def _request(self, op: str, fields: dict[str, Any], timeout_s: float) -> Iterator[BinaryIO]:
+        with self._connected(op, fields, timeout_s) as connection, connection.makefile("rb") as stream:
+            try:
+                yield stream
+            except (OSError, EOFError) as error:
+                raise self._absent(str(error) or "it closed the connection") from error
+
+    @contextmanager
+    def _connected(self, op: str, fields: dict[str, Any], timeout_s: float | None) -> Iterator[socket.socket]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_TIMEOUT_S)
             try:
@@ -132,11 +155,7 @@ class Client:
             except OSError as error:
                 raise self._absent(error.strerror or str(error)) from error
             connection.settimeout(timeout_s)
-            with connection.makefile("rb") as stream:
-                try:
-                    yield stream
-                except (OSError, EOFError) as error:
-                    raise self._absent(str(error) or "it closed the connection") from error
+            yield connection
 
     def _absent(self, why: str) -> RunnerAbsent:
         return RunnerAbsent(
@@ -144,6 +163,33 @@ class Client:
             why=why,
             fix="on HQ: systemctl status noc-runner; a run that had begun is found with noc run list",
         )
+
+
+class Talk:
+    """A conversation with the runner, as `Client.talk` begins it."""
+
+    def __init__(self, connection: socket.socket, stream: BinaryIO, absent: Callable[[str], RunnerAbsent]) -> None:
+        """Use a connection whose request is sent, what is read of it, and what a broken one is told as."""
+        self._connection, self._stream, self._absent = connection, stream, absent
+
+    def answer(self) -> dict[str, Any] | None:
+        """The next answer, None behind the last. Raises the runner's own refusal, and RunnerAbsent."""
+        try:
+            return _answer(self._stream)
+        except EOFError:
+            return None
+        except OSError as error:
+            raise self._absent(error.strerror or str(error)) from error
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """All answers, as they come."""
+        while (answer := self.answer()) is not None:
+            yield answer
+
+    def say(self, **message: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Say something more; who has ended the talk on the other side says so in its last answer."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def _events(lines: Generator[dict[str, Any]]) -> Generator[Event]:

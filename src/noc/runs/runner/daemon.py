@@ -146,7 +146,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     paths.runs.mkdir(mode=0o750, parents=True, exist_ok=True)
     operations = Operations(runner)
     recover(runner)
-    door, asked_to_stop = Door(operations.by_name, permit), asyncio.Event()
+    door, asked_to_stop = Door(operations.by_name, permit, operations.talks), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))

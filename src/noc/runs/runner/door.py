@@ -1,10 +1,16 @@
-"""The runner's door: JSON lines over a Unix socket, one request a connection."""
+"""The runner's door: JSON lines over a Unix socket, one request a connection.
+
+An operation takes a request and yields its answers. A talk hears, besides, what the client says after its request, and
+that it has gone away.
+"""
 
 import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any
 
 from noc.errors import NocError
@@ -13,27 +19,41 @@ from noc.runs.errors import BadRequest
 from noc.runs.record.tame import tame
 
 MAX_REQUEST = 1024 * 1024
+MAX_SAID = 64 * 1024
+"""Bytes of one line that a client says in the middle of a talk."""
 _REQUEST_TIMEOUT_S = 10
 _STALLED_AFTER_S = 60
 _FAREWELL_S = 2
 
-Answers = AsyncIterator[Mapping[str, Any]]
+Answers = AsyncGenerator[Mapping[str, Any], None]
 Operation = Callable[[Mapping[str, Any], Caller], Answers]
+Said = AsyncIterator[Mapping[str, Any]]
+Talk = Callable[[Mapping[str, Any], Caller, Said], Answers]
 
 log = logging.getLogger(__name__)
+
+
+class ClientGone(ConnectionError):
+    """The client went away in the middle of a talk: nobody is left to answer."""
 
 
 class Door:
     """Takes connections, checks who is there, and hands the request to the operation that it names."""
 
-    def __init__(self, operations: Mapping[str, Operation], permit: Permit = operators_only) -> None:
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        permit: Permit = operators_only,
+        talks: Mapping[str, Talk] = MappingProxyType({}),
+    ) -> None:
         """Offer operations.
 
         Args:
             operations: by the name that requests give as `op`.
             permit: raises for a caller that may not pass.
+            talks: by name as well; none of them may be an operation's.
         """
-        self._operations, self._permit = operations, permit
+        self._operations, self._permit, self._talks = operations, permit, talks
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -56,8 +76,10 @@ class Door:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async for answer in self._answers(reader, writer):
-                await _send(writer, answer)
+            # Closed at once when the client is gone: what an answer holds open must not wait for the collector.
+            async with aclosing(self._answers(reader, writer)) as answers:
+                async for answer in answers:
+                    await _send(writer, answer)
         except (ConnectionError, TimeoutError):
             log.info("a client went away")
         finally:
@@ -69,16 +91,24 @@ class Door:
             # Read before refusing: a socket that is closed with something unread takes the answer down with it.
             request = await _read(reader)
             self._permit(caller)
-            operation = self._operations.get(str(request.get("op")))
-            if operation is None:
-                raise BadRequest(f"no operation is called {str(request.get('op'))[:64]}")
-            async for answer in operation(request, caller):
-                yield answer
+            async with aclosing(self._served(request, caller, reader)) as answers:
+                async for answer in answers:
+                    yield answer
+        except ClientGone:
+            raise
         except NocError as error:
             yield refusal(error)
         except (TypeError, KeyError, ValueError, AttributeError, OSError) as error:
             log.exception("a request could not be served")
             yield refusal(BadRequest("the request cannot be served", why=f"{type(error).__name__}: {error}"[:300]))
+
+    def _served(self, request: Mapping[str, Any], caller: Caller, reader: asyncio.StreamReader) -> Answers:
+        name = str(request.get("op"))
+        if talk := self._talks.get(name):
+            return talk(request, caller, _said(reader))
+        if operation := self._operations.get(name):
+            return operation(request, caller)
+        raise BadRequest(f"no operation is called {name[:64]}")
 
 
 def refusal(error: NocError) -> dict[str, Any]:
@@ -92,11 +122,28 @@ async def _read(reader: asyncio.StreamReader) -> Mapping[str, Any]:
         async with asyncio.timeout(_REQUEST_TIMEOUT_S):
             line = await reader.readline()
         request = json.loads(line)
-    except (TimeoutError, ValueError) as error:
+    except (TimeoutError, ValueError, RecursionError) as error:
         raise BadRequest("no request came", why=f"one JSON line of at most {MAX_REQUEST} bytes is expected") from error
     if not isinstance(request, dict):
         raise BadRequest("the request is not a JSON object")
     return request
+
+
+async def _said(reader: asyncio.StreamReader) -> Said:
+    """What a client says after its request, until it goes away; half a line is what one leaves that went."""
+    while True:
+        try:
+            line = await reader.readline()
+            if not line.endswith(b"\n"):
+                return
+            message = json.loads(line) if len(line) <= MAX_SAID else None
+        except ConnectionError:
+            return
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            raise BadRequest("the client makes no sense", why=f"JSON objects of at most {MAX_SAID} bytes are expected")
+        yield message
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ from noc.runs.plan.plan import Plan
 from noc.runs.record.anchors import anchors_of, verify
 from noc.runs.record.journal import read, run_ids
 from noc.runs.runner.controls import Controls
-from noc.runs.runner.door import Answers, Operation
+from noc.runs.runner.diagnosing import Diagnosing
+from noc.runs.runner.door import Answers, Operation, Talk
 from noc.runs.runner.history import summaries, summary
 from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
@@ -55,6 +56,11 @@ class Operations:
             **Reviews(self._runner).operations,
             **self.pruning.operations,
         }
+
+    @property
+    def talks(self) -> dict[str, Talk]:
+        """Those that go on hearing the client, by name as well."""
+        return Diagnosing(self._runner).talks
 
     async def _plan(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         plan = await self._starts.plan(request)
