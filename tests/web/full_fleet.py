@@ -11,15 +11,17 @@ from pathlib import Path
 import tomli_w
 
 from noc.fleet.load import load
+from noc.fleet.scheduling import Job, Schedule
 from noc.watch.clock import now
 from noc.watch.store.database import Store
 from noc.watch.store.migration import migrate_apart
-from noc.watch.store.records import Beat, Event, Incident, IncidentSaved, Note, Sighting
+from noc.watch.store.records import Beat, Event, Incident, IncidentSaved, JobOutcome, Note, Sighting
 from watch_kit import HUB
 
 EXAMPLE = Path(__file__).parents[2] / "fleet"
 HOSTILE = "<img src=x onerror=alert(1)>"
 MINUTE = 60_000
+JOBS: tuple[Job, ...] = ("backup", "certificates", "prices", "os-update")
 DEAD, GAPPED, PLANNED = "hongkong", "seoul", "jakarta"
 
 
@@ -37,6 +39,7 @@ def write(directory: Path) -> Path:
             "policy": fleet.policy.model_copy(update={"sev2_missed": 10_000}),
             "witness": fleet.witness.model_copy(update={"not_public": ("all",)}),
             "outside": fleet.outside.model_copy(update={"addresses": ()}),
+            "schedule": tuple(Schedule(job=job, cron="40 3 * * *") for job in JOBS),
         }
     )
     directory.mkdir()
@@ -67,6 +70,9 @@ def fill(database: Path) -> None:
             Note(2, wall - 10 * MINUTE, "johan", f"{HOSTILE}\nsecond line"),
             Event("death", DEAD, wall - 20 * MINUTE, 2, {"why": HOSTILE}),
             Event("foreign-token", DEAD, wall - 30 * MINUTE, None, {"owner": DEAD, "sender": None, "address": HOSTILE}),
+            JobOutcome("backup", "failed", wall - 9 * MINUTE, wall - 6 * MINUTE, f"19 of 20 nodes {HOSTILE}", "r1"),
+            JobOutcome("certificates", "ok", wall - 90 * MINUTE, wall - 89 * MINUTE, "21 hold, the first for 41 days"),
+            JobOutcome("prices", "running", wall - MINUTE, None, ""),
             Sighting(DEAD, wall - 5 * MINUTE, ok=False, stage="answer", detail=HOSTILE, took_ms=12.0),
         ]
     )

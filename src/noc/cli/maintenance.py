@@ -1,5 +1,7 @@
 """`noc maintenance`: windows in which nobody is told of some nodes."""
 
+import hashlib
+import json
 from typing import Annotated, Any
 
 import typer
@@ -51,10 +53,18 @@ def add(
         str, typer.Option("--zone", metavar="ZONE", help="Whose clocks, as Europe/Zurich. Default: the fleet's.")
     ] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="The window's own. Default: made from what it says.")
+    ] = "",
     as_json: JsonOption = False,
     at: AtOption = None,
 ) -> None:
-    """Plan a window: once, every week, or by the five fields of cron."""
+    """Plan a window: once, every week, or by the five fields of cron.
+
+    Given twice it is one window; with the --name of one that is planned it changes that one.
+    """
+    from urllib.parse import quote  # noqa: PLC0415
+
     from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
 
@@ -66,12 +76,15 @@ def add(
         "scope": scope,
         "minutes": read_span(lasts, most_ms=WEEK_MS) // 60_000,
         "spec": cron or start,
+        "zone": zone,
+        "reason": reason,
     }
-    made = ask("/api/v1/maintenance", method="POST", body=window | {"zone": zone, "reason": reason}, at=at)
+    name = name or _name_of(window)
+    ask(f"/api/v1/maintenance/{quote(name, safe='')}", method="PUT", body=window, at=at)
     if as_json:
-        print_json(made)
+        print_json({"id": name})
     else:
-        out.print(mark("ok", f"planned; noc maintenance end {made['id']} ends it"))
+        out.print(mark("ok", f"planned; noc maintenance end {name} ends it"))
 
 
 @app.command()
@@ -91,6 +104,12 @@ def end(
         print_json({"id": window, "ended": True})
     else:
         out.print(mark("ok", f"{window} has ended"))
+
+
+def _name_of(window: dict[str, Any]) -> str:
+    """A name for exactly this window, so that the same command means the same window."""
+    digest = hashlib.sha256(json.dumps(window, sort_keys=True).encode()).hexdigest()
+    return f"{window['kind']}-{digest[:8]}"
 
 
 def _row(window: dict[str, Any], timezone: str) -> tuple[str, ...]:

@@ -25,14 +25,19 @@ def silence(
 ) -> None:
     """Tell nobody of some nodes for a while: nothing is opened, escalated or reminded of.
 
-    What is wrong when it ends counts then. Whoever was told of an incident hears of its end all the same.
+    Given again for the same nodes it begins anew. What is wrong when it ends counts then. Whoever was told of an
+    incident hears of its end all the same.
     """
-    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415 - help stays light
+    from urllib.parse import quote  # noqa: PLC0415 - help stays light
+
+    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
+    from noc.watch.service.windows import silence_name  # noqa: PLC0415
 
     minutes = read_span(duration, most_ms=WEEK_MS) // 60_000
-    made = ask("/api/v1/silences", method="POST", body={"scope": [scope], "minutes": minutes, "reason": reason}, at=at)
+    name, body = silence_name([scope]), {"kind": "silence", "scope": [scope], "minutes": minutes, "reason": reason}
+    ask(f"/api/v1/maintenance/{quote(name, safe='')}", method="PUT", body=body, at=at)
     if as_json:
-        print_json(made)
+        print_json({"id": name})
     else:
-        out.print(mark("ok", f"{scope} is silent for {duration}; noc maintenance end {made['id']} ends it"))
+        out.print(mark("ok", f"{scope} is silent for {duration}; noc maintenance end {name} ends it"))

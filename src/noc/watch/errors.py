@@ -1,6 +1,6 @@
 """What can fail in the watch, E6xx."""
 
-from noc.errors import NocError
+from noc.errors import NocError, NotFound, NotPermitted
 
 
 class CannotListen(NocError):
@@ -212,3 +212,21 @@ class KumaVersion(NocError):
     """This Uptime Kuma is none of the releases 2.x, whose protocol is the one that is spoken here."""
 
     code, exit_code = "E667", 6
+
+
+class JobNotScheduled(NotFound):
+    """Outcomes are kept of jobs that `[[schedule]]` of the fleet file has. The watch reads that file on a reload."""
+
+    code = "E670"
+
+
+class NotHeadquarters(NotPermitted):
+    """What became of a job is told by HQ itself: by root or the runner's user, on the watch's own socket."""
+
+    code = "E671"
+
+
+class BadOutcome(NocError):
+    """An outcome of a job contradicts itself: only one that runs has no end, and none ends before it began."""
+
+    code, exit_code = "E672", 2

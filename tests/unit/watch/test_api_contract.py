@@ -27,6 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     fleet = write_fleet(folder / "fleet", push_interval=600)
     with (fleet / "fleet.toml").open("a") as file:
         file.write(f'\n[[people]]\nname = "{getpass.getuser()}"\nrole = "approver"\n')
+        file.write('[[schedule]]\njob = "prices"\ncron = "0 6 1 * *"\n')
     server = Server(folder, fleet)
     server.local = f"127.0.0.1:{free_port()}"
     with server:

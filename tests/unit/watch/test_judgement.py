@@ -93,6 +93,7 @@ class Memory:
                 event.node: (event.detail["version"], event.detail["generation"]) for event in versions if event.node
             },
             deployments=list(self.deployments.values()),
+            jobs=[],
             alive=self.alive,
             next_incident=max(self.incidents, default=0) + 1,
         )

@@ -119,13 +119,13 @@ async def test_a_window_that_does_not_hold_together_is_refused(
     watch: Watch, scope: list[str], minutes: int, kind: str, spec: str
 ) -> None:
     with pytest.raises(BadWindow):
-        await watch.open_window(kind, scope, minutes=minutes, who="johan", reason="", spec=spec)  # type: ignore[arg-type]
+        await watch.put_window("w", kind, scope, minutes=minutes, who="johan", reason="", spec=spec)  # type: ignore[arg-type]
     assert rows(watch, windows) == []
 
 
 async def test_windows_of_the_file_of_people_and_of_runs_are_shown(watch: Watch) -> None:
-    await watch.open_window(
-        "weekly", ["all"], minutes=60, who="johan", reason="", spec="Sun 02:00", zone="Europe/Zurich"
+    await watch.put_window(
+        "weekly-1", "weekly", ["all"], minutes=60, who="johan", reason="", spec="Sun 02:00", zone="Europe/Zurich"
     )
     await watch.deploy(Deployment("singapore", "run-7", now().wall + 60_000))
     assert {(view.source, view.kind) for view in watch.windows(now())} == {

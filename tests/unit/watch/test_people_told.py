@@ -108,7 +108,8 @@ def test_what_became_of_each_message_stands_on_the_incident(server: Server, rece
         ("POST", "/api/v1/incidents/1/notes", {"text": ""}, 422),
         ("POST", "/api/v1/channels/pager/test", None, 404),
         ("DELETE", "/api/v1/maintenance/silence-99", None, 404),
-        ("POST", "/api/v1/silences", {"scope": ["paris"], "minutes": 5, "reason": "?"}, 422),
+        ("PUT", "/api/v1/maintenance/w1", {"kind": "silence", "scope": ["paris"], "minutes": 5}, 422),
+        ("PUT", "/api/v1/maintenance/fleet-1", {"kind": "silence", "scope": ["all"], "minutes": 5}, 409),
     ],
 )
 def test_what_cannot_be_done_is_refused(server: Server, method: str, path: str, body: Any, status: int) -> None:
@@ -126,24 +127,43 @@ def test_an_incident_that_is_over_cannot_be_taken_over(server: Server) -> None:
 
 
 def test_a_silence_keeps_an_incident_quiet_and_can_be_ended(server: Server, receiver: Receiver) -> None:
-    status, made = server.ask("/api/v1/silences", "POST", {"scope": ["frankfurt"], "minutes": 60, "reason": "works"})
-    assert status == 201
+    wanted = {"kind": "silence", "scope": ["frankfurt"], "minutes": 60, "reason": "works"}
+    assert server.ask("/api/v1/maintenance/w1", "PUT", wanted)[0] == 204
     [window] = server.ask("/api/v1/maintenance")[1]["windows"]
-    assert (window["id"], window["kind"], window["scope"]) == (made["id"], "silence", ["frankfurt"])
+    assert (window["id"], window["kind"], window["scope"]) == ("w1", "silence", ["frankfurt"])
     assert window["until"] is not None
     die(server)
     die(server, "virginia")
     until(lambda: receiver.got, what="the other node's alert is told")
     assert [title for title in told(receiver) if "frankfurt" in title] == []
-    assert server.ask(f"/api/v1/maintenance/{made['id']}", "DELETE")[0] == 204
+    assert server.ask("/api/v1/maintenance/w1", "DELETE")[0] == 204
     assert server.ask("/api/v1/maintenance")[1]["windows"] == []
 
 
 def test_a_window_is_planned_on_the_fleets_clocks(server: Server) -> None:
     wanted = {"kind": "weekly", "scope": ["all"], "minutes": 30, "spec": "Sun 02:00", "reason": "patches"}
-    assert server.ask("/api/v1/maintenance", "POST", wanted)[0] == 201
+    assert server.ask("/api/v1/maintenance/patches", "PUT", wanted)[0] == 204
     [window] = server.ask("/api/v1/maintenance")[1]["windows"]
     assert (window["zone"], window["until"], window["next"] is None) == ("Europe/Zurich", None, False)
+
+
+def test_a_window_that_is_put_twice_is_one_and_another_of_its_name_takes_its_place(server: Server) -> None:
+    wanted = {"kind": "weekly", "scope": ["all"], "minutes": 30, "spec": "Sun 02:00", "reason": "patches"}
+    for minutes in (30, 30, 45):
+        assert server.ask("/api/v1/maintenance/patches", "PUT", wanted | {"minutes": minutes})[0] == 204
+    windows = server.ask("/api/v1/maintenance")[1]["windows"]
+    assert [(window["id"], window["minutes"]) for window in windows] == [("patches", 45)]
+
+
+def test_a_silence_that_is_put_again_begins_anew_and_holds_all_the_while(server: Server) -> None:
+    wanted = {"kind": "silence", "scope": ["frankfurt"], "minutes": 60}
+    assert server.ask("/api/v1/maintenance/w1", "PUT", wanted)[0] == 204
+    [first] = server.ask("/api/v1/maintenance")[1]["windows"]
+    assert server.ask("/api/v1/maintenance/w1", "PUT", wanted | {"minutes": 30})[0] == 204
+    [second] = server.ask("/api/v1/maintenance")[1]["windows"]
+    assert second["until"] < first["until"]
+    kinds = [event["kind"] for event in server.events() if event["kind"].startswith("maintenance")]
+    assert kinds == ["maintenance-began", "maintenance-ended", "maintenance-began"]
 
 
 def test_a_test_goes_through_the_outbox_and_says_that_it_arrived(server: Server, receiver: Receiver) -> None:

@@ -6,11 +6,13 @@ from pydantic import AwareDatetime, Field
 
 from noc.fleet.inventory import Life
 from noc.fleet.model import Role
+from noc.fleet.scheduling import Missed
 from noc.watch.api.operation import Part
 from noc.watch.store.records import (
     AlertKind,
     Cause,
     EventKind,
+    JobState,
     MessageKind,
     Outcome,
     Severity,
@@ -330,10 +332,29 @@ class MaintenanceWindows(Part):
     windows: list[MaintenanceWindow]
 
 
-class OpenedWindow(Part):
-    """The window that was made."""
+class Job(Part):
+    """A job of the schedule: when it comes next, and what became of it last; `good` is when it last ended well."""
 
-    id: str
+    job: str
+    zone: str
+    missed: Missed
+    within_s: int
+    next: AwareDatetime | None
+    state: JobState | None
+    began: AwareDatetime | None
+    ended: AwareDatetime | None
+    words: str
+    run: str | None
+    good: AwareDatetime | None
+    incident: int | None
+
+
+class Jobs(Part):
+    """Every job, in the fleet file's order."""
+
+    now: AwareDatetime
+    timezone: str
+    jobs: list[Job]
 
 
 class Reloaded(Part):

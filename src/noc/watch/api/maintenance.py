@@ -1,4 +1,4 @@
-"""Maintenance through the API: windows that are planned, and silences, which begin now."""
+"""Maintenance through the API: windows by their names, silences among them, which begin now."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -17,18 +17,14 @@ Minutes = Annotated[int, Field(ge=1, le=LONGEST_MINUTES)]
 Reason = Annotated[str, Field(max_length=500)]
 
 
-class NewSilence(Part):
-    """Nobody is told of these nodes, tags or batches (`all` for every one) for so many minutes from now on."""
-
-    scope: Scope
-    minutes: Minutes
-    reason: Annotated[Reason, Field(min_length=1)]
-
-
 class NewWindow(Part):
-    """Maintenance at `spec`, as clocks in `zone` show it, or once at `starts_at`; `zone` is the fleet's by default."""
+    """Maintenance for nodes, tags or batches (`all` for every one).
 
-    kind: Literal["single", "weekly", "cron"]
+    It holds at `spec`, as clocks in `zone` show it (the fleet's by default), or once at `starts_at`; a silence begins
+    now, and names neither.
+    """
+
+    kind: Literal["single", "weekly", "cron", "silence"]
     scope: Scope
     minutes: Minutes
     reason: Reason = ""
@@ -48,16 +44,6 @@ class MaintenanceApi:
         """Their table."""
         return [
             Operation(
-                method="POST",
-                path="/api/v1/silences",
-                summary="Tell nobody of some nodes for a while, from now on.",
-                role="operator",
-                body=NewSilence,
-                handle=self.silence,
-                answers=answers.OpenedWindow,
-                status=201,
-            ),
-            Operation(
                 method="GET",
                 path="/api/v1/maintenance",
                 summary="Windows of maintenance that hold or are to come, those of deployments and silences included.",
@@ -66,14 +52,14 @@ class MaintenanceApi:
                 answers=answers.MaintenanceWindows,
             ),
             Operation(
-                method="POST",
-                path="/api/v1/maintenance",
-                summary="Plan a window of maintenance: once, weekly, or by the five fields of cron.",
+                method="PUT",
+                path="/api/v1/maintenance/{name}",
+                summary="Plan a window of that name, or change it; 409 for one of the fleet file or of a run. "
+                "A silence begins anew.",
                 role="operator",
                 body=NewWindow,
-                handle=self.open,
-                answers=answers.OpenedWindow,
-                status=201,
+                handle=self.put,
+                conflicts=True,
             ),
             Operation(
                 method="DELETE",
@@ -84,32 +70,27 @@ class MaintenanceApi:
             ),
         ]
 
-    async def silence(self, asked: Asked[Nothing, NewSilence]) -> Answer:
-        """A silence begins."""
-        body = asked.body
-        who = caller_of(asked.request).name
-        return {"id": await self._watch.silence(body.scope, body.minutes, who, body.reason)}
-
     async def windows(self, _asked: Asked[Nothing, Nothing]) -> Answer:
         """Every window."""
         moment = now()
         document = {"now": iso(moment.wall), "timezone": self._watch.config.fleet.timezone}
         return document | {"windows": [window_document(view) for view in self._watch.windows(moment)]}
 
-    async def open(self, asked: Asked[Nothing, NewWindow]) -> Answer:
-        """A window is planned."""
-        body, zone = asked.body, asked.body.zone or self._watch.config.fleet.timezone
-        name = await self._watch.open_window(
+    async def put(self, asked: Asked[Nothing, NewWindow]) -> Answer:
+        """A window is planned, or changed."""
+        body = asked.body
+        await self._watch.put_window(
+            asked.name(),
             body.kind,
             body.scope,
             minutes=body.minutes,
             who=caller_of(asked.request).name,
             reason=body.reason,
             spec=body.spec,
-            zone=zone,
+            zone=body.zone or self._watch.config.fleet.timezone,
             starts=None if body.starts_at is None else round(body.starts_at.timestamp() * 1000),
         )
-        return {"id": name}
+        return None
 
     async def close(self, asked: Asked[Nothing, Nothing]) -> Answer:
         """A window ends."""

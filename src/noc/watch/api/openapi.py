@@ -127,7 +127,7 @@ def _refusals(operation: Operation[Any, Any]) -> Iterable[int]:
         yield from (401, 403)
     if "{" in operation.path:
         yield 404
-        if operation.method in {"POST", "DELETE"}:
+        if operation.method in {"POST", "DELETE"} or operation.conflicts:
             yield 409
     yield from (422, 503)
 

@@ -81,6 +81,7 @@ class Operation(Generic[Query, Body]):
         media: of an answer that is text rather than JSON.
         status: of a good answer.
         others: what comes with other good statuses, which the handler answers by itself.
+        conflicts: whether a PUT may meet something that is changed elsewhere (409).
     """
 
     method: Method
@@ -94,6 +95,7 @@ class Operation(Generic[Query, Body]):
     media: str | None = None
     status: int = 200
     others: Mapping[int, type[BaseModel]] | None = None
+    conflicts: bool = False
 
     async def serve(self, request: Request) -> Response:
         """Check one request, and answer it. Raises NocError."""

@@ -13,6 +13,7 @@ from noc.watch.api import answers
 from noc.watch.api.alerts import AlertApi
 from noc.watch.api.charts import ChartApi
 from noc.watch.api.incidents import IncidentApi
+from noc.watch.api.jobs import JobApi
 from noc.watch.api.journal import JournalApi
 from noc.watch.api.maintenance import MaintenanceApi
 from noc.watch.api.metrics import MetricsApi
@@ -35,6 +36,7 @@ class Api:
             JournalApi(watch),
             IncidentApi(watch),
             MaintenanceApi(watch),
+            JobApi(watch),
             AlertApi(watch),
             TokenApi(keyring),
             MetricsApi(watch),

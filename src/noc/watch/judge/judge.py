@@ -11,15 +11,18 @@ from noc.watch.judge.case import Case
 from noc.watch.judge.checks import Checks
 from noc.watch.judge.groups import Groups
 from noc.watch.judge.history import reboot
+from noc.watch.judge.jobs import Jobs
 from noc.watch.judge.maintenance import MaintenanceLog
 from noc.watch.judge.reading import Sample
 from noc.watch.judge.rules import Rules
 from noc.watch.judge.samples import Baseline, baseline_of, sample_of, sample_seen
 from noc.watch.judge.scene import Scene
 from noc.watch.judge.standing import Standing
-from noc.watch.store.records import Beat, Deployment, Event, Record, Sighting, Window
+from noc.watch.store.records import Beat, Deployment, Event, JobOutcome, Record, Sighting, Window
 
 UNKNOWN = Baseline(None, None)
+JOBS = "!jobs"
+"""The schedule's place in the heap; no node can be called so."""
 
 
 class Timed(Protocol):
@@ -53,6 +56,7 @@ class Judge:
     Attributes:
         nodes: every node's standing.
         baseline: what each node runs as its last deployment left it.
+        jobs: those of HQ's schedule.
         suspects: nodes that the second witness should look at, once for each time that they were named.
     """
 
@@ -65,6 +69,7 @@ class Judge:
         self.ids: Iterator[int] = count(next_incident)
         self.groups = Groups(self.nodes, self.ids)
         self.checks: dict[str, Checks] = {}
+        self.jobs = Jobs(self.ids)
         self.maintenance = MaintenanceLog()
         self._heap: list[tuple[float, str]] = []
         self._armed: dict[str, float] = {}
@@ -107,6 +112,7 @@ class Judge:
             records += standing.judged(live=live, now=now)
         records += self._rule(now)
         records += self.groups.arrange(scene.groups, scene.rules, now)
+        records += self.jobs.arrange(scene.jobs, scene.hub, scene.rules, now)
         records += self.maintenance.arrange(scene, now)
         records += self._silence(now)
         self.rearm()
@@ -159,6 +165,12 @@ class Judge:
         """Take what HQ measured of itself."""
         return self._check(self.scene.hub, sample, now)
 
+    def job(self, outcome: JobOutcome, now: Moment) -> list[Record]:
+        """Take what became of a job. Raises KeyError for one that the schedule does not have."""
+        records = self.jobs.take(outcome, now)
+        self._arm(JOBS)
+        return records
+
     def outside(self, *, ok: bool, now: Moment) -> list[Record]:
         """Take what HQ's probe of the world outside found."""
         records = self.groups.outside(ok=ok, now=now)
@@ -188,7 +200,7 @@ class Judge:
         for case in self.cases():
             if case.incident is not None and case.incident.id == incident:
                 records = case.acknowledge(who, note, now)
-                self._arm(case.subject)
+                self._arm(case.subject, JOBS)
                 return records
         return None
 
@@ -200,9 +212,10 @@ class Judge:
             yield group.case
         for checks in self.checks.values():
             yield from checks.cases
+        yield from self.jobs.cases
 
     def open_window(self, window: Window, now: Moment) -> list[Record]:
-        """Take one more window. Raises ValueError or KeyError where it says no time, or no zone."""
+        """Take a window, new or changed. Raises ValueError or KeyError where it says no time, or no zone."""
         records = self.maintenance.open(window, self.scene, now) + self._silence(now)
         self.rearm()
         return records
@@ -241,13 +254,14 @@ class Judge:
             group.case.extend(seconds, now)
         for checks in self.checks.values():
             checks.extend(seconds, now)
+        self.jobs.extend(seconds, now)
         self.rearm()
 
     def rearm(self) -> None:
         """Build the heap anew."""
         self._timed = dict(self.nodes)
         self._timed |= {name: _Group(self.groups, name) for name in self.groups.groups}
-        self._timed |= {f"#{name}": checks for name, checks in self.checks.items()}
+        self._timed |= {f"#{name}": checks for name, checks in self.checks.items()} | {JOBS: self.jobs}
         self._armed = {name: timed.due() for name, timed in self._timed.items()}
         self._heap = [(due, name) for name, due in self._armed.items() if due < inf]
         heapify(self._heap)
@@ -314,6 +328,7 @@ class Judge:
         for name, checks in self.checks.items():
             windows = bool(self.maintenance.holding(name))
             records += checks.silenced(quiet=windows or (name in self.nodes and self.nodes[name].quiet), now=now)
+        records += self.jobs.silenced(quiet=bool(self.maintenance.holding(self.scene.hub)), now=now)
         return records + self.groups.silence(now)
 
     def _arm(self, *names: str) -> None:

@@ -31,9 +31,16 @@ class MaintenanceLog:
         return records + self.look(now)
 
     def open(self, window: Window, scene: Scene, now: Moment) -> list[Record]:
-        """Take one more window. Raises ValueError or KeyError where it says no time, or no zone."""
+        """Take one more window, or another in the place of one; what says the same as before changes nothing.
+
+        Raises ValueError or KeyError where it says no time, or no zone.
+        """
+        known = self.calendar.planned.get(window.id)
+        if known is not None and replace(known.window, who=window.who, created=window.created) == window:
+            return []
         self.calendar.add(window, resolve(window.scope, scene.scopes))
-        return [window, *self.look(now)]
+        ended = [_event("maintenance-ended", known, now)] if known is not None and known.until is not None else []
+        return [*ended, window, *self.look(now)]
 
     def close(self, name: str, now: Moment) -> list[Record] | None:
         """End a window for good; None where there is none of that id that could be ended."""

@@ -9,6 +9,7 @@ from noc.fleet.judging import Maintenance, TelemetryRule, rules_in_force
 from noc.fleet.model import Fleet
 from noc.fleet.windows import read_wall
 from noc.watch.judge.groups import FEWEST, FLEET
+from noc.watch.judge.jobs import Planned
 from noc.watch.judge.rules import Rules
 from noc.watch.store.records import Window, WindowKind
 
@@ -27,6 +28,7 @@ class Scene:
         telemetry: subject → the rules over its samples.
         windows: the maintenance that the fleet file names.
         hub: HQ's name, "" for none.
+        jobs: those of HQ's schedule, by name.
     """
 
     live: Mapping[str, bool]
@@ -36,6 +38,7 @@ class Scene:
     telemetry: Mapping[str, tuple[TelemetryRule, ...]] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     hub: str = ""
+    jobs: Mapping[str, Planned] = field(default_factory=dict)
 
     @classmethod
     def of(cls, fleet: Fleet, live: Mapping[str, bool]) -> "Scene":
@@ -48,6 +51,10 @@ class Scene:
             telemetry=_telemetry(fleet),
             windows=tuple(_window(table) for table in fleet.maintenance),
             hub=fleet.hub.name,
+            jobs={
+                each.job: Planned(each.times(fleet.timezone), each.missed, each.within * 60_000)
+                for each in fleet.schedule
+            },
         )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from noc.watch.clock import Moment, now, span
 from noc.watch.pages.bars import Bars
 from noc.watch.pages.board import COLUMNS, Row, Summary, Told, rows, summary
+from noc.watch.pages.jobs import jobs
 from noc.watch.pages.look import Look
 from noc.watch.pages.lookup import (
     Alert,
@@ -104,6 +105,7 @@ class Dashboard:
             "nodes": self._nodes(moment, lines),
             "signs": look.render("signs.html", moment, map=world_map(fleet, nodes)),
             "incidents": self._incidents(moment),
+            "jobs": look.render("jobs.html", moment, jobs=jobs(self._watch, moment)),
             "events": look.render("events.html", moment, events=self._events),
         }
         return Rendered(moment, title(seen, f"{fleet.name} fleet"), parts, lines)

@@ -20,6 +20,7 @@ def _said(detail: Detail, word: str) -> str:
     return f": {detail[word]}" if detail.get(word) else ""
 
 
+_JOB: Final = {"running": "under way", "ok": "done", "failed": "failed", "missed": "missed"}
 _SENTENCES: Final[dict[str, Callable[[Detail], str]]] = {
     "incident-opened": lambda detail: f"{detail['severity']} opened",
     "incident-escalated": lambda detail: f"escalated to {detail['severity']}",
@@ -40,6 +41,8 @@ _SENTENCES: Final[dict[str, Callable[[Detail], str]]] = {
     "public-restored": lambda _detail: "its public address serves again",
     "maintenance-began": lambda detail: f"maintenance began{_said(detail, 'reason')}",
     "maintenance-ended": lambda _detail: "maintenance is over",
+    "restored": lambda detail: f"was restored from its backup of {detail['backup']}, {detail['age']} old by then",
+    "job": lambda detail: f"{detail['job']}: {_JOB[detail['state']]}{_said(detail, 'words')}",
 }
 
 

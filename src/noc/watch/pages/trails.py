@@ -96,8 +96,8 @@ def path(values: list[float | None], top: float) -> str:
         return ""
     room = max(known) * MARGIN
     low, high = (0.0, max(top, *known)) if top else (min(known) - room, max(known) + room or 1.0)
-    scale = (HEIGHT - 2) / (high - low)
-    heights = [None if value is None else HEIGHT - 1 - round((value - low) * scale) for value in values]
+    spread = high - low or 1.0  # what differs by less than numbers can say is level
+    heights = [None if value is None else HEIGHT - 1 - round((value - low) / spread * (HEIGHT - 2)) for value in values]
     return "".join(_strokes(heights))
 
 

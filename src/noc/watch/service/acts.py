@@ -9,7 +9,14 @@ from noc.errors import NotFound
 from noc.watch.clock import Moment, now
 from noc.watch.errors import IncidentOver, NothingSaid
 from noc.watch.judge.judge import Judge
-from noc.watch.service.windows import WindowView, new_window, refuse_to_close, windows_of
+from noc.watch.service.windows import (
+    WindowView,
+    new_window,
+    refuse_name,
+    refuse_to_close,
+    silence_name,
+    windows_of,
+)
 from noc.watch.store.database import Store
 from noc.watch.store.queries import has_incident
 from noc.watch.store.records import Event, Note, Record, WindowKind
@@ -64,11 +71,17 @@ class Acts(ABC):
         await self._submit([Note(incident, wall, who, text), Event("note", None, wall, incident, {"who": who})])
 
     async def silence(self, scope: Sequence[str], minutes: int, who: str, reason: str) -> str:
-        """Maintenance from now on for so many minutes; its id. Raises BadWindow, StoreTrouble."""
-        return await self.open_window("silence", scope, minutes=minutes, who=who, reason=reason)
+        """Maintenance from now on for so many minutes, in the place of a silence of the same scope; its name.
 
-    async def open_window(
+        Raises BadWindow, StoreTrouble.
+        """
+        name = silence_name(scope)
+        await self.put_window(name, "silence", scope, minutes=minutes, who=who, reason=reason)
+        return name
+
+    async def put_window(
         self,
+        name: str,
         kind: WindowKind,
         scope: Sequence[str],
         *,
@@ -78,21 +91,27 @@ class Acts(ABC):
         spec: str = "",
         zone: str = "UTC",
         starts: int | None = None,
-    ) -> str:
-        """Plan a window of maintenance; its id, durable when this returns.
+    ) -> None:
+        """Plan a window of maintenance, or change the one of that name; durable when this returns.
+
+        What says the same as before changes nothing, but that a silence begins anew.
 
         Args:
+            name: the window's own.
             scope: names of nodes, tags, `batch-N`, the hub, or `all`.
             spec: when it begins, on clocks of `zone`, in the form of its kind.
             starts: when a single one begins (ms UTC), where no `spec` says it.
 
         Raises:
-            BadWindow, StoreTrouble: it does not hold together; it is not stored.
+            BadWindow, WindowFixed, StoreTrouble: it does not hold together; the name is not a person's; it is not
+                stored.
         """
         self._refuse_if_broken()
         moment = now()
+        refuse_name(self.judge, name)
         window = new_window(
             self.judge.scene.scopes,
+            name,
             kind,
             scope,
             minutes=minutes,
@@ -104,7 +123,6 @@ class Acts(ABC):
             starts=starts,
         )
         await self._submit(self.judge.open_window(window, moment))
-        return window.id
 
     async def close_window(self, name: str) -> None:
         """End a window that a person opened; durable when this returns.

@@ -33,6 +33,8 @@ def restore(config: Config, past: Past, now: Moment) -> tuple[Judge, list[Record
             _set_deadline(judge, name, waited=(alive - beat.at) / 1000, now=now)
     judge.baseline = {name: Baseline(*known) for name, known in past.baseline.items() if name in judge.nodes}
     _restore_incidents(judge, past, alive, now)
+    for outcome in past.jobs:
+        judge.jobs.recall(outcome, now)
     for deployment in past.deployments:
         if deployment.node in judge.nodes:
             judge.deploy(deployment, now)

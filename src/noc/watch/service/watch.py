@@ -13,7 +13,7 @@ from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import Moment, now
 from noc.watch.config import Config
-from noc.watch.errors import StoreTrouble
+from noc.watch.errors import JobNotScheduled, StoreTrouble
 from noc.watch.judge.judge import Judge
 from noc.watch.judge.reading import Sample
 from noc.watch.service.acts import Acts
@@ -25,6 +25,7 @@ from noc.watch.store.records import (
     Deployment,
     Event,
     IncidentSaved,
+    JobOutcome,
     Prune,
     Record,
     Sighting,
@@ -143,6 +144,17 @@ class Watch(Acts):
         """The deployment of a node is over; durable when this returns. Raises StoreTrouble."""
         self._refuse_if_broken()
         await self._submit(self.judge.deployed(node, now()))
+
+    async def job(self, outcome: JobOutcome) -> None:
+        """Take what became of a job; durable when this returns.
+
+        Raises:
+            JobNotScheduled, StoreTrouble: the schedule has no such job; it is not stored.
+        """
+        self._refuse_if_broken()
+        if outcome.job not in self.judge.jobs.tracked:
+            raise JobNotScheduled(f"the schedule has no job {outcome.job[:32]}", fix="noc schedule lists its jobs")
+        await self._submit(self.judge.job(outcome, now()))
 
     def witnessed(self, node: str, sighting: Sighting, moment: Moment) -> None:
         """Take a look at a node's public address. One that comes while too much waits is passed over."""

@@ -1,6 +1,6 @@
 """Windows of maintenance as people ask for them, and as they are shown."""
 
-import secrets
+import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from noc.watch.judge.scene import WRITTEN_BY
 from noc.watch.judge.windows import schedule
 from noc.watch.store.records import Window, WindowKind
 
+NAME: Final = re.compile(r"[a-z][a-z0-9.-]{0,63}", re.ASCII)
 LONGEST_MINUTES: Final = 7 * 24 * 60
 FORMS: Final[dict[WindowKind, str]] = {
     "single": 'write it as "2026-12-20 00:00"',
@@ -49,6 +50,7 @@ class WindowView:
 
 def new_window(
     known: Container[str],
+    name: str,
     kind: WindowKind,
     scope: Sequence[str],
     *,
@@ -64,6 +66,7 @@ def new_window(
 
     Args:
         known: every word that a scope may hold.
+        name: the window's own.
         scope: names of nodes, tags, `batch-N`, the hub, or `all`.
         spec: when it begins on clocks of `zone`; a silence begins at `moment`, a single one may name `starts` instead.
 
@@ -79,7 +82,6 @@ def new_window(
     if not known_zone(zone):
         raise BadWindow(f"no time zone is called {zone[:64]}", fix="write an IANA name, as Europe/Zurich")
     begins = moment.wall if kind == "silence" else starts
-    name = f"{kind}-{secrets.token_hex(4)}"
     words = tuple(dict.fromkeys(scope))
     window = Window(name, kind, words, spec, zone, minutes, begins, reason[:500], who, moment.wall)
     try:
@@ -90,6 +92,20 @@ def new_window(
     if when.holding(now) is None and when.following(now) is None:
         raise BadWindow("the window is over, or never begins", fix="name a time that is still to come")
     return window
+
+
+def silence_name(scope: Iterable[str]) -> str:
+    """What the silence of these nodes, tags or batches is called: there is one for each scope."""
+    return f"silence-{'.'.join(scope)}"[:64]
+
+
+def refuse_name(judge: Judge, name: str) -> None:
+    """Refuse what is no name, or one that a person's window cannot have. Raises BadWindow, WindowFixed."""
+    if NAME.fullmatch(name) is None:
+        raise BadWindow(f"{name[:64]!r} names no window", fix="up to 64 lower-case letters, digits, dots and dashes")
+    known = judge.maintenance.calendar.planned.get(name)
+    if name.startswith(("fleet-", "run-")) or (known is not None and known.window.who == WRITTEN_BY):
+        raise WindowFixed(f"window {name} is not a person's", fix="take a name that begins with another word")
 
 
 def refuse_to_close(judge: Judge, name: str, moment: Moment) -> None:

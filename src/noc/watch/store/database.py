@@ -27,6 +27,7 @@ from noc.watch.store.records import (
     DeploymentEnded,
     Event,
     IncidentSaved,
+    JobOutcome,
     KeyGone,
     KeySaved,
     MessageQueued,
@@ -36,7 +37,7 @@ from noc.watch.store.records import (
     Sighting,
     Window,
 )
-from noc.watch.store.schema import deployments, events, incidents, keys, notes, probes, server, windows
+from noc.watch.store.schema import deployments, events, incidents, jobs, keys, notes, probes, server, windows
 
 
 class Store:
@@ -166,6 +167,11 @@ class Store:
     def _(self, record: KeySaved, connection: Connection) -> None:
         connection.execute(delete(keys).where(keys.c.hash == record.key.hash))
         connection.execute(insert(keys).values(asdict(record.key)))
+
+    @_save.register
+    def _(self, record: JobOutcome, connection: Connection) -> None:
+        connection.execute(delete(jobs).where(jobs.c.job == record.job))
+        connection.execute(insert(jobs).values(asdict(record)))
 
     @_save.register
     def _(self, record: KeyGone, connection: Connection) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, func, select
 
-from noc.watch.store.records import Beat, Deployment, Incident, Window
-from noc.watch.store.schema import deployments, events, heartbeats, incidents, server, windows
+from noc.watch.store.records import Beat, Deployment, Incident, JobOutcome, Window
+from noc.watch.store.schema import deployments, events, heartbeats, incidents, jobs, server, windows
 
 RETRIES_READ: Final = 64
 REOPENED_WITHIN_MS: Final = 86_400_000
@@ -26,6 +26,7 @@ class Past:
         windows: those of maintenance that nobody has closed.
         baseline: each node's version and generation as its last deployment left them.
         deployments: the deployments that were standing.
+        jobs: what became of each job last.
         alive: when the server is last known to have been up; None in an empty database.
         next_incident: the number of the next incident.
     """
@@ -39,6 +40,7 @@ class Past:
     windows: list[Window]
     baseline: dict[str, tuple[str | None, int | None]]
     deployments: list[Deployment]
+    jobs: list[JobOutcome]
     alive: int | None
     next_incident: int
 
@@ -60,6 +62,7 @@ def read_past(connection: Connection) -> Past:
         ended=_by_node(connection, select(incidents.c.node, func.max(incidents.c.ended)).group_by(incidents.c.node)),
         first=_by_node(connection, select(heartbeats.c.node, func.min(heartbeats.c.at)).group_by(heartbeats.c.node)),
         deployments=[Deployment(**row._asdict()) for row in connection.execute(select(deployments))],
+        jobs=[JobOutcome(**row._asdict()) for row in connection.execute(select(jobs))],
         alive=_alive(connection),
         next_incident=(connection.scalar(select(newest)) or 0) + 1,
     )

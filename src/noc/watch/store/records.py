@@ -8,7 +8,7 @@ from noc.fleet.model import Role
 
 Severity = Literal["SEV1", "SEV2"]
 State = Literal["pending", "up", "late", "down", "unheard"]
-Cause = Literal["missed", "death", "public", "rule", "correlated"]
+Cause = Literal["missed", "death", "public", "rule", "correlated", "job"]
 AlertKind = Literal["opened", "escalated", "reminder", "acknowledged", "closed"]
 MessageKind = Literal["briefing", "test"]
 Outcome = Literal["sent", "told", "expired", "failed"]
@@ -32,7 +32,10 @@ EventKind = Literal[
     "public-restored",
     "maintenance-began",
     "maintenance-ended",
+    "restored",
+    "job",
 ]
+JobState = Literal["running", "ok", "failed", "missed"]
 
 
 Value = float | int | str | None
@@ -80,10 +83,11 @@ class Incident:
         node: what is not well: a node's name, the hub's for HQ itself, or a group (`@fleet`, `@region/…`,
             `@provider/…`), which no node can be called.
         cause: `missed` pushes, the reported `death` of the service, a `public` address that does not serve, a
-            telemetry `rule`, or a loss `correlated` over many nodes.
+            telemetry `rule`, a loss `correlated` over many nodes, or a `job` of HQ's schedule.
         detail: the cause in words.
         started: the exact instant at which the deadline passed, or at which the death was received.
-        topic: what about the node: `liveness`, or a rule's name. One incident is open at a time for a node and topic.
+        topic: what about the node: `liveness`, a rule's name, or `job/NAME`. One incident is open at a time for a node
+            and topic.
         verdict: which part is at fault, as far as both witnesses can tell; "" while unknown.
         acked: when a person took it over, with their name and words.
         reminded: when people were last reminded.
@@ -328,6 +332,30 @@ class KeyGone:
     hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """What became of a job of the schedule when it was last its time. Times are ms UTC.
+
+    Attributes:
+        job: its name.
+        state: `running`; `ok`; `failed`; `missed` where it could not begin, for no fault of its own.
+        began, ended: of this time; no end while it runs.
+        words: what was done, or why not, in one line.
+        run: the id of the run that did it, "" without one.
+        good: when it last ended well.
+        misses: how many times in a row it was missed.
+    """
+
+    job: str
+    state: JobState
+    began: int
+    ended: int | None
+    words: str
+    run: str = ""
+    good: int | None = None
+    misses: int = 0
+
+
 Record = (
     Beat
     | IncidentSaved
@@ -346,4 +374,5 @@ Record = (
     | Sighting
     | KeySaved
     | KeyGone
+    | JobOutcome
 )

@@ -147,6 +147,19 @@ windows = Table(
     Column("ended", BigInteger),
 )
 
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("began", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("words", String(2000), nullable=False),
+    Column("run", String(128), nullable=False),
+    Column("good", BigInteger),  # when it last ended well
+    Column("misses", Integer, nullable=False),  # in a row
+)
+
 rollups = Table(
     "rollups",
     metadata,

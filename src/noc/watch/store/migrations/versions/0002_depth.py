@@ -1,4 +1,4 @@
-"""Incidents with topics, acknowledgements and parents; notes, windows, rollups, probes, keys; messages of their own."""
+"""Incidents with topics, acknowledgements, parents; notes, windows, rollups, probes, keys, jobs; other messages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,6 +19,7 @@ def upgrade() -> None:
     _probes()
     _events()
     _keys()
+    _jobs()
 
 
 def _incidents() -> None:
@@ -134,4 +135,18 @@ def _keys() -> None:
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("expires", sa.BigInteger, nullable=False),
         sa.Column("used", sa.BigInteger),
+    )
+
+
+def _jobs() -> None:
+    op.create_table(
+        "jobs",
+        sa.Column("job", sa.String(32), primary_key=True),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("began", sa.BigInteger, nullable=False),
+        sa.Column("ended", sa.BigInteger),
+        sa.Column("words", sa.String(2000), nullable=False),
+        sa.Column("run", sa.String(128), nullable=False),
+        sa.Column("good", sa.BigInteger),
+        sa.Column("misses", sa.Integer, nullable=False),
     )
