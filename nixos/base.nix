@@ -165,6 +165,8 @@ in
       openFirewall = false;
       # Amazon's image copies the instance's key pair to root's home; HQ's key is to be the only one.
       authorizedKeysInHomedir = false;
+      # Both of them while HQ makes its key anew: a part of what HQ brings to every node.
+      authorizedKeysFiles = [ "/etc/noc-node/authorized_keys/%u" ];
       hostKeys = [
         {
           type = "ed25519";

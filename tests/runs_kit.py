@@ -29,6 +29,7 @@ from noc.hosts.platform import Change, Facts, NodeConfig
 from noc.hosts.shell import Result, Session
 from noc.hosts.ssh import Pinned
 from noc.hosts.systemd import HOST_CERTIFICATE
+from noc.hosts.trust import generate_key
 from noc.hosts.web import Health
 from noc.release.manifest import Manifest
 from noc.runs.paths import Paths
@@ -44,6 +45,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = ("virginia", "frankfurt", "singapore")
 FINGERPRINT = "SHA256:" + "A" * 43
 HUB_KEY = "u" * 42 + "g="
+HUB_CA = generate_key("ca")
 OLD, NEW = "a" * 64, "b" * 64
 
 FLEET_TOML = """
@@ -529,7 +531,7 @@ def heard(machine: Machine) -> dict[str, Any]:
 
 def write_fleet(directory: Path, **nodes: NodeRecord) -> None:
     (directory / "fleet.toml").write_text(FLEET_TOML)
-    hub = HubRecord(wireguard_key=HUB_KEY, host_ca="ssh-ed25519 AAAA ca")
+    hub = HubRecord(wireguard_key=HUB_KEY, host_ca=HUB_CA.public)
     save_inventory(directory, Inventory(hub=hub, nodes=nodes))
 
 

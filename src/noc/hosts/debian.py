@@ -10,7 +10,7 @@ from noc.hosts.firewall import mark_of, node_rules
 from noc.hosts.node.actions import ACTIONS, WATCHDOG
 from noc.hosts.platform import Change, NodeConfig
 from noc.hosts.shell import Shell
-from noc.hosts.systemd import HOST_CERTIFICATE, HOST_KEY, SystemdMachine, shared_files
+from noc.hosts.systemd import AUTHORIZED_KEYS, HOST_CERTIFICATE, HOST_KEY, SystemdMachine, shared_files
 from noc.hosts.units import NODE_UNITS
 
 PACKAGES = ("python3", "wireguard-tools", "caddy", "nftables", "ca-certificates", "iproute2", "openssh-client")
@@ -46,6 +46,7 @@ HostCertificate {HOST_CERTIFICATE}
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
+AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2 {AUTHORIZED_KEYS.rpartition("/")[0]}/%u
 """
 # Other HostKey lines are commented out, since sshd shows what any of its files names. The check comes before the
 # reload, because an sshd that does not come back is a machine that is lost. A reload keeps the listening socket and

@@ -39,6 +39,7 @@ class NodeConfig:
         signers: text of the allowed signers of releases.
         push_interval_s: seconds between heartbeats.
         watchdog: settings of the tunnel's watchdog, JSON; "" for a node without one.
+        hub_ssh_keys: HQ's public SSH keys, which may enter as root; two while HQ rotates its own.
     """
 
     name: str
@@ -53,6 +54,7 @@ class NodeConfig:
     signers: str
     push_interval_s: float
     watchdog: str = ""
+    hub_ssh_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import errno
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,10 +46,12 @@ class Authority:
     Attributes:
         ca_public_key: one OpenSSH line.
         node_name: the principal that the certificate must carry.
+        others: further CAs whose certificates count, while HQ rotates its own.
     """
 
     ca_public_key: str
     node_name: str
+    others: tuple[str, ...] = ()
 
 
 Trust = Pinned | Authority
@@ -66,6 +68,7 @@ class Target:
         user: the user to log in as; root in production.
         trust: what the machine must prove; None stops before the first byte.
         key: our private key, a file that only its owner can read.
+        more: other keys of ours, offered after it, while HQ rotates its own.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Target:
     trust: Trust | None = None
     port: int = 22
     user: str = "root"
+    more: tuple[Path, ...] = ()
 
     @property
     def place(self) -> str:
@@ -139,9 +143,9 @@ class _Doorkeeper(asyncssh.SSHClient):
         return isinstance(self._trust, Pinned) and self.seen == self._trust.fingerprint
 
 
-def _authority_key(target: Target, authority: Authority) -> asyncssh.SSHKey:
+def _authority_key(target: Target, line: str) -> asyncssh.SSHKey:
     try:
-        return asyncssh.import_public_key(authority.ca_public_key)
+        return asyncssh.import_public_key(line)
     except asyncssh.KeyImportError as error:
         fix = "hub.host_ca in inventory.toml is the public half of HQ's host CA: noc hub install writes it"
         raise NoTrust(f"{target.place} is not contacted", why=f"HQ's authority: {error}", fix=fix) from None
@@ -152,14 +156,15 @@ async def _open(
 ) -> asyncssh.SSHClientConnection:
     doorkeeper = _Doorkeeper(target.trust)
     authority = target.trust if isinstance(target.trust, Authority) else None
-    authorities = [_authority_key(target, authority)] if authority else []
+    lines = (authority.ca_public_key, *authority.others) if authority else ()
+    authorities = [_authority_key(target, line) for line in lines]
     try:
         return await asyncssh.connect(
             target.address,
             target.port,
             client_factory=lambda: doorkeeper,
             username=target.user,
-            client_keys=[key],
+            client_keys=[key, *(_private_key(replace(target, key=other)) for other in target.more)],
             preferred_auth="publickey",
             # Nothing of the operator's own may change a verdict: no ~/.ssh/config, agent, known_hosts, X.509 directory.
             config=None,

@@ -14,6 +14,8 @@ from noc.mesh.config import SPOKE_KEY
 
 HOST_KEY = "/etc/ssh/ssh_host_noc_ed25519_key"
 HOST_CERTIFICATE = f"{HOST_KEY}-cert.pub"
+AUTHORIZED_KEYS = "/etc/noc-node/authorized_keys/root"
+"""HQ's keys, a part of the configuration; what stands in root's home is of who made the machine."""
 PROPERTIES = "ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,Result"
 MAX_LOG_WIDTH = 2000
 
@@ -53,6 +55,8 @@ def shared_files(config: NodeConfig) -> dict[str, File]:
     files["/etc/noc-node/node.json"] = File(json.dumps(identity, indent=2) + "\n")
     if config.watchdog:
         files[WATCHDOG_SETTINGS] = File(config.watchdog)
+    if config.hub_ssh_keys:
+        files[AUTHORIZED_KEYS] = File("".join(f"{line}\n" for line in config.hub_ssh_keys))
     if config.acme_ca_root:
         files[ACME_ROOT] = File(config.acme_ca_root)
     return files

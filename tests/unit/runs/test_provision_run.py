@@ -18,7 +18,7 @@ from noc.runs.plan.planners import plan_provision
 from noc.runs.provision.provision import provision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
-from runs_kit import FINGERPRINT, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
+from runs_kit import FINGERPRINT, HUB_CA, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
 
 pytestmark = pytest.mark.usefixtures("hub")
 
@@ -57,7 +57,7 @@ async def hub(paths: Paths, world: World) -> AsyncIterator[None]:
     """HQ's host CA, and its tunnel's counters: a handshake of every node whose tunnel is up."""
     write_fleet(paths.fleet)
     key = paths.credentials / "host_ca"
-    key.write_bytes(generate_key("ca").private)
+    key.write_bytes(HUB_CA.private)
     key.chmod(0o600)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,8 +32,8 @@ from noc.runs.rollout.preflight import shows
 from noc.runs.site import pushtoken
 from noc.runs.site.configuration import node_config
 from noc.runs.site.contact import Route, reach, routes
-from noc.runs.site.credential import credential
 from noc.runs.site.handshake import await_counters
+from noc.runs.site.hqkeys import HOST_CA, key_of
 from noc.runs.site.site import Site
 
 FIREWALL_REVERT_S = 60
@@ -160,7 +160,8 @@ class NodeProvision:
             if not renewal_due(there.stdout, datetime.now(UTC)):
                 return []
         public = await self._platform.host_key(self._shell)
-        authority = credential(self._site.paths.credentials, "host_ca")
+        line = self._site.book.inventory.hub.host_ca or ""
+        authority = key_of(self._site.paths.credentials, HOST_CA, line).read_bytes()
         change = await self._platform.host_certificate(self._shell, sign_host(authority, public, self._node.name))
         trust = self._site.authority(self._node)
         shell = await self._dial(self._route.address, trust)

@@ -47,8 +47,8 @@ def node_config(site: Site, node: Node) -> NodeConfig:
     Raises:
         NodeBlocked: HQ has no tunnel key yet.
     """
-    fleet, hub_key = site.fleet, site.book.inventory.hub.wireguard_key
-    if hub_key is None:
+    fleet, hub = site.fleet, site.book.inventory.hub
+    if hub.wireguard_key is None:
         raise NodeBlocked(
             "HQ has no tunnel key", why="hub.wireguard_key is not in inventory.toml", fix="noc hub install"
         )
@@ -57,7 +57,7 @@ def node_config(site: Site, node: Node) -> NodeConfig:
         hostname=fleet.hostname(node),
         aliases=site.book.inventory.aliases(fleet, node),
         tunnel_address=str(node.tunnel),
-        wireguard=spoke_config(fleet, node, hub_key),
+        wireguard=spoke_config(fleet, node, hub.wireguard_key),
         hub_tunnel_address=str(fleet.hub.tunnel),
         acme_ca=fleet.acme.authority,
         acme_ca_root=site.acme_root.read_text() if site.acme_root else None,
@@ -65,4 +65,5 @@ def node_config(site: Site, node: Node) -> NodeConfig:
         signers=site.paths.signers.read_text(),
         push_interval_s=fleet.policy.push_interval,
         watchdog=watchdog_settings(fleet),
+        hub_ssh_keys=tuple(filter(None, (hub.ssh_key, hub.ssh_key_next))),
     )

@@ -16,6 +16,7 @@ from noc.runs.errors import CredentialExposed
 from noc.runs.paths import Paths
 from noc.runs.site.book import Book
 from noc.runs.site.credential import credential
+from noc.runs.site.hqkeys import SSH_KEY, held
 from noc.runs.site.link import Link
 from noc.runs.site.pool import LinkPool
 from noc.runs.site.watchdoor import WatchDoor
@@ -51,17 +52,19 @@ class Site:
     systems: Systems = field(default_factory=lambda: Systems("ci", 0, Path()))
 
     def authority(self, node: Node) -> Authority:
-        """Trust in exactly this node, by HQ's host CA.
+        """Trust in exactly this node, by HQ's host CA; while that is rotated, also by the one that it may still show.
 
         Raises:
             CredentialExposed: HQ has no host CA.
         """
-        line = self.book.inventory.hub.host_ca
+        hub = self.book.inventory.hub
+        line = hub.host_ca
         if line is None:
             raise CredentialExposed(
                 "HQ has no host CA", why="hub.host_ca is not in inventory.toml", fix="noc hub install"
             )
-        return Authority(line, node.name)
+        others = {hub.host_ca_next, self.book.record(node.name).host_ca} - {None, line}
+        return Authority(line, node.name, tuple(sorted(filter(None, others))))
 
     async def through_tunnel(self, node: Node, *, timeout_s: float = 15) -> Shell:
         """A verified shell on a node, through the tunnel; raises what `noc.hosts.ssh.connect` raises."""
@@ -128,7 +131,7 @@ def open_site(paths: Paths, links: LinkPool | None = None) -> Site:
         releases=ReleaseStore(paths.releases),
         watch=WatchDoor(paths.watch_socket),
         web=_web(root, _roots(root)),
-        ways=SSHWays(paths.credentials / "ssh_key"),
+        ways=SSHWays(*held(paths.credentials, SSH_KEY)),
         acme_root=root,
         links=links or LinkPool(),
         systems=Systems(fleet.nixos.builder, fleet.nixos.memory_mb, paths.credentials / "ssh_key", paths.closures),

@@ -18,6 +18,10 @@ class Ways(Protocol):
         """Reach and verify a machine; raises what `noc.hosts.ssh.connect` raises."""
         ...
 
+    def only(self, key: Path) -> "Ways":
+        """The same ways with that private key of HQ's, and no other."""
+        ...
+
     def platform(self, node: Node) -> Platform:
         """What the node's operating system offers."""
         ...
@@ -30,13 +34,17 @@ class Ways(Protocol):
 class SSHWays:
     """The ways of production: SSH with the fleet's key."""
 
-    def __init__(self, key: Path) -> None:
-        """Use a private key."""
-        self._key = key
+    def __init__(self, key: Path, *more: Path) -> None:
+        """Use a private key, and offer others after it."""
+        self._key, self._more = key, more
 
     async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
         """See Ways."""
-        return await connect(Target(name, address, self._key, trust), timeout_s=timeout_s)
+        return await connect(Target(name, address, self._key, trust, more=self._more), timeout_s=timeout_s)
+
+    def only(self, key: Path) -> "Ways":
+        """See Ways."""
+        return SSHWays(key)
 
     def platform(self, node: Node) -> Platform:
         """See Ways."""
