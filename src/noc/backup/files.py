@@ -6,7 +6,7 @@ from pathlib import Path
 
 from noc.backup.errors import BackupDamaged, BackupError, NoRoom
 
-DIRECTORY, FILE = 0o700, 0o600
+DIRECTORY, SHARED, FILE = 0o700, 0o750, 0o600
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -48,6 +48,19 @@ def read(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise BackupDamaged(f"{path} is longer than {limit} bytes")
     return content
+
+
+def open_to_group(directory: Path) -> None:
+    """Make a directory whose names its group may see, where it is missing.
+
+    Raises:
+        BackupError, NoRoom: the system refused.
+    """
+    try:
+        _make(directory)
+        directory.chmod(SHARED)
+    except OSError as error:
+        raise refused(directory, error) from error
 
 
 def sync(directory: Path) -> None:

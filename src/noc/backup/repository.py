@@ -3,6 +3,8 @@
     NODE/epochs/EPOCH.json               to whose key chunks are sealed, and that key's private half, sealed itself
     NODE/chunks/EPOCH/ab/NAME.age        a chunk
     NODE/YYYYmmddTHHMMSSZ.json           a manifest: written last, so that what is listed is whole
+    newest                               empty; written anew with each manifest: by its age the watch, which may not
+                                         look into the others, knows how old the newest backup is
 
 Everything is protected by HQ's key of backups; the clear content takes an epoch's identity, which HQ does not have.
 """
@@ -20,7 +22,7 @@ from noc.backup import epoch as epochs
 from noc.backup.chunks import Chunks
 from noc.backup.epoch import Epoch, Opener
 from noc.backup.errors import BackupDamaged, NoBackup, NoRoom
-from noc.backup.files import read, write
+from noc.backup.files import open_to_group, read, write
 from noc.backup.keys import Whole, derive, is_whole, mac
 from noc.backup.manifest import Manifest, time_of
 from noc.backup.pruning import Gone, prune
@@ -28,6 +30,7 @@ from noc.fleet.backing import Backup
 
 RESERVE = 256 * 1024 * 1024
 """Bytes that a backup leaves free on HQ's disk: journals and the watch need some."""
+NEWEST = "newest"
 _MAX_MANIFEST, _MAX_EPOCH = 16 * 1024 * 1024, 256 * 1024
 
 _R = TypeVar("_R", bound=BaseModel)
@@ -131,6 +134,7 @@ class NodeBackups:
         made = epochs.begin(self.name, recipients, now or datetime.now(UTC))
         key = derive(self._key, "records", self.name, made.id)
         sealed = made.model_copy(update={"mac": mac(key, made.model_dump(mode="json"))})
+        open_to_group(self.directory.parent)
         write(self.directory / "epochs" / f"{made.id}.json", _text(sealed))
         return sealed
 
@@ -194,6 +198,7 @@ class NodeBackups:
         key = derive(self._key, "records", self.name, manifest.epoch)
         whole = whole.model_copy(update={"mac": mac(key, whole.model_dump(mode="json", by_alias=True))})
         write(self.directory / f"{whole.name}.json", _text(whole))
+        write(self.directory.with_name(NEWEST), b"")
         return whole
 
     def verify(self, manifest: Manifest, read: dict[tuple[str, str], str | None] | None = None) -> tuple[str, ...]:

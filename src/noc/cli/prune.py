@@ -18,7 +18,7 @@ _REASONS = 6
 
 @app.command()
 def prune(*, plan_only: PlanOption = False, as_json: JsonOption = False) -> None:
-    """Remove runs, releases and backups that are older than [keep] in the fleet file says, and needed by nobody.
+    """Remove runs, releases and backups that [keep] and [backup] in the fleet file do not keep, and nobody needs.
 
     The runner does so once a day by itself. What a node runs, may return to or is owed, what a plan names, each node's
     newest runs and the journal that the audit is held against stay however old they are; the audit always does.

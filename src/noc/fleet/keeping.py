@@ -1,4 +1,4 @@
-"""`[keep]`: for how long HQ keeps what it holds: the watch's database, runs, releases, backups."""
+"""`[keep]`: for how long HQ keeps what it holds: the watch's database, runs, releases."""
 
 from typing import Annotated
 
@@ -20,11 +20,11 @@ class Keep(Part):
         minutes, hours, days: what the pushes of a minute, an hour, a day come to.
         events: the log.
         incidents: incidents that are over, with their notes and their alerts.
-        runs, releases, backups: a run with its journal, a release in HQ's store, a backup.
-        runs_least, releases_least, backups_least: so many of the newest stay however old they are.
+        runs, releases: a run with its journal, a release in HQ's store.
+        runs_least, releases_least: so many of the newest stay however old they are.
 
-    The audit, reviews and decisions are never removed. What of the rest is still needed stays whatever is said here:
-    `noc.runs.retention.selection` says which.
+    Backups stay by `[backup]`. The audit, reviews and decisions are never removed. What of the rest is still needed
+    stays whatever is said here: `noc.runs.retention.selection` says which.
     """
 
     heartbeats: Days = 7
@@ -37,5 +37,3 @@ class Keep(Part):
     runs_least: Annotated[Count, Field(ge=LEAST_RUNS)] = 100
     releases: Days = 180
     releases_least: Count = 10
-    backups: Days = 90
-    backups_least: Count = 7

@@ -16,6 +16,7 @@ from noc.hub.fleetdir import choose_fleet, ensure_fleet
 from noc.hub.keys import ensure_keys, ensure_second_key
 from noc.hub.nix import ensure_nix
 from noc.hub.places import (
+    BACKUP_KEY,
     CADDYFILE,
     CREDENTIALS,
     DISTRIBUTION,
@@ -231,7 +232,7 @@ def ensure_watch(fleet: Fleet) -> list[str]:
 
 def ensure_runner(fleet: Fleet) -> list[str]:
     """The runner, with those of its secrets that HQ has."""
-    secrets = [name for name in (ESCROW_KEY, *RUNNER) if (CREDENTIALS / name).exists()]
+    secrets = [name for name in (ESCROW_KEY, BACKUP_KEY, *RUNNER) if (CREDENTIALS / name).exists()]
     unit = units.runner_unit(fleet.tunnel.interface, installed_build(), secrets)
     changed = ensure_unit_files({"noc-runner.service": unit})
     reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]

@@ -1,10 +1,12 @@
 """HQ's keys: made on HQ, kept as credentials; their public halves are for everybody to read."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from noc.backup.keys import KEY_BYTES
 from noc.fleet.inventory import HubRecord
-from noc.hub.places import CREDENTIALS, ESCROW_KEY, HOST_CA, SECOND_KEY, SSH_KEY, TRUST
+from noc.hub.places import BACKUP_KEY, CREDENTIALS, ESCROW_KEY, HOST_CA, SECOND_KEY, SSH_KEY, TRUST
 from noc.hub.system import Owner, ensure_file, ensure_owned
 from noc.hub.tunnel import ensure_hub_key
 
@@ -20,7 +22,7 @@ class HubKeys:
 
 
 def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> HubKeys:
-    """Make SSH key, host CA, tunnel key and the escrow's key where HQ has none, and write the public halves.
+    """Make SSH key, host CA, tunnel key and the keys of escrow and backups where HQ has none; write the public halves.
 
     Owner and mode of every credential are put right first.
 
@@ -32,7 +34,7 @@ def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST)
     changed = [each for path in sorted(credentials.iterdir()) for each in ensure_owned(path, Owner(mode=0o600))]
     tunnel, made = ensure_hub_key(credentials)
     changed += made
-    changed += _ensure_escrow_key(credentials / ESCROW_KEY)
+    changed += _ensure_escrow_key(credentials / ESCROW_KEY) + _ensure_backup_key(credentials / BACKUP_KEY)
     lines = {}
     for credential, comment in ((SSH_KEY, f"noc@{name}"), (HOST_CA, f"host CA of {name}")):
         lines[credential], made = _ensure_ssh_key(credentials / credential, comment)
@@ -58,6 +60,12 @@ def _ensure_escrow_key(path: Path) -> list[str]:
     from pyrage import x25519  # noqa: PLC0415 - compiled; few commands need it
 
     return [] if path.exists() else ensure_file(path, f"{x25519.Identity.generate()}\n", Owner(mode=0o600))
+
+
+def _ensure_backup_key(path: Path) -> list[str]:
+    """What names chunks of backups and protects what is written of them: 32 bytes; another one would know none."""
+    made = f"{secrets.token_hex(KEY_BYTES)}\n"
+    return [] if path.exists() else ensure_file(path, made, Owner(mode=0o600))
 
 
 def _ensure_ssh_key(path: Path, comment: str) -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ from noc.fleet.model import Fleet
 from noc.hub.errors import BadSecret, UnknownSecret
 from noc.hub.places import (
     AWS,
+    BACKUP_KEY,
     CREDENTIALS,
     DEAD_MAN_URL,
     DNS_TOKEN,
@@ -23,7 +24,7 @@ from noc.hub.system import Owner, ensure_directory, ensure_file
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
 RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
-OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, SECOND_KEY})
+OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, BACKUP_KEY, SECOND_KEY})
 MAX_CHARS = 4096
 FILES = frozenset({AWS})
 """Secrets of several lines: AWS's shared credentials file."""

@@ -11,6 +11,7 @@ from noc.backup.epoch import Epoch
 from noc.backup.keys import Whole, chunk_name
 from noc.backup.manifest import Manifest, Trial
 from noc.backup.repository import NodeBackups, Repository
+from noc.runs.paths import Paths
 
 KEY = bytes(range(32))
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
@@ -21,6 +22,13 @@ PARTS = (b"first" * 1000, b"second" * 2000, b"first" * 1000, b"third" * 3000)
 
 def repository(root: Path) -> Repository:
     return Repository(root, KEY)
+
+
+def give_key(paths: Paths) -> None:
+    """HQ's key of backups, as systemd hands it to the runner."""
+    path = paths.credentials / "backup_key"
+    path.touch(mode=0o600)
+    path.write_text(f"{KEY.hex()}\n")
 
 
 def keep(backups: NodeBackups, parts: Sequence[bytes] = PARTS, at: datetime = NOW) -> Manifest:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from noc.backup.keys import read_key
 from noc.hosts.trust import fingerprint
 from noc.hub.keys import ensure_keys
 
@@ -18,7 +19,9 @@ def test_keys_are_made_once_for_root_alone_and_their_public_halves_for_all(tmp_p
         "ssh_key": 0o600,
         "host_ca": 0o600,
         "escrow_key": 0o600,
+        "backup_key": 0o600,
     }
+    assert len(read_key((credentials / "backup_key").read_bytes())) == 32
     again = ensure_keys("zurich", credentials, trust)
     assert again.changed == []
     assert again.record == first.record

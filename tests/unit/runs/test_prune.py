@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from command_kit import environment
+from noc.backup.epoch import STAMP
 from noc.cli.main import run as noc_main
 from noc.errors import NocError
 from noc.release.manifest import MANIFEST, PAYLOAD
+from noc.runs.backup.opening import open_repository
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Plan
 from noc.runs.record.anchors import anchors_of, verify
@@ -28,10 +30,12 @@ from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.starts import Starts
 from runner_house import House
 from runs_kit import NAMES, NEW, OLD, manifest
+from unit.backup.backup_kit import NOW, give_key, keep
 
 Given = Callable[..., tuple[int, str]]
 FORGOTTEN = "c" * 64
-KEEP = "\n[keep]\nruns = 30\nruns_least = 20\nreleases = 30\nreleases_least = 1\nbackups = 30\nbackups_least = 1\n"
+KEEP = "\n[keep]\nruns = 30\nruns_least = 20\nreleases = 30\nreleases_least = 1\n"
+KEPT = "\n[backup]\nhourly = 1\ndaily = 0\nweekly = 0\n"
 
 
 def old_run(
@@ -67,16 +71,14 @@ def old(house: House) -> House:
     """A house that keeps things for 30 days, with 25 old runs, three old releases and two old backups."""
     paths = house.paths
     file = paths.fleet / "fleet.toml"
-    file.write_text(file.read_text() + KEEP)
+    file.write_text(file.read_text() + KEEP + KEPT)
     for number in range(25):
         old_run(paths, 100 + number, NAMES[number % 3])
     for build, sha in enumerate((FORGOTTEN, OLD, NEW), 1):
         old_release(paths, sha, 90, build)
-    paths.backups.mkdir()
-    for age in (50, 80):
-        (paths.backups / f"backup-{age}").write_bytes(b"b" * 10)
-        then = (datetime.now(UTC) - timedelta(days=age)).timestamp()
-        os.utime(paths.backups / f"backup-{age}", (then, then))
+    give_key(paths)
+    for age in (80, 50):
+        keep(open_repository(paths).node("virginia"), at=NOW - timedelta(days=age))
     return house
 
 
@@ -87,7 +89,11 @@ def prune(house: House, **more: Any) -> dict[str, Any]:
 
 def test_what_is_old_and_needed_by_nobody_goes(old: House) -> None:
     gone = prune(old)["goes"]
-    assert [(each["kind"], each["name"]) for each in gone[-2:]] == [("release", FORGOTTEN), ("backup", "backup-80")]
+    assert [(each["kind"], each["name"]) for each in gone[-2:]] == [
+        ("release", FORGOTTEN),
+        ("backup", f"virginia/{NOW - timedelta(days=80):{STAMP}}"),
+    ]
+    assert [each.at for each in open_repository(old.paths).node("virginia").manifests()] == [NOW - timedelta(days=50)]
     assert len([each for each in gone if each["kind"] == "run"]) == 5
     assert len(run_ids(old.paths.runs)) == 20
     assert not (old.paths.releases / FORGOTTEN).exists()

@@ -7,15 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.fleet.backing import Backup
 from noc.fleet.keeping import Keep
-from noc.runs.retention.selection import Fate, Kind, select
-from noc.runs.retention.stock import Item, RunItem, Stock, began
+from noc.runs.retention.selection import Fate, Kind
+from noc.runs.retention.selection import select as select_by
+from noc.runs.retention.stock import BackupItem, Item, RunItem, Stock, began
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SHAS = [letter * 64 for letter in "abcdef"]
 NODES = ["virginia", "frankfurt", "singapore"]
 AGES = st.integers(-10, 2_000)
 SOME = st.sets(st.sampled_from(NODES)).map(frozenset)
+
+
+BACKUPS = Backup(hourly=2, daily=3, weekly=2)
+
+
+def select(stock: Stock, keep: Keep, now: datetime) -> tuple[Fate, ...]:
+    return select_by(stock, keep, BACKUPS, now)
 
 
 def run_name(age_days: float, number: int = 0) -> str:
@@ -41,13 +50,17 @@ def run_items(draw: st.DrawFn) -> tuple[RunItem, ...]:
     return tuple(sorted(found, key=lambda run: run.name, reverse=True))
 
 
+def backup(node: str, age_days: float) -> BackupItem:
+    return BackupItem(f"{node}/{age_days}", NOW - timedelta(days=age_days), 5, node)
+
+
 @st.composite
 def stocks(draw: st.DrawFn) -> Stock:
     runs = draw(run_items())
     return Stock(
         runs=runs,
         releases=tuple(Item(sha, NOW - timedelta(days=draw(AGES)), 900) for sha in SHAS),
-        backups=tuple(Item(f"backup-{age}", NOW - timedelta(days=age), 5) for age in sorted(draw(st.sets(AGES)))),
+        backups=tuple(backup(node, age) for node in NODES for age in sorted(draw(st.sets(AGES, max_size=12)))),
         recorded=dict.fromkeys(draw(st.sets(st.sampled_from(SHAS))), "a node runs it"),
         owed=frozenset(draw(st.sets(st.sampled_from(SHAS), max_size=1))),
         planned=frozenset(draw(st.sets(st.sampled_from(SHAS), max_size=1))),
@@ -58,8 +71,7 @@ def stocks(draw: st.DrawFn) -> Stock:
 @st.composite
 def keeps(draw: st.DrawFn) -> Keep:
     days, least = st.integers(1, 1_500), st.integers(1, 5)
-    runs = {"runs": draw(days), "releases": draw(days), "backups": draw(days)}
-    return Keep(**runs, releases_least=draw(least), backups_least=draw(least)).model_copy(
+    return Keep(runs=draw(days), releases=draw(days), releases_least=draw(least)).model_copy(
         update={"runs_least": draw(least)}  # below what a fleet file may say: it would hide all other rules
     )
 
@@ -121,8 +133,17 @@ def test_the_audit_is_held_against_no_less_than_before(stock: Stock, keep: Keep)
 
 @given(stocks(), keeps())
 def test_what_is_young_or_from_a_clock_that_was_ahead_never_goes(stock: Stock, keep: Keep) -> None:
-    days = {"run": keep.runs, "release": keep.releases, "backup": keep.backups}
-    assert all(NOW - f.item.at >= timedelta(days=days[f.kind]) for f in select(stock, keep, NOW) if f.goes)
+    days = {"run": keep.runs, "release": keep.releases}
+    gone = [fate for fate in select(stock, keep, NOW) if fate.goes and fate.kind in days]
+    assert all(NOW - fate.item.at >= timedelta(days=days[fate.kind]) for fate in gone)
+
+
+@given(stocks(), keeps())
+def test_the_newest_backup_of_a_node_never_goes(stock: Stock, keep: Keep) -> None:
+    gone = names(select(stock, keep, NOW), "backup", goes=True)
+    for node in NODES:
+        of_node = [each for each in stock.backups if each.node == node]
+        assert not of_node or max(of_node, key=lambda each: each.at).name not in gone
 
 
 @given(stocks(), keeps())
@@ -139,9 +160,9 @@ def test_a_second_prune_finds_nothing(stock: Stock, keep: Keep) -> None:
 
 @given(stocks(), keeps())
 def test_whoever_keeps_longer_keeps_more(stock: Stock, keep: Keep) -> None:
-    longer = keep.model_copy(update={"runs": keep.runs * 2, "releases": keep.releases * 2, "backups": keep.backups * 2})
+    longer = keep.model_copy(update={"runs": keep.runs * 2, "releases": keep.releases * 2})
     fates, others = select(stock, keep, NOW), select(stock, longer, NOW)
-    for kind in ("run", "release", "backup"):
+    for kind in ("run", "release"):
         assert names(others, kind, goes=True) <= names(fates, kind, goes=True)
 
 
@@ -156,8 +177,8 @@ def test_what_is_old_and_needed_by_nobody_goes() -> None:
         for age in (10, 500, 900)
     )
     releases = tuple(Item(sha, NOW - timedelta(days=age), 9) for sha, age in zip(SHAS, (1, 400, 800), strict=False))
-    keep = Keep(releases_least=1, backups_least=1).model_copy(update={"runs_least": 1})
-    fates = select(Stock(runs, releases, (Item("b", NOW, 1),)), keep, NOW)
+    keep = Keep(releases_least=1).model_copy(update={"runs_least": 1})
+    fates = select(Stock(runs, releases, (backup("virginia", 0),)), keep, NOW)
     assert names(fates, "run", goes=True) == {run_name(500), run_name(900)}
     assert names(fates, "release", goes=True) == {SHAS[1], SHAS[2]}
 

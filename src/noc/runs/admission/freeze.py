@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from noc.fleet.model import Fleet, Freeze
@@ -11,6 +12,8 @@ from noc.runs.admission.clock import told
 from noc.runs.admission.errors import FleetFrozen
 from noc.runs.plan.plan import Plan
 
+PASSES: Final = frozenset({"rollback", "backup"})
+"""A way back, and a copy that changes nothing on its node."""
 _FORESEEN = timedelta(days=60)
 """How far the end of windows that follow one another is looked for: weekly ones may fill the whole week."""
 
@@ -49,7 +52,7 @@ def _longest(read: Sequence[tuple[Freeze, Window]], now: datetime) -> Frozen | N
 
 
 def check_freeze(plan: Plan, fleet: Fleet, now: datetime | None = None) -> None:
-    """Keep a run from beginning inside a freeze; a rollback passes, and a plan that says why it cannot wait.
+    """Keep a run from beginning inside a freeze; what may not wait passes, and a plan that says why it cannot.
 
     Args:
         plan: what would begin.
@@ -60,7 +63,7 @@ def check_freeze(plan: Plan, fleet: Fleet, now: datetime | None = None) -> None:
         FleetFrozen: it has to wait.
     """
     held = frozen(fleet.freeze, now or datetime.now(UTC))
-    if held is None or plan.action == "rollback" or plan.options.override_freeze.strip():
+    if held is None or plan.action in PASSES or plan.options.override_freeze.strip():
         return
     window, until = held.window, told(held.until.astimezone(ZoneInfo(fleet.timezone)))
     raise FleetFrozen(

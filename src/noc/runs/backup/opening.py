@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from noc.backup.epoch import read_recipients
 from noc.backup.keys import read_key
 from noc.backup.repository import Repository
 from noc.runs.paths import Paths
@@ -18,3 +19,8 @@ def open_repository(paths: Paths) -> Repository:
         BadKey: it is none.
     """
     return Repository(paths.backups, read_key(credential(paths.credentials, KEY)))
+
+
+def recipients(paths: Paths) -> tuple[str, ...]:
+    """Who can open backups: those that HQ trusts now. Raises NoRecipients."""
+    return read_recipients(paths.signers.with_name("recipients"))

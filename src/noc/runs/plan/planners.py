@@ -72,6 +72,11 @@ def plan_os_update(
     return plan.model_copy(update={"action": "os-update"}).sealed()
 
 
+def plan_backup(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
+    """Plan to back up nodes' databases. Raises as `plan_rollback`."""
+    return _plan("backup", _running(fleet, inventory, names, None), None, Options(), now)
+
+
 def plan_reboot(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
     """Plan to reboot the nodes that wait for it; which those are, each says itself. Raises as `plan_rollback`."""
     return _plan("reboot", _running(fleet, inventory, names, None), None, Options(), now)

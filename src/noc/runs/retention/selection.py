@@ -6,6 +6,8 @@ held against it, an audit that was cut off or made anew is found out (`noc.runs.
 
 A release stays while it is young, among the newest builds, run by a node or owed to one, or named by a plan that may
 still begin or by a run that stays. The newest runs of a node name what it ran before, too: that is where it may return.
+
+Backups of a node stay by `noc.backup.retention`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from noc.backup.retention import reasons
+from noc.fleet.backing import Backup
 from noc.fleet.keeping import Keep
-from noc.runs.retention.stock import Item, RunItem, Stock
+from noc.runs.retention.stock import BackupItem, Item, RunItem, Stock
 
 Kind = Literal["run", "release", "backup"]
 
@@ -42,12 +46,13 @@ class _Terms:
     word: str
 
 
-def select(stock: Stock, keep: Keep, now: datetime) -> tuple[Fate, ...]:
+def select(stock: Stock, keep: Keep, backup: Backup, now: datetime) -> tuple[Fate, ...]:
     """What goes, and what stays.
 
     Args:
         stock: what is there; each kind the newest first.
         keep: for how long.
+        backup: how many of each node's backups.
         now: the time, UTC.
 
     Returns:
@@ -58,12 +63,19 @@ def select(stock: Stock, keep: Keep, now: datetime) -> tuple[Fate, ...]:
     planned = dict.fromkeys(stock.planned, "a plan that may still begin names it")
     needed = told | planned | stock.recorded
     releases = _Terms(keep.releases, keep.releases_least, "builds")
-    backups = _Terms(keep.backups, keep.backups_least, "backups")
     return (
         *runs,
         *_fates("release", stock.releases, releases, now, needed),
-        *_fates("backup", stock.backups, backups, now, {}),
+        *_of_backups(stock.backups, backup),
     )
+
+
+def _of_backups(items: Sequence[BackupItem], terms: Backup) -> Iterable[Fate]:
+    times: dict[str, list[datetime]] = {}
+    for item in items:
+        times.setdefault(item.node, []).append(item.at)
+    kept = {node: reasons(of_node, terms) for node, of_node in times.items()}
+    return [Fate("backup", item, item.at not in kept[item.node], kept[item.node].get(item.at, "")) for item in items]
 
 
 def needed_runs(stock: Stock) -> dict[str, str]:

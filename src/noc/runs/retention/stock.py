@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from noc.backup.repository import Repository
 from noc.errors import NocError
 from noc.fleet.inventory import Inventory
 from noc.release.store import ReleaseStore
@@ -22,7 +23,7 @@ class Item:
     """One thing that HQ keeps.
 
     Attributes:
-        name: a run's id, a release's hash, a backup's file name.
+        name: a run's id, a release's hash, a backup's node and time.
         at: when it began to be, UTC.
         bytes: what it takes on the disk.
     """
@@ -52,6 +53,17 @@ class RunItem(Item):
 
 
 @dataclass(frozen=True)
+class BackupItem(Item):
+    """A backup; its bytes are those that came with it, which go once no other backup shares them.
+
+    Attributes:
+        node: whose.
+    """
+
+    node: str = ""
+
+
+@dataclass(frozen=True)
 class Stock:
     """All of it.
 
@@ -65,7 +77,7 @@ class Stock:
 
     runs: tuple[RunItem, ...] = ()
     releases: tuple[Item, ...] = ()
-    backups: tuple[Item, ...] = ()
+    backups: tuple[BackupItem, ...] = ()
     recorded: dict[str, str] = field(default_factory=dict)
     owed: frozenset[str] = frozenset()
     planned: frozenset[str] = frozenset()
@@ -83,12 +95,10 @@ def read_releases(directory: Path) -> tuple[Item, ...]:
     return tuple(_item(release.directory) for release in store.list())
 
 
-def read_backups(directory: Path) -> tuple[Item, ...]:
-    """What lies in the directory of backups, the newest first; none where there is no such directory."""
-    if not directory.is_dir():
-        return ()
-    found = [_item(path) for path in directory.iterdir() if not path.name.startswith(".") and not path.is_symlink()]
-    return tuple(sorted(found, key=lambda item: item.at, reverse=True))
+def read_backups(repository: Repository) -> tuple[BackupItem, ...]:
+    """The backups of all nodes, each node's newest first."""
+    found = [each for node in repository.nodes() for each in repository.node(node).manifests()]
+    return tuple(BackupItem(f"{each.node}/{each.name}", each.at, each.added, each.node) for each in found)
 
 
 def recorded(inventory: Inventory) -> dict[str, str]:

@@ -13,10 +13,17 @@ from noc.runs.admission.caller import Permit, operators_only
 from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
 from noc.runs.admission.grant import Standing, read_lease
+from noc.runs.backup.listing import list_backups, verify_backups
+from noc.runs.backup.replace import replace_node, survey_replace
+from noc.runs.backup.restore import restore, survey_restore
+from noc.runs.backup.survey import survey_backup
+from noc.runs.backup.take import take_backups
+from noc.runs.backup.unsealed import Unsealed
 from noc.runs.doctor.doctor import doctor_look
 from noc.runs.drill.drill import drill
 from noc.runs.drill.survey import survey_drill
 from noc.runs.health.drift import drift
+from noc.runs.health.fences import fences
 from noc.runs.health.health import health
 from noc.runs.launch.adopt import adopt
 from noc.runs.launch.launch import launch_nodes
@@ -36,6 +43,8 @@ from noc.runs.record.durations import read_history
 from noc.runs.record.errors import AuditBroken, AuditUnwritable
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
+from noc.runs.removal.remove import remove
+from noc.runs.removal.survey import survey_remove
 from noc.runs.rescue.doors import DoorKeeper, OpenDoors
 from noc.runs.rescue.move import move, survey_move
 from noc.runs.rescue.rescue import rescue, survey_rescue
@@ -60,6 +69,7 @@ log = logging.getLogger(__name__)
 
 
 SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
+    "backup": survey_backup,
     "dns": survey_names,
     "launch": survey_launch,
     "terminate": survey_terminate,
@@ -69,11 +79,12 @@ SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
     "reboot": survey_reboot,
     "move": survey_move,
     "rotate": survey_rotate,
+    "drill": survey_drill,
+    "remove": survey_remove,
 }
 """What completes the outlines of plans that ask something else than nodes."""
 EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
-    "rotate": survey_rotate,
-    "drill": survey_drill,
+    "backup": take_backups,
     "dns": apply_names,
     "apex": move_apex,
     "launch": launch_nodes,
@@ -84,14 +95,25 @@ EXECUTORS: Mapping[Action, Callable[[Run, Site], Awaitable[list[Verdict]]]] = {
     "reboot": reboot,
     "move": move,
     "rotate": rotate_secret,
+    "drill": drill,
+    "remove": remove,
 }
 
 
-    "rotate": rotate_secret,
-    "drill": drill,
+OPENING_SURVEYS: Mapping[Action, Callable[[Site, Plan, Unsealed], Awaitable[Plan]]] = {
+    "restore": survey_restore,
+    "replace": survey_replace,
+}
+"""Those that take a key which a person has opened."""
+OPENING_EXECUTORS: Mapping[Action, Callable[..., Awaitable[list[Verdict]]]] = {
+    "restore": restore,
+    "replace": replace_node,
+}
+
+
 def build(paths: Paths) -> Runner:
     """A runner over one fleet; the fleet is read anew for each run, connections are kept from plan to run."""
-    links = LinkPool()
+    links, unsealed = LinkPool(), Unsealed()
 
     def over(work: Callable[[Run, Site], Awaitable[list[Verdict]]]) -> Executor:
         async def execute(run: Run) -> list[Verdict]:
@@ -111,9 +133,14 @@ def build(paths: Paths) -> Runner:
             check_allowance(site, plan.nodes)
         if asked := SURVEYS.get(plan.action):
             return await asked(site, plan)
+        if opening := OPENING_SURVEYS.get(plan.action):
+            return await opening(site, plan, unsealed)
         if plan.action == "os-update":
             plan = await lock_anew(site, plan)
         return await survey(site, plan, history, fence=fence)
+
+    async def ask_fences(number: int | None) -> Mapping[str, int | str]:
+        return await fences(open_site(paths, links), ["all"], number)
 
     rollout = over(carry_out)
     return Runner(
@@ -126,15 +153,20 @@ def build(paths: Paths) -> Runner:
                 "provision": over(provide),
                 "keygen": over(rotate),
                 **{action: over(work) for action, work in EXECUTORS.items()},
+                **{action: over(partial(work, unsealed=unsealed)) for action, work in OPENING_EXECUTORS.items()},
             },
             resume=rollout,
             survey=complete,
+            fences=ask_fences,
+            unsealed=unsealed,
             looks={
                 "health": looking(health),
                 "drift": looking(drift),
                 "preflight": looking(preflight_look),
                 "prices": looking(prices_look),
                 "doctor": looking(doctor_look),
+                "backups": looking(list_backups),
+                "backup-verify": looking(verify_backups),
             },
         ),
     )
@@ -154,6 +186,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     copying = asyncio.create_task(keeping_copies(lambda: open_site(paths)), name="certificates")
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     pruning = asyncio.create_task(operations.pruning.keep(), name="retention")
+    taking = asyncio.create_task(runner.taking.keep(), name="whose the fleet is")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")
@@ -161,6 +194,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     copying.cancel()
     shutting.cancel()
     pruning.cancel()
+    taking.cancel()
     await runner.stop()
     await door.close()
 

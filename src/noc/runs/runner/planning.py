@@ -14,12 +14,15 @@ from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.risk import risk
 from noc.runs.drill.plans import plan_drill
+from noc.runs.backup.replace import plan_replace
+from noc.runs.backup.restore import plan_restore
 from noc.runs.errors import PlanRefused
 from noc.runs.launch.plans import plan_adopt, plan_launch, plan_opt_in, plan_terminate
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Action, Options, Plan, Rules
 from noc.runs.plan.planners import (
     plan_apex,
+    plan_backup,
     plan_deploy,
     plan_dns,
     plan_keygen,
@@ -30,6 +33,7 @@ from noc.runs.plan.planners import (
     plan_rescue,
     plan_rollback,
 )
+from noc.runs.removal.plans import plan_remove
 from noc.runs.rotation.plans import plan_rotate
 from noc.runs.runner.works import Survey
 
@@ -126,6 +130,12 @@ def _rescue(asked: Asked) -> Plan:
     return plan_rescue(asked.fleet, asked.inventory, asked.names, asked.now)
 
 
+def _replace(asked: Asked) -> Plan:
+    releases = [kept.manifest for kept in asked.store.list()]
+    named = (asked.fleet, asked.inventory, asked.names, asked.now)
+    return plan_replace(*named, releases=releases, options=asked.options)
+
+
 def _move(asked: Asked) -> Plan:
     return plan_move(asked.fleet, asked.inventory, asked.names, asked.now, options=asked.options)
 
@@ -135,18 +145,19 @@ def _launch(asked: Asked) -> Plan:
     return plan_launch(asked.fleet, asked.inventory, asked.names, asked.now, None if batch is None else int(batch))
 
 
-PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
 def _drill(asked: Asked) -> Plan:
     named = (asked.fleet, asked.inventory, asked.release, asked.names, asked.now)
     return plan_drill(*named, options=asked.options)
 
 
+PLANNERS: Mapping[Action, Callable[[Asked], Plan]] = {
     "deploy": _deploy,
     "rollback": _rollback,
     "os-update": _os_update,
     "reboot": lambda asked: plan_reboot(asked.fleet, asked.inventory, asked.names, asked.now),
     "provision": _provision,
     "keygen": _keygen,
+    "backup": lambda asked: plan_backup(asked.fleet, asked.inventory, asked.names, asked.now),
     "launch": _launch,
     "terminate": lambda asked: plan_terminate(asked.fleet, asked.names, asked.now, asked.options),
     "adopt": lambda asked: plan_adopt(asked.fleet, asked.names, asked.now, asked.options),
@@ -155,10 +166,12 @@ def _drill(asked: Asked) -> Plan:
     "apex": _apex,
     "rescue": _rescue,
     "move": _move,
-    "rotate": lambda asked: plan_rotate(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
-}
+    "restore": lambda asked: plan_restore(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
+    "replace": _replace,
     "rotate": lambda asked: plan_rotate(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
     "drill": _drill,
+    "remove": lambda asked: plan_remove(asked.fleet, asked.inventory, asked.names, asked.now, asked.options),
+}
 
 
 def outline(request: Mapping[str, Any], fleet: Fleet, inventory: Inventory, store: ReleaseStore, now: datetime) -> Plan:

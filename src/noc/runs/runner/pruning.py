@@ -3,17 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from noc.backup.repository import Repository
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
 from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.grant import Standing, read_lease
+from noc.runs.backup.opening import open_repository
 from noc.runs.record.journal import run_ids
 from noc.runs.retention.errors import PruneBusy
 from noc.runs.retention.removal import remove
@@ -24,7 +27,7 @@ from noc.runs.runner.runner import Runner
 from noc.runs.runner.starts import Starts
 
 FIRST_S, DAY_S, AGAIN_S = 600.0, 86_400.0, 600.0
-WHAT = "remove what is older than [keep] says"
+WHAT = "remove what [keep] and [backup] do not keep"
 _TOLD = 20
 
 log = logging.getLogger(__name__)
@@ -75,16 +78,29 @@ class Pruning:
         if run_ids(self._paths.runs) != [run.name for run in stock.runs]:
             raise PruneBusy("nothing is removed now", why="a run has come meanwhile", fix="give it again")
         fates = self._select(stock)
-        if gone := [fate for fate in fates if fate.goes]:
-            with self._runner.audit.acting(WHAT, by, **_facts(gone)):
-                for kind, directory in self._places.items():
-                    remove(directory, [fate.item.name for fate in gone if fate.kind == kind])
+        gone = [fate for fate in fates if fate.goes]
+        with self._runner.audit.acting(WHAT, by, **_facts(gone)) if gone else nullcontext():
+            for kind, directory in self._places.items():
+                remove(directory, [fate.item.name for fate in gone if fate.kind == kind])
+            await asyncio.to_thread(self._prune_backups)
         return fates
+
+    def _prune_backups(self) -> None:
+        """By the terms by which they were selected; chunks that no backup needs go even where every backup stays."""
+        terms, now = load(self._paths.fleet).backup, datetime.now(UTC)
+        if (repository := self._repository()) is not None:
+            for node in repository.nodes():
+                repository.node(node).prune(terms, now)
+
+    def _repository(self) -> Repository | None:
+        """None where no backup was ever taken: then HQ may have no key of backups yet."""
+        return open_repository(self._paths) if self._paths.backups.is_dir() else None
 
     def _stock(self) -> Stock:
         """What is on the disk. Of hundreds of journals that takes seconds, in which the runner goes on answering."""
-        paths = self._paths
-        return Stock(read_runs(paths.runs), read_releases(paths.releases), read_backups(paths.backups))
+        paths, repository = self._paths, self._repository()
+        backups = read_backups(repository) if repository else ()
+        return Stock(read_runs(paths.runs), read_releases(paths.releases), backups)
 
     def _select(self, stock: Stock) -> tuple[Fate, ...]:
         inventory = load_inventory(self._paths.fleet)
@@ -95,7 +111,8 @@ class Pruning:
             planned=named(self._starts.open_plans()),
             under_way=self._under_way(),
         )
-        return select(needed, load(self._paths.fleet).keep, datetime.now(UTC))
+        fleet = load(self._paths.fleet)
+        return select(needed, fleet.keep, fleet.backup, datetime.now(UTC))
 
     def _check_idle(self) -> None:
         if (run := self._under_way()) or self._starts.planning:
@@ -105,7 +122,7 @@ class Pruning:
     @property
     def _places(self) -> dict[Kind, Path]:
         paths = self._paths
-        return {"run": paths.runs, "release": paths.releases, "backup": paths.backups}
+        return {"run": paths.runs, "release": paths.releases}
 
     def _under_way(self) -> str | None:
         if self._runner.current is not None:
@@ -117,7 +134,7 @@ class Pruning:
         if request.get("look"):
             yield document(await self.look())
             return
-        with self._runner.audit.refusals("remove what is older than [keep] says", caller.name):
+        with self._runner.audit.refusals(WHAT, caller.name):
             check_may_ask(caller, load(self._paths.fleet))
             fates = await self.prune(caller.name)
         yield document(fates)

@@ -14,7 +14,7 @@ from noc.runs.rollout.rollout import Rollout
 from noc.runs.rollout.rollout import advance as follow_rollout
 from noc.runs.runner.telling import notice, words
 
-_LAST = frozenset((step, State.OK) for step in ("live", "switch", "answers", "forget", "adopt", "measured"))
+_LAST = frozenset((step, State.OK) for step in ("live", "switch", "answers", "forget", "adopt", "measured", "confirm"))
 """The last step of a run that is no rollout: provisioning, a new tunnel key, a machine made, ended, taken over.
 
 A drill's is the row of its table.
@@ -235,6 +235,8 @@ def _outcome(view: View, before: Outcome, event: Event, node: str) -> Outcome:
         return Outcome.IN_HAND if under_way and standing is Outcome.WAITING else standing
     if event.state is State.FAILED or before is Outcome.FAILED:
         return Outcome.FAILED
+    if event.state is State.SKIPPED:
+        return Outcome.SKIPPED
     return Outcome.DONE if (event.step, event.state) in _LAST else Outcome.IN_HAND
 
 

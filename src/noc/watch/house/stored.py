@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -62,10 +63,11 @@ def backup_age_s(directory: Path, wall: int) -> float | None:
 
 
 def _written(directory: Path) -> Iterator[float]:
-    """When each file below a directory was written, Unix seconds."""
+    """When each file below a directory was written, Unix seconds; what is the runner's alone counts for nothing."""
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _written(Path(entry.path))
+                with suppress(PermissionError):
+                    yield from _written(Path(entry.path))
             elif entry.is_file(follow_symlinks=False):
                 yield entry.stat(follow_symlinks=False).st_mtime
