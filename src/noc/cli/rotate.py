@@ -67,12 +67,12 @@ def rotate_hub(asked: Asked) -> None:
     """HQ's tunnel key: the next one is made here, by root, unless a rotation is under way that has one."""
     from noc.fleet.inventory import load_inventory  # noqa: PLC0415
     from noc.hub.hubkey import ensure_next_key  # noqa: PLC0415
-    from noc.hub.places import CREDENTIALS, FLEET  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS, FLEET, HUB_KEY_TOLD  # noqa: PLC0415
     from noc.runs.rotation.hub import is_under_way  # noqa: PLC0415
 
     as_root("hub")
     if not asked.only_plan and not is_under_way(load_inventory(FLEET)):
-        ensure_next_key(CREDENTIALS)
+        ensure_next_key(CREDENTIALS, HUB_KEY_TOLD)
     run_it(asked)
 
 

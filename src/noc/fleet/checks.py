@@ -16,6 +16,7 @@ from noc.fleet.errors import Problem
 from noc.fleet.judging_checks import JUDGING_CHECKS
 from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
+from noc.fleet.peers import OPERATORS
 from noc.fleet.places import KeyPath
 from noc.fleet.regions import regions
 from noc.fleet.rescuing import Rescue
@@ -26,7 +27,6 @@ from noc.fleet.windows import known_zone, mistakes
 Check = Callable[[Document], Iterator[Problem]]
 
 TAKEN_PORTS = {22: "sshd", 80: "the proxy", 443: "the proxy"}
-OPERATORS = range(2, 10)
 
 
 def _repeated(document: Document, kind: str, places: Iterable[tuple[KeyPath, Any]]) -> Iterator[Problem]:

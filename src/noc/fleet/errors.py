@@ -88,3 +88,13 @@ class RepositoryFailed(NocError):
     """git refused to record a change of the fleet directory. The files themselves are written."""
 
     code, exit_code = "E105", 1
+
+
+class PeerRefused(NocError):
+    """An operator's machine cannot be a peer of HQ as it was said: its name, key or address is malformed or taken.
+
+    Ten addresses of the tunnel's network are HQ's and the operators': the second to the ninth are theirs. A key belongs
+    to one machine; its private half stays there.
+    """
+
+    code, exit_code = "E107", 2

@@ -94,10 +94,21 @@ class HubRecord(BaseModel):
     rotated: dict[str, AwareDatetime] = {}
 
 
+class PeerRecord(BaseModel):
+    """An operator's machine in the tunnel: its public key, base64, its address there, and when it was added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: WireGuardKey
+    address: IPv4Address
+    added: AwareDatetime
+
+
 class Inventory(BaseModel):
     """The file `inventory.toml`.
 
     Attributes:
+        peers: operators' machines that may reach HQ through the tunnel, by the name that people gave them.
         apex: the node that was proven to answer for the domain itself, to which the domain's record leads.
         answers_apex: the nodes whose proxies answer for the domain: that one, and one that is to be it, or was.
     """
@@ -108,6 +119,7 @@ class Inventory(BaseModel):
     answers_apex: tuple[Name, ...] = ()
     hub: HubRecord = HubRecord()
     nodes: dict[Name, NodeRecord] = {}
+    peers: dict[Name, PeerRecord] = {}
 
     def aliases(self, fleet: Fleet, node: Node) -> tuple[str, ...]:
         """The names that a node's proxy answers beside its own: those of the fleet file, and the domain's where due."""
@@ -141,4 +153,6 @@ def save_inventory(directory: Path, inventory: Inventory) -> None:
     for record in (document["hub"], *document["nodes"].values()):
         if not record["rotated"]:
             del record["rotated"]
+    if not document["peers"]:
+        del document["peers"]
     replace(directory / FILE, tomli_w.dumps(document))

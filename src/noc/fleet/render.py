@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from noc.errors import NotPermitted
@@ -28,14 +29,19 @@ def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
 
 
 def peers_conf(fleet: Fleet, inventory: Inventory) -> str:
-    """The hub's peers, in the syntax of wg(8): each node whose public key is known and that is not retired."""
+    """The hub's peers, in the syntax of wg(8): each node whose public key is known and that is not retired, then the
+    operators' machines."""
     parts = [BANNER + "\n"]
     for node in fleet.nodes:
         record = inventory.record(node.name)
         if record.wireguard_key and record.life is not Life.RETIRED:
-            peer = f"[Peer]\n# {node.name}\nPublicKey = {record.wireguard_key}\nAllowedIPs = {node.tunnel}/32\n"
-            parts.append(peer)
+            parts.append(_peer(node.name, record.wireguard_key, node.tunnel))
+    parts += [_peer(name, peer.key, peer.address) for name, peer in inventory.peers.items()]
     return "\n".join(parts)
+
+
+def _peer(name: str, key: str, address: IPv4Address) -> str:
+    return f"[Peer]\n# {name}\nPublicKey = {key}\nAllowedIPs = {address}/32\n"
 
 
 class DriftKind(StrEnum):

@@ -7,12 +7,13 @@ back to the key from before.
 """
 
 import math
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from noc.fleet.files import sync_directory
-from noc.hub.errors import BadHubKey
+from noc.hub.errors import BadHubKey, StepFailed
 from noc.hub.places import HUB_KEY
 from noc.hub.system import Owner, ensure_file
 from noc.mesh.errors import BadKey
@@ -20,6 +21,8 @@ from noc.mesh.hubkey import Asked, Told, read_asked, read_told, write
 from noc.mesh.keys import generate, public_from_private
 
 NEXT_KEY = f"{HUB_KEY}.next"
+TOLD_WITHIN_S = 20.0
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,24 @@ class HubKey:
             self._told.chmod(0o644)
 
 
-def ensure_next_key(credentials: Path) -> list[str]:
-    """Make HQ's next tunnel key where there is none; the private half never leaves its file."""
+def ensure_next_key(credentials: Path, told: Path, within_s: float = TOLD_WITHIN_S) -> list[str]:
+    """Make HQ's next tunnel key where there is none, and wait until root's service knows it.
+
+    The private half never leaves its file.
+
+    Args:
+        credentials: directory of HQ's credentials.
+        told: the file in which the service tells.
+        within_s: seconds to wait.
+
+    Raises:
+        StepFailed: the service does not answer.
+    """
     path = credentials / NEXT_KEY
-    return [] if path.exists() else ensure_file(path, generate()[0] + "\n", Owner(mode=0o600))
+    changed = [] if path.exists() else ensure_file(path, generate()[0] + "\n", Owner(mode=0o600))
+    public, end = public_from_private(path.read_text().strip()), time.monotonic() + within_s
+    while (said := read_told(told)) is None or said.next != public:
+        if time.monotonic() >= end:
+            raise StepFailed("noc-peers does not take up HQ's next key", fix="systemctl status noc-peers")
+        time.sleep(_POLL_S)
+    return changed

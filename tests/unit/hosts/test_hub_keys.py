@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.hosts.node.hub_keys import Following, HubKeys, Peer, follow, hurried, parse_peers, read_hub_keys
+from noc.hosts.node.hub_keys import Following, HubKeys, Peer, Seen, follow, hurried, parse_peers, read_hub_keys
 
 OLD, NEW = "old" + "A" * 40 + "=", "new" + "A" * 40 + "="
 HUB = "10.84.0.1/32"
@@ -99,8 +99,16 @@ def test_once_nothing_is_to_be_followed_only_the_key_that_carries_stays() -> Non
     tunnel = Tunnel()
     keys = HubKeys("wg0", "192.0.2.1:51820", tunnel.run, tunnel.look)
     keys.follow((OLD, NEW), 0, trying=True)
-    assert keys.follow((), 5, trying=False) == OLD
+    assert keys.follow((), 5, trying=False) == Seen(OLD, proven=True)
     assert set(tunnel.peers) == {OLD}
+
+
+def test_a_machine_that_starts_with_a_key_that_hq_gave_up_finds_the_other_unasked() -> None:
+    tunnel = Tunnel()
+    tunnel.hq, tunnel.peers = NEW, {OLD: peer(HUB)}
+    keys = HubKeys("wg0", "192.0.2.1:51820", tunnel.run, tunnel.look)
+    seen = [keys.follow((OLD, NEW), now, trying=False) for now in (0.0, 0.5)]
+    assert seen == [Seen(OLD, proven=False), Seen(NEW, proven=True)]
 
 
 def test_wgs_own_words_are_read() -> None:

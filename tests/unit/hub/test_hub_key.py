@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.hub.errors import BadHubKey
+from noc.hub.errors import BadHubKey, StepFailed
 from noc.hub.hubkey import Choice, HubKey, Trial, choose, ensure_next_key
-from noc.mesh.hubkey import Asked, read_asked
+from noc.mesh.hubkey import Asked, Told, read_asked, write
 from noc.mesh.keys import generate, public_from_private
 
 CURRENT, NEXT = generate(), generate()
@@ -127,12 +127,15 @@ def test_without_a_key_of_its_own_hq_says_so(desk: Desk) -> None:
 
 
 def test_the_next_key_is_made_once_and_read_by_root_alone(tmp_path: Path) -> None:
-    assert ensure_next_key(tmp_path)
+    told = tmp_path / "told.json"
+    with pytest.raises(StepFailed):
+        ensure_next_key(tmp_path, told, within_s=0)
     path = tmp_path / "hub_wg_key.next"
     assert path.stat().st_mode & 0o777 == 0o600
     key = path.read_text()
-    assert public_from_private(key.strip())
-    assert ensure_next_key(tmp_path) == []
+    public = public_from_private(key.strip())
+    write(told, Told(in_use=CURRENT[1], current=CURRENT[1], next=public))
+    assert ensure_next_key(tmp_path, told, within_s=0) == []
     assert path.read_text() == key
 
 

@@ -41,6 +41,13 @@ class Following(NamedTuple):
     drop: tuple[str, ...] = ()
 
 
+class Seen(NamedTuple):
+    """The key that carries, "" where that is not clear, and whether HQ has shaken hands with it."""
+
+    carries: str
+    proven: bool
+
+
 def follow(peers: Mapping[str, Peer], known: Sequence[str], *, trying: bool) -> Following:
     """Which of HQ's keys the tunnel is to carry. Pure.
 
@@ -109,26 +116,32 @@ class HubKeys:
         self._run, self._look = run, look
         self._tried_at = -math.inf
 
-    def follow(self, known: Sequence[str], now: float, *, trying: bool) -> str:
-        """Look once, and act; returns the key that carries, "" where that is not clear. Now is monotonic seconds.
+    def follow(self, known: Sequence[str], now: float, *, trying: bool) -> Seen:
+        """Look once, and act. A key that carries and was never shaken hands with is no reason not to try the other.
+
+        Args:
+            known: the keys that HQ may have.
+            now: monotonic seconds.
+            trying: as of `follow`.
 
         Raises:
             OSError, ValueError, subprocess.SubprocessError: there is no tunnel, or it does not take what it is told.
         """
         peers = parse_peers(self._look())
         carrying = next((key for key, peer in peers.items() if peer.addresses), "")
-        found = follow(peers, known, trying=trying)
+        proven = bool(carrying and peers[carrying].shaken)
+        found = follow(peers, known, trying=trying or not proven)
         if found.take:
             self._set(found.take, "allowed-ips", peers[carrying].addresses)
             sys.stderr.write(f"HQ has its other tunnel key now: {found.take[:8]}…\n")
-            carrying = found.take
+            carrying, proven = found.take, True
         for key in found.drop:
             self._set(key, "remove")
         if found.attempt and now - self._tried_at >= TRY_S:
             self._tried_at = now
             for key in found.attempt:
                 self._attempt(key, peers.get(carrying))
-        return carrying
+        return Seen(carrying, proven)
 
     def _attempt(self, key: str, like: Peer | None) -> None:
         """Put a key in anew, which shakes hands at once; one that is in already would wait for 5 s."""

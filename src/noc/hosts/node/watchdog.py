@@ -288,21 +288,23 @@ def main() -> int:
         memory, decision = decide(memory, read_counters(), time.monotonic(), settings)
         save_memory(STATE, memory)
         watchdog.act(decision)
-        _follow(hub_keys, silent=decision.silent_s >= settings.keys_after)
-        time.sleep(settings.look_s)
+        hurry = _follow(hub_keys, silent=decision.silent_s >= settings.keys_after)
+        time.sleep(HURRIED_LOOK_S if hurry else settings.look_s)
 
 
-def _follow(hub_keys: HubKeys, *, silent: bool) -> None:
-    """Follow HQ's key: once, or for as long as HQ has asked for a hurry. What was seen is written down for HQ."""
-    while True:
-        known = read_hub_keys(HUB_KEYS)
-        hurry = bool(known) and hurried(HURRY, time.clock_gettime(time.CLOCK_BOOTTIME))
-        with suppress(OSError, ValueError, subprocess.SubprocessError):
-            carrying = hub_keys.follow(known, time.monotonic(), trying=hurry or silent)
-            _write(FOLLOWED, {"known": known, "carries": carrying, "hurry": hurry})
-        if not hurry:
-            return
-        time.sleep(HURRIED_LOOK_S)
+def _follow(hub_keys: HubKeys, *, silent: bool) -> bool:
+    """Follow HQ's key, and write down for HQ what was seen; returns whether to look again at once.
+
+    That is where HQ has asked for it, and where a machine that has just started does not know which key HQ has.
+    """
+    known = read_hub_keys(HUB_KEYS)
+    hurry = bool(known) and hurried(HURRY, time.clock_gettime(time.CLOCK_BOOTTIME))
+    try:
+        seen = hub_keys.follow(known, time.monotonic(), trying=hurry or silent)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return hurry
+    _write(FOLLOWED, {"known": known, "carries": seen.carries, "hurry": hurry})
+    return hurry or bool(known and not seen.proven)
 
 
 if __name__ == "__main__":

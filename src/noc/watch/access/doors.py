@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from noc.errors import NocError, NotPermitted
 from noc.fleet.model import Fleet
+from noc.fleet.peers import is_operators
 from noc.watch.access.caller import RANK, Caller
 from noc.watch.access.forms import FIELD, form_token, is_same_origin
 from noc.watch.access.keyring import Keyring
@@ -33,7 +34,6 @@ PROLONG_MS: Final = 3_600_000
 """A session that is used is prolonged, at most this often."""
 
 SAFE: Final = {"GET", "HEAD"}
-OPERATORS_PEERS: Final = range(2, 10)
 _LOOPBACK: Final = {"127.0.0.1", "localhost", "[::1]"}
 _PORT: Final = re.compile(r":\d+$")
 _LABEL: Final = re.compile(r"[A-Za-z0-9-]+")
@@ -161,7 +161,7 @@ def is_nodes_address(config: Config, address: str) -> bool:
         parsed = parsed.ipv4_mapped
     network = config.fleet.tunnel.network
     if parsed in network:
-        return int(parsed) - int(network.network_address) not in OPERATORS_PEERS
+        return not is_operators(config.fleet, parsed)
     return any(each.public == str(parsed) for each in config.nodes.values())
 
 
