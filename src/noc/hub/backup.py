@@ -38,10 +38,9 @@ class Made:
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
         about = self.manifest.model_dump(mode="json", exclude={"members"})
-        size = self.path.stat().st_size
         return {
-            "path": str(self.path),
-            "bytes": size,
+            "name": self.path.name,
+            "bytes": self.bytes,
             "sha256": self.sha256,
             **about,
             "files": len(self.manifest.members),

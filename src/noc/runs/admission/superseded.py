@@ -61,7 +61,7 @@ class Superseded(BaseModel):
     def words(self) -> str:
         """It in one line."""
         nodes = ", ".join(sorted(self.seen))
-        return f"{nodes} have seen fence {max(self.seen.values())}, the highest that this HQ ever gave is {self.own}"
+        return f"fence {max(self.seen.values())} was seen by {nodes}, the highest that this HQ ever gave is {self.own}"
 
 
 def read_superseded(path: Path) -> Superseded | None:

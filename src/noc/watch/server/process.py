@@ -22,6 +22,7 @@ from noc.watch.server.addresses import Tcp, Unix
 from noc.watch.server.faces import Faces
 from noc.watch.server.listeners import allow_connections, listener, open_tcp, open_unix
 from noc.watch.server.peers import PeerProtocol
+from noc.watch.service.origin import FILE, tell_origin
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.migration import migrate_apart
@@ -66,19 +67,28 @@ def serve(
     channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
     watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
     try:
-        uvloop.run(_run(watch, push_socket, local_socket, web_socket, public))
+        uvloop.run(_run(watch, (push_socket, local_socket, web_socket), public, database.with_name(FILE)))
     finally:
         store.close()
 
 
 async def _run(
     watch: Watch,
-    push_socket: socket.socket,
-    local_socket: socket.socket,
-    web_socket: socket.socket | None,
+    sockets: tuple[socket.socket, socket.socket, socket.socket | None],
     public: Path | None,
+    origin: Path,
 ) -> None:
+    """Serve.
+
+    Args:
+        watch: not started yet.
+        sockets: for pushes, for this machine, for the proxy.
+        public: the folder of the public page.
+        origin: what a restore of HQ leaves for the watch.
+    """
+    push_socket, local_socket, web_socket = sockets
     await watch.start()
+    await tell_origin(watch, origin)
     ingest = Ingest(watch)
     pushes = PushListener(ingest, ingest.report)
     await pushes.start(push_socket)
