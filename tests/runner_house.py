@@ -7,7 +7,7 @@ from typing import Any
 
 from noc.runs.admission.caller import Caller
 from noc.runs.paths import Paths
-from noc.runs.plan.plan import Plan
+from noc.runs.plan.plan import Action, Plan
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.runner.client import Client
@@ -19,6 +19,8 @@ from noc.runs.runner.works import Works
 from noc.runs.site.book import Book
 from runs_kit import NAMES
 
+ACTIONS: tuple[Action, ...] = ("keygen", "backup", "os-update", "reboot")
+
 
 class House:
     """A runner in a thread of its own, whose runs wait until they are let go."""
@@ -27,7 +29,12 @@ class House:
         self.paths, self.client = paths, Client(paths.runner_socket)
         self._loop = asyncio.new_event_loop()
         self.go, self.stubborn = asyncio.Event(), False
-        works = Works(executors={"keygen": self.work}, resume=self.work, survey=as_it_is, looks={"health": self.health})
+        works = Works(
+            executors=dict.fromkeys(ACTIONS, self.work),
+            resume=self.work,
+            survey=as_it_is,
+            looks={"health": self.health},
+        )
         self.runner = Runner(paths, works)
         self.door = Door(Operations(self.runner).by_name, permit)
         self._thread = threading.Thread(target=self._loop.run_forever)

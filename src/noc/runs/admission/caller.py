@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from noc.runs.errors import CallerRefused
 
 OPERATORS = "noc-operators"
+RUNNER = "noc-runner"
+"""The runner's own user, as which HQ's timers ask for what the schedule says."""
+ITS_OPERATION = "job"
 _UCRED = struct.Struct("3i")
 
 
@@ -38,13 +41,23 @@ def identify(connection: socket.socket) -> Caller:
 
 
 def operators_only(caller: Caller) -> None:
-    """Let root and members of `noc-operators` pass.
+    """Let root and members of `noc-operators` pass, and the runner's own user for what `check_operation` leaves it.
 
     Raises:
         CallerRefused: it is somebody else.
     """
-    if caller.uid != 0 and OPERATORS not in caller.groups:
+    if caller.uid != 0 and caller.name != RUNNER and OPERATORS not in caller.groups:
         raise not_an_operator(caller.name)
+
+
+def check_operation(caller: Caller, operation: str) -> None:
+    """Let the runner's own user ask for its one operation, whatever groups it is in. Raises CallerRefused."""
+    if caller.name == RUNNER and operation != ITS_OPERATION:
+        raise CallerRefused(
+            f"{RUNNER} may not ask for that",
+            why="it does what the schedule of fleet.toml says, and nothing else",
+            fix="give the command as yourself",
+        )
 
 
 def not_an_operator(name: str) -> CallerRefused:

@@ -1,4 +1,4 @@
-"""Why a run may not begin. Codes E530 to E544."""
+"""Why a run may not begin. Codes E530 to E544, and E790 for the schedule."""
 
 from noc.errors import NocError
 
@@ -163,3 +163,9 @@ class RestoredUnreadable(NocError):
     """What a restore left for the runner is there, and cannot be understood, so that nothing begins."""
 
     code, exit_code = "E550", 7
+
+
+class JobNotScheduled(NocError):
+    """HQ does by itself what `[[schedule]]` of fleet.toml says, and no more. `noc schedule` lists the jobs there."""
+
+    code, exit_code = "E790", 4

@@ -19,6 +19,7 @@ _ANSWER_TIMEOUT_S = 60.0
 _SILENT_AFTER_S = 120.0
 """A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
 _MAX_LINE = 4 * 1024 * 1024
+_PIECE = 64 * 1024
 
 
 class Client:
@@ -106,8 +107,8 @@ class Client:
         Raises:
             RunnerAbsent: nobody answers, or the runner went away.
         """
-        with self._connected(op, fields, timeout_s) as connection, connection.makefile("rb") as stream:
-            yield Talk(connection, stream, self._absent)
+        with self._connected(op, fields, timeout_s) as connection:
+            yield Talk(connection, self._absent)
 
     def _begin(
         self, op: str, fields: dict[str, Any], heard: Callable[[dict[str, Any]], None]
@@ -115,6 +116,28 @@ class Client:
         lines = self._stream(op, fields)
         while "run" not in (answer := next(lines)):
             heard(answer)
+        return str(answer["run"]), _events(lines)
+
+    def job(
+        self, name: str, action: str, *, wait_s: float, heard: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> tuple[str, Generator[Event]] | None:
+        """Begin a run of HQ's schedule, which the runner plans itself.
+
+        Args:
+            name: the job.
+            action: which of its runs.
+            wait_s: seconds to wait where another run is under way.
+            heard: gets the runner's answers before the run begins: `{"waiting": why}`, `{"nothing": why}`.
+
+        Returns:
+            As `start`; None where there is nothing to do. Raises as `ask` does.
+        """
+        lines = self._stream("job", {"job": name, "action": action, "wait_s": wait_s})
+        while "run" not in (answer := next(lines)):
+            heard(answer)
+            if "nothing" in answer:
+                lines.close()
+                return None
         return str(answer["run"]), _events(lines)
 
     def follow(self, run: str, after: int = 0) -> Generator[Event]:
@@ -168,18 +191,36 @@ class Client:
 class Talk:
     """A conversation with the runner, as `Client.talk` begins it."""
 
-    def __init__(self, connection: socket.socket, stream: BinaryIO, absent: Callable[[str], RunnerAbsent]) -> None:
-        """Use a connection whose request is sent, what is read of it, and what a broken one is told as."""
-        self._connection, self._stream, self._absent = connection, stream, absent
+    def __init__(self, connection: socket.socket, absent: Callable[[str], RunnerAbsent]) -> None:
+        """Use a connection whose request is sent, and what a broken one is told as."""
+        self._connection, self._absent = connection, absent
+        self._heard = bytearray()
+
+    def fileno(self) -> int:
+        """What becomes readable with more to be heard, for select(2); what is `pending` was read already."""
+        return self._connection.fileno()
+
+    def pending(self) -> bool:
+        """Whether an answer was read already, so that to wait for the connection would be to wait in vain."""
+        return b"\n" in self._heard
 
     def answer(self) -> dict[str, Any] | None:
-        """The next answer, None behind the last. Raises the runner's own refusal, and RunnerAbsent."""
-        try:
-            return _answer(self._stream)
-        except EOFError:
-            return None
-        except OSError as error:
-            raise self._absent(error.strerror or str(error)) from error
+        """The next answer, None behind the last.
+
+        Raises:
+            NocError: the runner's own refusal.
+            RunnerAbsent: the way to it broke, or it was silent for too long.
+        """
+        while not self.pending():
+            try:
+                piece = self._connection.recv(_PIECE)
+            except OSError as error:
+                raise self._absent(error.strerror or str(error)) from error
+            if not piece or len(self._heard) > _MAX_LINE:
+                return None
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        return _read(bytes(line))
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """All answers, as they come."""
@@ -202,6 +243,10 @@ def _answer(stream: BinaryIO) -> dict[str, Any]:
     line = stream.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
         raise EOFError
+    return _read(line)
+
+
+def _read(line: bytes) -> dict[str, Any]:
     answer = json.loads(line)
     if not isinstance(answer, dict):
         raise BadRequest("the runner's answer is not a JSON object")

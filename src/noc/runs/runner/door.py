@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from noc.errors import NocError
-from noc.runs.admission.caller import Caller, Permit, identify, operators_only
+from noc.runs.admission.caller import Caller, Permit, check_operation, identify, operators_only
 from noc.runs.errors import BadRequest
 from noc.runs.record.tame import tame
 
@@ -91,6 +91,7 @@ class Door:
             # Read before refusing: a socket that is closed with something unread takes the answer down with it.
             request = await _read(reader)
             self._permit(caller)
+            check_operation(caller, str(request.get("op")))
             async with aclosing(self._served(request, caller, reader)) as answers:
                 async for answer in answers:
                     yield answer

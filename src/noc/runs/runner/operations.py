@@ -16,10 +16,12 @@ from noc.runs.runner.controls import Controls
 from noc.runs.runner.diagnosing import Diagnosing
 from noc.runs.runner.door import Answers, Operation, Talk
 from noc.runs.runner.history import summaries, summary
+from noc.runs.runner.jobs import Jobs
 from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
+from noc.runs.runner.unsealing import Unsealing
 from noc.runs.runner.waiting import Heard, Told
 
 _LISTED = 50
@@ -53,8 +55,11 @@ class Operations:
             "show": self._show,
             **{name: self._look(name) for name in self._runner.works.looks},
             **Controls(self._runner).operations,
+            **self._runner.taking.operations,
             **Reviews(self._runner).operations,
+            **Jobs(self._runner, self._followed).operations,
             **self.pruning.operations,
+            **Unsealing(self._runner).operations,
         }
 
     @property
