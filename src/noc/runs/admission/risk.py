@@ -2,10 +2,10 @@
 
 | risk   | what                                                                                              |
 |--------|---------------------------------------------------------------------------------------------------|
-| high   | restores data; begins in spite of a freeze; configuration or system on more than one node;        |
+| high   | restores data, or a node elsewhere from them; begins in spite of a freeze; configuration or       |
+|        | system on more than one node;                                                                     |
 |        | provisioning a node that is live as a machine at another address or with another host key;        |
 |        | ending a node's machine, or a node; a drill, which breaks what serves, except in a lab             |
-|        | another key of HQ's own, or another signer or recipient                                           |
 |        | another key of HQ's own, or another signer or recipient                                           |
 | medium | a release on more than one node; configuration or system on one; new tunnel keys, a reboot or a   |
 |        | rescue of several; a record that changes or goes; another node for the domain itself; machines    |
@@ -19,18 +19,14 @@ A way back is never made harder than the way there: a rollback of releases is lo
 
 from typing import Final
 
-from typing import Final
-
 from noc.fleet.inventory import Inventory, Life
-from noc.fleet.rotating import Secret
 from noc.fleet.rotating import Secret
 from noc.runs.plan.plan import Plan, Risk
 
 RANK: dict[Risk, int] = {"low": 0, "medium": 1, "high": 2}
 OF_HQ: Final[frozenset[Secret]] = frozenset({"hub", "ssh", "ca", "signer", "recipients"})
 """Secrets of HQ's own, on which every node relies."""
-OF_HQ: Final[frozenset[Secret]] = frozenset({"hub", "ssh", "ca", "signer", "recipients"})
-"""Secrets of HQ's own, on which every node relies."""
+_ALWAYS_HIGH = frozenset({"terminate", "remove", "restore", "replace"})
 _ALWAYS_MEDIUM = frozenset({"launch", "opt-in", "apex", "move", "rotate"})
 _MEDIUM_FOR_SEVERAL = frozenset({"deploy", "keygen", "rescue", "reboot"})
 
@@ -46,12 +42,10 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "low"
     several = len(plan.nodes) > 1
     options, deep = plan.options, plan.configuration or plan.system
-    if options.restore_data or options.override_freeze or (deep and several) or plan.action in ("terminate", "remove"):
+    if options.restore_data or options.override_freeze or (deep and several) or plan.action in _ALWAYS_HIGH:
         return "high"
     if plan.action == "drill":
         return "low" if plan.lab else "high"
-    if plan.action == "rotate":
-        return "high" if plan.options.secret in OF_HQ else "medium"
     replaced = plan.action == "provision" and any(_replaces(plan, name, inventory) for name in plan.nodes)
     if replaced or options.secret in OF_HQ:
         return "high"

@@ -20,7 +20,7 @@ class RehearsalFailed(NocError):
     """What came out of a backup is not the database that was backed up, though no chunk was changed.
 
     Older backups may be well: rehearse one with `noc backup rehearse NODE --at TIME`. Take a new backup before
-    anything else: `noc backup NODE`.
+    anything else: `noc backup run NODE`.
     """
 
     code = "E754"

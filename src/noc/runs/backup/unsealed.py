@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from noc.backup.epoch import Epoch, Opener
+from noc.backup.manifest import Manifest
 from noc.runs.backup.errors import NotUnsealed
 
 HELD_S = 3600.0
@@ -35,18 +36,19 @@ class Unsealed:
         Opener(epoch, identity)
         self._keys[epoch.node, epoch.id] = _Key(identity.strip(), self._clock() + HELD_S)
 
-    def identity(self, node: str, epoch: str) -> str:
-        """The key of an epoch.
+    def identity(self, manifest: Manifest) -> str:
+        """The key that opens a backup.
 
         Raises:
             NotUnsealed: it is not held, or not any more.
         """
         self._drop(lambda key: key.until <= self._clock())
-        if (key := self._keys.get((node, epoch))) is None:
+        node = manifest.node
+        if (key := self._keys.get((node, manifest.epoch))) is None:
             raise NotUnsealed(
-                f"HQ cannot open this backup of {node}",
+                f"HQ cannot open backup {manifest.name} of {node}",
                 why="its key is with the recipients alone, or was unsealed more than an hour ago",
-                fix=f"on the operator's machine: {pipeline(node)}",
+                fix=f"on the operator's machine: {pipeline(manifest)}",
             )
         return key.identity
 
@@ -67,12 +69,8 @@ class Unsealed:
         self._keys = {place: key for place, key in self._keys.items() if not over(key)}
 
 
-def pipeline(node: str, at: str = "") -> str:
-    """What opens a node's backup, as it is typed on the operator's machine.
-
-    Args:
-        node: whose.
-        at: the time whose backup it is, as `--at` takes it; "" for the newest.
-    """
-    asked = f"noc backup request {node}" + (f" --at {at}" if at else "")
+def pipeline(manifest: Manifest) -> str:
+    """What lets HQ open a backup, as it is typed on the operator's machine."""
+    node = manifest.node
+    asked = f"noc backup request {node} --at {manifest.at:%Y-%m-%dT%H:%M:%SZ}"
     return f"ssh HQ {asked} | noc unlock | ssh HQ noc backup unseal {node}"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
@@ -321,7 +322,9 @@ class Plan(BaseModel):
             return f"rotate {self.options.secret} of {nodes}"
         if self.action == "drill":
             return f"drill {self.options.drill} on {nodes}" + (f" with {release}" if release else "")
-        return f"{self.action} {nodes}" + (f" with {release}" if release else "")
+        at = self.options.at
+        brought = [release, f"the data of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""]
+        return f"{self.action} {nodes}" + (f" with {' and '.join(filter(None, brought))}" if any(brought) else "")
 
 
 def check_blocked(plan: Plan) -> None:

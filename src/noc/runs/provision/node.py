@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from noc.errors import NocError
-from noc.fleet.inventory import Life
+from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.model import Node
 from noc.hosts.errors import ActivationRefused, HostKeyMismatch, Unreachable
 from noc.hosts.platform import NodeConfig
@@ -117,7 +117,7 @@ class NodeProvision:
     async def contact(self) -> Sequence[str]:
         """Reach the machine, by the tunnel if it is up, and see that it is the one that is meant."""
         name, record = self._node.name, self._site.book.record(self._node.name)
-        found = routes(self._node, record, self._site.authority(self._node), self._options)
+        found = self.routes(record)
         route, shell = await reach(self._node, self._site.ways, found)
         await self._switch(route, shell)
         learnt: dict[str, object] = {}
@@ -127,6 +127,10 @@ class NodeProvision:
         if record.life is Life.PLANNED:
             learnt["life"] = Life.LAUNCHED
         return [f"reached at {route.address}"] if self._site.book.learn(name, **learnt) else []
+
+    def routes(self, record: NodeRecord) -> tuple[Route, ...]:
+        """The ways to the machine, the best first. Raises as `noc.runs.site.contact.routes`."""
+        return routes(self._node, record, self._site.authority(self._node), self._options)
 
     async def facts(self) -> Sequence[str]:
         """Read what the machine is. Raises MachineUnfit with all that stands against it."""
@@ -261,6 +265,7 @@ class NodeProvision:
         await self._rollout.preflight()
         async with self._staging:
             await self._site.ways.activator(self._shell).stage(self._release.directory)
+        await self.bring_data()
         bundle = self._platform.bundle(self._config())
         await stage_configuration(self._site, self._node, self._rollout.link, bundle)
         change = self._rollout.change()
@@ -277,6 +282,9 @@ class NodeProvision:
             await asyncio.gather(change.close(), change.window.close())
         self.running = self._release.sha256
         return [f"release {self._site.label(self.running)}"]
+
+    async def bring_data(self) -> None:
+        """What a release finds when it first runs: nothing, on a node that is new."""
 
     async def certificate(self) -> Sequence[str]:
         """See the public name answer over HTTPS with a certificate that holds."""

@@ -49,7 +49,20 @@ async def provision(run: Run, site: Site) -> list[Verdict]:
 
 async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> Verdict:
     node, release = site.fleet.node(name), site.releases.get(run.plan.release or "")
-    before = _standing(site, name)
+    before, rollout = standing(site, name), first_rollout(run, site, node, release)
+    work = NodeProvision(site, node, run.plan.options, rollout=rollout, release=release, staging=staging)
+    try:
+        *before_live, live = work.steps
+        changed = await walk(run, name, (*before_live, *door_steps(site, node), live))
+    except NocError as error:
+        return Verdict(node=name, before=before, now=standing(site, name), verdict="failed", why=str(error))
+    finally:
+        await work.close()
+    return Verdict(node=name, before=before, now=standing(site, name), verdict=_word(changed), good=True)
+
+
+def first_rollout(run: Run, site: Site, node: Node, release: Release) -> NodeRollout:
+    """What installs a release on a node that has none."""
     policy = site.fleet.policy
     terms = Terms(
         run=run.id,
@@ -60,16 +73,7 @@ async def _one(run: Run, site: Site, name: str, staging: asyncio.Semaphore) -> V
         replace=True,
         check=run.check,
     )
-    rollout = NodeRollout(site, node, lambda _: _target(site, node, release), terms)
-    work = NodeProvision(site, node, run.plan.options, rollout=rollout, release=release, staging=staging)
-    try:
-        *before_live, live = work.steps
-        changed = await walk(run, name, (*before_live, *door_steps(site, node), live))
-    except NocError as error:
-        return Verdict(node=name, before=before, now=_standing(site, name), verdict="failed", why=str(error))
-    finally:
-        await work.close()
-    return Verdict(node=name, before=before, now=_standing(site, name), verdict=_word(changed), good=True)
+    return NodeRollout(site, node, lambda _: _target(site, node, release), terms)
 
 
 def _target(site: Site, node: Node, release: Release) -> Target:
@@ -78,7 +82,7 @@ def _target(site: Site, node: Node, release: Release) -> Target:
     return Target(release.sha256, bundle.sha256, release, bundle)
 
 
-def _standing(site: Site, name: str) -> str:
+def standing(site: Site, name: str) -> str:
     """Where a node is in its life, with what it runs: `live 1.4.2 (7)`."""
     record = site.book.record(name)
     return f"{record.life} {site.label(record.release)}".strip()

@@ -13,9 +13,9 @@ from noc.fleet.model import Fleet
 from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.risk import risk
-from noc.runs.drill.plans import plan_drill
 from noc.runs.backup.replace import plan_replace
 from noc.runs.backup.restore import plan_restore
+from noc.runs.drill.plans import plan_drill
 from noc.runs.errors import PlanRefused
 from noc.runs.launch.plans import plan_adopt, plan_launch, plan_opt_in, plan_terminate
 from noc.runs.paths import Paths

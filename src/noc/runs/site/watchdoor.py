@@ -79,6 +79,10 @@ class WatchDoor:
         rows: list[dict[str, Any]] = (await self._call("GET", f"/api/v1/incidents?limit={limit}"))["incidents"]
         return rows
 
+    async def note(self, incident: int, text: str) -> None:
+        """Write something beside an incident."""
+        await self._call("POST", f"/api/v1/incidents/{incident}/notes", {"text": text})
+
     async def open_deployment(self, name: str, run: str, until: datetime) -> None:
         """Say that a node is being deployed to: until then (UTC) its deaths belong to the run and page nobody."""
         document = {"run": run, "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
