@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from ipaddress import IPv4Address
 
+from pydantic import ValidationError
+
 from noc.errors import NotFound
 from noc.fleet.errors import PeerRefused
 from noc.fleet.inventory import Inventory, PeerRecord
@@ -56,7 +58,11 @@ def with_peer(
     record = PeerRecord(key=key, address=found, added=now)
     if before is not None and (before.key, before.address) == (key, found):
         record = before
-    return Inventory.model_validate({**inventory.model_dump(), "peers": {**others, name: record}})
+    try:
+        return Inventory.model_validate({**inventory.model_dump(), "peers": {**others, name: record}})
+    except ValidationError:
+        why = "a name is of lower-case letters, digits and hyphens, as a node's"
+        raise PeerRefused(f"{name[:64]!r} was not added", why=why) from None
 
 
 def without_peer(inventory: Inventory, name: str) -> Inventory:

@@ -1,6 +1,8 @@
 """Configurations of the hub and of the spokes, in the syntax of wg-quick(8). No text holds a private key."""
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from noc.fleet.model import Fleet, Node
 
@@ -50,6 +52,34 @@ def spoke_config(fleet: Fleet, node: Node, hub_public_key: str) -> str:
             f"PublicKey = {hub_public_key}",
             f"Endpoint = {fleet.hub.address}:{fleet.tunnel.port}",
             f"AllowedIPs = {fleet.hub.tunnel}/32",
+            "",
+        ]
+    )
+
+
+def peer_config(hub: Mapping[str, Any], address: str) -> str:
+    """An operator's machine, whose private key is to be put in there, by `wg genkey` on that machine.
+
+    Args:
+        hub: HQ's `key`, `key_next` (None for none), `endpoint`, tunnel `address`, `mtu`, and public `names`.
+        address: the machine's own in the tunnel.
+    """
+    names = " ".join(hub["names"])
+    soon = [f"# HQ's key is about to be this one: {hub['key_next']}"] if hub["key_next"] else []
+    return "\n".join(
+        [
+            f"# In /etc/hosts, so that HQ's pages come through the tunnel: {hub['address']} {names}",
+            "[Interface]",
+            "# PrivateKey = what wg genkey has printed on this machine",
+            f"Address = {address}/32",
+            f"MTU = {hub['mtu']}",
+            "",
+            "[Peer]",
+            *soon,
+            f"PublicKey = {hub['key']}",
+            f"Endpoint = {hub['endpoint']}",
+            f"AllowedIPs = {hub['address']}/32",
+            "PersistentKeepalive = 25",
             "",
         ]
     )

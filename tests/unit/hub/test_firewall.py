@@ -32,10 +32,11 @@ def test_public_doors_are_ssh_http_https_and_the_tunnel() -> None:
     ]
 
 
-def test_from_the_tunnel_the_push_port_is_open_and_everything_else_ends() -> None:
+def test_from_the_tunnel_pushes_come_in_and_operators_and_everything_else_ends() -> None:
     tunnel = [rule for rule in rules("input") if "wg0" in rule]
     assert tunnel == [
         'iifname "wg0" ip saddr 10.84.0.0/24 ip daddr 10.84.0.1 tcp dport 8084 accept',
+        'iifname "wg0" ip saddr 10.84.0.2-10.84.0.9 ip daddr 10.84.0.1 tcp dport { 22, 443 } accept',
         'iifname "wg0" drop',
     ]
 
@@ -76,6 +77,10 @@ def test_ufw_gets_exactly_these_rules() -> None:
         "ufw allow 443/tcp",
         "ufw allow 51820/udp",
         "ufw prepend deny in on wg0",
+        *(
+            f"ufw prepend allow in on wg0 from 10.84.0.{place} to 10.84.0.1 port 22,443 proto tcp"
+            for place in range(2, 10)
+        ),
         "ufw prepend allow in on wg0 from 10.84.0.0/24 to 10.84.0.1 port 8084 proto tcp",
         "ufw default deny incoming",
         "ufw default deny routed",

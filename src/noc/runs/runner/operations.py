@@ -17,6 +17,7 @@ from noc.runs.runner.diagnosing import Diagnosing
 from noc.runs.runner.door import Answers, Operation, Talk
 from noc.runs.runner.history import summaries, summary
 from noc.runs.runner.jobs import Jobs
+from noc.runs.runner.peering import Peering
 from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
@@ -56,6 +57,7 @@ class Operations:
             **{name: self._look(name) for name in self._runner.works.looks},
             **Controls(self._runner).operations,
             **self._runner.taking.operations,
+            **Peering(self._runner).operations,
             **Reviews(self._runner).operations,
             **Jobs(self._runner, self._followed).operations,
             **self.pruning.operations,
