@@ -15,7 +15,7 @@ from noc.fleet.files import sync_directory
 from noc.hub.errors import SecondAbsent, SecondDiffers
 
 BLOCK = 256 * 1024
-_NAME = re.compile(r"noc-([a-z][a-z0-9-]{0,62})-(\d{8}T\d{6}Z)\.tar\.gz\.age")
+_NAME = re.compile(r"noc-([a-z][a-z0-9-]{0,62})-(\d{8}T\d{9}Z)\.tar\.gz\.age")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Copy:
         """When it was made, UTC, as its name says."""
         match = _NAME.fullmatch(self.name)
         assert match is not None
-        return datetime.strptime(match[2], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(match[2], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
 
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
@@ -38,8 +38,9 @@ class Copy:
 
 
 def name_of(hub: str, at: datetime) -> str:
-    """The file's name of a backup: names of one HQ sort by time."""
-    return f"noc-{hub}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.tar.gz.age"
+    """The file's name of a backup, to the millisecond: names of one HQ sort by time."""
+    utc = at.astimezone(UTC)
+    return f"noc-{hub}-{utc:%Y%m%dT%H%M%S}{utc.microsecond // 1000:03d}Z.tar.gz.age"
 
 
 def copies(names: Iterator[tuple[str, int]], hub: str) -> tuple[Copy, ...]:
