@@ -200,14 +200,13 @@ def sealed(path: Path, to: Sequence[object], produce: Callable[[BinaryIO], Manif
     part.unlink(missing_ok=True)
     producer = _Producer(produce)
     try:
-        with open(part, "xb", opener=_private) as file:
-            try:
-                with producer.reading() as reader:
-                    encrypt_io(reader, file, to)
+        try:
+            with open(part, "xb", opener=_private) as file, producer.reading() as reader:
+                encrypt_io(reader, file, to)
                 file.flush()
                 os.fsync(file.fileno())
-            except (EncryptError, OSError) as error:
-                raise _unwritable(path, error) from None
+        except (EncryptError, OSError) as error:
+            raise _unwritable(path, error) from None
         manifest = producer.result()
         part.rename(path)
     finally:

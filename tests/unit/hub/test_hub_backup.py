@@ -3,9 +3,11 @@
 import errno
 import io
 import os
+import resource
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pyrage
 import pytest
@@ -129,13 +131,28 @@ def test_without_a_recipient_nothing_is_made(root: Path, text: str) -> None:
         Backups(root).make(None, NOW)
 
 
-def test_a_disk_that_fills_up_leaves_nothing_half_made(tmp_path: Path) -> None:
-    def produce(stream: object) -> Manifest:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_what_cannot_be_read_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def produce(_stream: object) -> Manifest:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     to = recipients_of(tmp_path)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="Input/output error"):
         sealed(tmp_path / "file.age", to, produce)
+    assert list(tmp_path.glob("file*")) == []
+
+
+def test_a_file_that_may_not_grow_is_said_to_be_full(tmp_path: Path) -> None:
+    def produce(stream: BinaryIO) -> Manifest:
+        while True:
+            stream.write(bytes(65536))
+
+    to, limits = recipients_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(BackupFailed):
+            sealed(tmp_path / "file.age", to, produce)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.glob("file*")) == []
 
 

@@ -120,9 +120,10 @@ def test_a_part_that_a_cut_transfer_left_is_in_nobody_s_way(server: Server, sour
 
 def test_another_machine_is_told_nothing(server: Server, source: Path) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519").get_fingerprint()
-    with server.serving() as second, pytest.raises(SecondAbsent) as caught:
+    with server.serving() as second:
         wrong = second.model_copy(update={"host_key": other})
-        opened(wrong, server.key).__enter__().put(source, NAME)
+        with pytest.raises(SecondAbsent) as caught, opened(wrong, server.key) as place:
+            place.put(source, NAME)
     assert "is not the machine that was meant" in str(caught.value.why)
     assert list(server.place.iterdir()) == []
 
