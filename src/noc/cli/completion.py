@@ -30,6 +30,12 @@ def lab_names(incomplete: str = "") -> list[str]:
     return _starting(_nodes(EXAMPLE), incomplete)
 
 
+def units(incomplete: str) -> list[str]:
+    """Units of ours on a node, and the few beside them that one looks at."""
+    ours = ("clavitor", "clavitor.socket", "caddy", "noc-watchdog", "noc-settle", "noc-activate-*")
+    return _starting([*ours, "wg-quick@wg0", "ssh", "systemd-networkd"], incomplete)
+
+
 def _starting(names: list[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 

@@ -16,7 +16,7 @@ def shown(at: str) -> str:
     """A time in ISO form, as `Mon 2026-03-02 07:00:00 CET (06:00:00 UTC)`; in UTC alone where the fleet is not ours."""
     from noc.runs.admission.clock import told  # noqa: PLC0415 - help stays light
 
-    return told(datetime.fromisoformat(at).astimezone(_zone()))
+    return told(datetime.fromisoformat(at).astimezone(fleet_clock()))
 
 
 def of_watch(at: str | None, timezone: str) -> str:
@@ -36,7 +36,7 @@ def in_utc(at: str) -> str:
 
 def moment(text: str | None) -> str | None:
     """A time that a person typed, on the fleet's clock, in ISO form with its zone; None for none. Raises Usage."""
-    return read_time(text, datetime.now(_zone())).isoformat() if text else None
+    return read_time(text, datetime.now(fleet_clock())).isoformat() if text else None
 
 
 def read_time(text: str, now: datetime) -> datetime:
@@ -83,7 +83,8 @@ def _iso(words: str) -> datetime:
 
 
 @cache
-def _zone() -> tzinfo:
+def fleet_clock() -> tzinfo:
+    """The fleet's timezone; UTC where the fleet is not ours to read."""
     from noc.runs.paths import Paths  # noqa: PLC0415
     from noc.runs.runner.controls import fleet_zone  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """Reaching a machine over SSH: the right one or none, and nothing told to a wrong one."""
 
+import asyncio
 import errno
 import socket
 from contextlib import suppress
@@ -85,12 +86,13 @@ class Target:
         return f"{self.name} ({self.address} port {self.port})"
 
 
-async def connect(target: Target, *, timeout_s: float = 15) -> SSHShell:
+async def connect(target: Target, *, timeout_s: float = 15, segment: int | None = None) -> SSHShell:
     """Reach one machine, and verify it before anything about us is told.
 
     Args:
         target: the machine.
         timeout_s: seconds until it counts as not answering, login included.
+        segment: bytes that a TCP segment may carry, both ways (TCP_MAXSEG, tcp(7)); None for what the path's MTU gives.
 
     Returns:
         An open shell; close it.
@@ -98,17 +100,22 @@ async def connect(target: Target, *, timeout_s: float = 15) -> SSHShell:
     Raises:
         NoTrust, HostKeyMismatch, Unreachable, AuthRefused, KeyUnusable: what their docstrings say.
     """
+    return SSHShell(target.name, await dial(target, timeout_s=timeout_s, segment=segment))
+
+
+async def dial(target: Target, *, timeout_s: float = 15, segment: int | None = None) -> asyncssh.SSHClientConnection:
+    """The open, verified connection itself, for what is no shell. Arguments and errors as `connect`."""
     if target.trust is None:
         _refuse(target, "nothing says which host key it must show")
     key = _private_key(target)
     if isinstance(target.trust, Authority):
-        return SSHShell(target.name, await _open(target, key, _CERTIFICATES_FIRST, timeout_s))
+        return await _open(target, key, _CERTIFICATES_FIRST, timeout_s, segment)
     if not is_fingerprint(target.trust.fingerprint):
         _refuse(target, f"{target.trust.fingerprint!r} is not a fingerprint")
     for algorithms in _PLAIN_ORDERS[:-1]:
         with suppress(HostKeyMismatch):
-            return SSHShell(target.name, await _open(target, key, algorithms, timeout_s))
-    return SSHShell(target.name, await _open(target, key, _PLAIN_ORDERS[-1], timeout_s))
+            return await _open(target, key, algorithms, timeout_s, segment)
+    return await _open(target, key, _PLAIN_ORDERS[-1], timeout_s, segment)
 
 
 def _refuse(target: Target, why: str) -> NoReturn:
@@ -152,7 +159,7 @@ def _authority_key(target: Target, line: str) -> asyncssh.SSHKey:
 
 
 async def _open(
-    target: Target, key: asyncssh.SSHKey, algorithms: str, timeout_s: float
+    target: Target, key: asyncssh.SSHKey, algorithms: str, timeout_s: float, segment: int | None
 ) -> asyncssh.SSHClientConnection:
     doorkeeper = _Doorkeeper(target.trust)
     authority = target.trust if isinstance(target.trust, Authority) else None
@@ -176,6 +183,7 @@ async def _open(
             host_key_alias=authority.node_name if authority else None,
             server_host_key_algs=algorithms,
             encryption_algs=_CIPHERS,
+            sock=await _clamped(target, segment, timeout_s) if segment else None,
             connect_timeout=timeout_s,
             login_timeout=timeout_s,
             keepalive_interval=5,
@@ -183,6 +191,21 @@ async def _open(
         )
     except (asyncssh.Error, OSError) as error:
         raise _explain(target, error, doorkeeper.seen, timeout_s) from None
+
+
+async def _clamped(target: Target, segment: int, timeout_s: float) -> socket.socket:
+    """A TCP connection whose segments are small in both directions: ours are, and the handshake asks the machine to."""
+    family, *_, address = (await asyncio.get_running_loop().getaddrinfo(target.address, target.port))[0]
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        connection.setblocking(False)
+        async with asyncio.timeout(timeout_s):
+            await asyncio.get_running_loop().sock_connect(connection, address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _explain(target: Target, error: Exception, seen: str, timeout_s: float) -> Exception:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -39,6 +40,7 @@ class Health:
         version, build, boot_id: what it says of its process; None where it does not.
         certificate_begins, certificate_ends: the certificate's validity, UTC; None where TLS did not hold.
         trouble: why there is no status, "" otherwise.
+        clock: what its `Date` says its clock was, to the second; None where it says nothing.
         stage: how far the question came where there is no status: its name was not found, nobody took the connection,
             the certificate did not hold, no answer came; "" otherwise.
     """
@@ -51,6 +53,7 @@ class Health:
     certificate_ends: datetime | None = None
     trouble: str = ""
     stage: Stage = ""
+    clock: datetime | None = None
 
 
 class Web:
@@ -174,7 +177,16 @@ def _health(response: httpx.Response, body: bytes) -> Health:
         boot_id=_of(said, "boot_id", str),
         certificate_begins=_moment(certificate["notBefore"]),
         certificate_ends=_moment(certificate["notAfter"]),
+        clock=_date(response.headers.get("date", "")),
     )
+
+
+def _date(text: str) -> datetime | None:
+    """The time of a `Date` (RFC 9110, section 6.6.1); None for one that makes no sense."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _moment(text: str) -> datetime:

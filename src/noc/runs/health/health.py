@@ -52,6 +52,13 @@ async def health(site: Site, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+async def facts_of(site: Site, node: Node) -> Facts:
+    """What the checks of one node are made of, looked at now."""
+    trips = await _round_trips([node])
+    tunnels, watched = await asyncio.gather(_tunnels(site), _watched(site))
+    return await _look(site, node, trips[node.name], tunnels, watched)
+
+
 async def _row(
     site: Site,
     node: Node,

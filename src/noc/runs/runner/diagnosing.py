@@ -1,4 +1,7 @@
-"""Looking into nodes and working on them at the runner's door: who may, what is written down of it, and how many."""
+"""Looking into nodes and working on them at the runner's door: who may, what is written down of it, and how many.
+
+Why a tunnel is dead, and which paths carry, may be asked by whomever the door lets in: it shows no node's inside.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +16,12 @@ from noc.runs.admission.caller import Caller
 from noc.runs.diagnosis.errors import NodeInHand, TooManyTalks
 from noc.runs.diagnosis.execution import execute, read_order
 from noc.runs.diagnosis.logs import logs
+from noc.runs.diagnosis.reach import reach
 from noc.runs.diagnosis.roles import check_may_enter
 from noc.runs.diagnosis.shell import IDLE_S, MAX_IDLE_S, converse, read_terminal
+from noc.runs.diagnosis.tunnel import examine
 from noc.runs.diagnosis.wish import read_wish
-from noc.runs.runner.door import Answers, ClientGone, Said, Talk
+from noc.runs.runner.door import Answers, ClientGone, Operation, Said, Talk
 from noc.runs.runner.runner import Runner
 from noc.runs.site.site import Site, open_site
 
@@ -29,7 +34,7 @@ Facts = dict[str, Any]
 
 
 class Diagnosing:
-    """The door's talks over nodes: logs, exec, ssh."""
+    """The door's talks over nodes: logs, exec, ssh; and its operations: tunnel, reach."""
 
     def __init__(self, runner: Runner, site: Callable[[], Site] | None = None) -> None:
         """Offer them.
@@ -45,6 +50,22 @@ class Diagnosing:
     def talks(self) -> dict[str, Talk]:
         """By the name that requests give."""
         return {"logs": self._logs, "exec": self._exec, "ssh": self._ssh}
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """Those that need nothing more of the client, by name as well."""
+        return {"tunnel": self._tunnel, "reach": self._reach}
+
+    async def _tunnel(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        site, let_in = self._site(), request.get("let_in")
+        node = site.fleet.node(str(request["node"]))
+        async with aclosing(examine(site, node, let_in if isinstance(let_in, bool) else None)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _reach(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
+        site = self._site()
+        yield await reach(site, site.fleet.node(str(request["node"])))
 
     async def _logs(self, request: Mapping[str, Any], caller: Caller, said: Said) -> Answers:
         site, nodes, wish = *self._asked(request, caller, "read logs"), read_wish(request)

@@ -61,6 +61,7 @@ class Operations:
             **Reviews(self._runner).operations,
             **Jobs(self._runner, self._followed).operations,
             **self.pruning.operations,
+            **Diagnosing(self._runner).operations,
             **Unsealing(self._runner).operations,
         }
 

@@ -14,8 +14,10 @@ from noc.hosts.ssh import Target, Trust, connect
 class Ways(Protocol):
     """How one machine is reached, and what is then at hand there. Tests put their own machines behind this seam."""
 
-    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
-        """Reach and verify a machine; raises what `noc.hosts.ssh.connect` raises."""
+    async def dial(
+        self, name: str, address: str, trust: Trust | None, *, timeout_s: float, segment: int | None = None
+    ) -> Shell:
+        """Reach and verify a machine; arguments and what it raises as `noc.hosts.ssh.connect`."""
         ...
 
     def only(self, key: Path) -> "Ways":
@@ -38,9 +40,12 @@ class SSHWays:
         """Use a private key, and offer others after it."""
         self._key, self._more = key, more
 
-    async def dial(self, name: str, address: str, trust: Trust | None, *, timeout_s: float) -> Shell:
+    async def dial(
+        self, name: str, address: str, trust: Trust | None, *, timeout_s: float, segment: int | None = None
+    ) -> Shell:
         """See Ways."""
-        return await connect(Target(name, address, self._key, trust, more=self._more), timeout_s=timeout_s)
+        target = Target(name, address, self._key, trust, more=self._more)
+        return await connect(target, timeout_s=timeout_s, segment=segment)
 
     def only(self, key: Path) -> "Ways":
         """See Ways."""
