@@ -8,10 +8,11 @@ import typer
 
 from noc.cli.completion import node_names
 from noc.cli.options import JsonOption, PlanOption, WaitOption
-from noc.cli.output import mark, plain, print_json, print_table
+from noc.cli.output import err, mark, out, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from noc.runs.record.events import Event
+    from noc.runs.runner.view import View
 
 app = typer.Typer(add_completion=False)
 _MARKS = {"held": "ok", "missed": "fail", "not done": "pending"}
@@ -68,7 +69,7 @@ def _check(fault: str, nodes: list[str], *, only_plan: bool) -> None:
 
 def _execute(request: dict[str, Any], *, only_plan: bool, wait_s: float, as_json: bool) -> None:
     """Plan, start, follow, and print the table."""
-    from noc.cli.following import follow, print_result, tell  # noqa: PLC0415
+    from noc.cli.following import follow, tell  # noqa: PLC0415
     from noc.cli.planned import show_plan  # noqa: PLC0415
     from noc.cli.stopping import Stopping  # noqa: PLC0415
     from noc.errors import Interrupted  # noqa: PLC0415
@@ -87,7 +88,7 @@ def _execute(request: dict[str, Any], *, only_plan: bool, wait_s: float, as_json
         print_json(as_document(view) | {"drills": table})
     else:
         _show(table)
-        print_result(view)
+        _close(view)
     if code := Interrupted.exit_code if stopping.asked else view.exit_code:
         raise typer.Exit(code)
 
@@ -100,7 +101,7 @@ def _attended(events: Iterable["Event"], table: list[dict[str, Any]]) -> Iterato
 
     for event in events:
         if event.step == MEASURED:
-            table.append({name: value for name, value in event.detail.items() if name != "say"})
+            table.append({"node": event.node} | {name: what for name, what in event.detail.items() if name != "say"})
         elif event.step == STEP and "hold_s" in event.detail:
             stop_watch(float(event.detail["hold_s"]))
         yield event
@@ -119,6 +120,19 @@ def _show(table: list[dict[str, Any]]) -> None:
             for row in table
         ],
     )
+    for row in table:
+        if row["why"]:
+            err.print(f"{mark(_MARKS[row['verdict']], row['fault'])}  {plain(row['why'])}", soft_wrap=True)
+
+
+def _close(view: "View") -> None:
+    """What made the run end before its time, how long it took, and where it is found."""
+    from noc.runs.runner.view import closing  # noqa: PLC0415
+
+    if view.error:
+        err.print(f"{mark('fail', view.error['code'])}  {plain(view.error['what'])}", soft_wrap=True)
+    out.print(plain(closing(view)))
+    out.print(f"run {view.run}")
 
 
 def _cell(took: float | None, promised: float | None) -> str:

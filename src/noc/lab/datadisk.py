@@ -14,10 +14,9 @@ def script() -> str:
     return f"""\
 mountpoint -q {DATA} && exit 0
 systemctl stop {_UNITS}
-mkdir -m 700 /run/noc-lab-data
-mount -t tmpfs -o size={SIZE_MIB}m,mode=0700 noclab-data /run/noc-lab-data
-cp -a {DATA}/. /run/noc-lab-data/
-chown --reference={DATA} /run/noc-lab-data
-mount --move /run/noc-lab-data {DATA}
-systemctl start {_UNITS}
+trap 'systemctl start {_UNITS}' EXIT
+tar -C {DATA} -cf /run/noc-lab-data.tar .
+mount -t tmpfs -o size={SIZE_MIB}m,mode=0700 noclab-data {DATA}
+tar -C {DATA} -xpf /run/noc-lab-data.tar
+rm /run/noc-lab-data.tar
 """

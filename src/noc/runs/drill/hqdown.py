@@ -65,7 +65,8 @@ class HqDrill:
 
     async def back(self) -> Sequence[str]:
         """See the watch answer again."""
-        return [] if await self._until((self._bounds.over or 0) + LATE_S, lambda up: up) else ["never"]
+        back = await self._until((self._bounds.over or 0) + LATE_S, lambda up: up)
+        return [f"it answers again after {self._elapsed:.1f} s" if back else "never"]
 
     async def over(self) -> Sequence[str]:
         """See every live node heard since."""

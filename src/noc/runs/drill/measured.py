@@ -105,16 +105,15 @@ class Measured:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """For records and JSON; seconds rounded to hundredths."""
+        """For the record of it, which names the node itself; seconds rounded to hundredths."""
         took = {"noticed_s": self.noticed_s, "told_s": self.told_s, "over_s": self.over_s}
         promised = {"noticed_s": self.bounds.noticed, "told_s": self.bounds.told, "over_s": self.bounds.over}
         return {
             "fault": self.fault,
-            "node": self.node,
             **{name: None if value is None else round(value, 2) for name, value in took.items()},
             "bounds": {name: None if value is None else round(value, 2) for name, value in promised.items()},
             "verdict": self.word,
-            "why": self.why or "; ".join(self.late) if self.word != "held" else "",
+            "why": (self.why or "; ".join(self.late)) if self.word != "held" else "",
         }
 
 

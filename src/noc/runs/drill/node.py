@@ -34,7 +34,8 @@ class NodeDrill:
         self._bounds: Bounds = bounds(planned.fault, site.fleet, planned.hold_s)
         self._began = datetime.now(UTC)
         self._boot: str | None = None
-        self._seen = Seen()
+        self._machine = ""
+        self._seen, self._why = Seen(), ""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -44,12 +45,12 @@ class NodeDrill:
             Step(self._planned.fault, 60, self.begin),
             Step("noticed", (self._bounds.noticed or 0) + LATE_S + 10, self.noticed),
             Step("told", told + 10, self.told),
-            Step("over", (self._bounds.over or 0) + LATE_S + 10, self.over),
+            Step("over", (self._bounds.over or 0) + 2 * LATE_S + 10, self.over),
         )
 
     def measured(self) -> Measured:
         """The row of the table, by what was seen so far."""
-        return measure((self._planned.fault, self._node.name), self._began, self._seen, self._bounds)
+        return measure((self._planned.fault, self._node.name), self._began, self._seen, self._bounds, self._why)
 
     async def close(self) -> None:
         """End the connection. A fault that lasts goes on until its own time."""
@@ -59,6 +60,7 @@ class NodeDrill:
         """Give the order. Raises FaultNotMade where the node does not take it."""
         fault, hold = self._planned.fault, self._planned.hold_s
         self._boot = await self._site.watch.heard(self._node.name)
+        self._machine = (await self._link.ask(lambda activator: activator.facts())).boot_id
         shell = await self._link.shell()
         try:
             if fault in AT_ONCE:
@@ -87,8 +89,12 @@ class NodeDrill:
         return await self._await(lambda now: now.told, self._bounds.told)
 
     async def over(self) -> Sequence[str]:
-        """Wait until it is over."""
-        return await self._await(lambda now: now.over, self._bounds.over)
+        """Wait until it is over; of a reboot, until the machine says itself that it started anew."""
+        told = await self._await(lambda now: now.over, self._bounds.over)
+        if self._planned.fault == "reboot":
+            facts = await self._link.ask(lambda activator: activator.facts(), within_s=LATE_S)
+            self._why = "" if facts.boot_id != self._machine else "the machine did not start anew"
+        return told
 
     async def _await(self, what: Callable[[Seen], datetime | None], promised_s: float | None) -> Sequence[str]:
         """Look until something was seen; give up a while after it was promised, which the table then tells."""
