@@ -181,6 +181,10 @@ def test_a_rollback_passes(fleet: Fleet) -> None:
     check_freeze(plan("rollback"), with_freeze(fleet, [weekend()]), SATURDAY)
 
 
+def test_a_backup_passes(fleet: Fleet) -> None:
+    check_freeze(plan("backup"), with_freeze(fleet, [weekend()]), SATURDAY)
+
+
 def test_an_override_with_a_reason_passes(fleet: Fleet) -> None:
     check_freeze(plan(override="the certificate ends today"), with_freeze(fleet, [weekend()]), SATURDAY)
 

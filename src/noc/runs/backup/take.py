@@ -140,7 +140,8 @@ class NodeBackup:
             if self._run.stopping.is_set():
                 raise RunCut(f"{self.node.name} stopped", why="the run was asked to stop")
             packed = await self._activator.chunk(name)
-            self._added += await asyncio.to_thread(self._backups.keep, self._epoch, name, packed)
+            added = await asyncio.to_thread(self._backups.keep, self._epoch, name, packed)
+            self._added += added
             self._sent += 1
             if self._sent % _TOLD == 0:
                 self._run.record("fetch", State.PROGRESS, self.node.name, say=f"{self._sent} of {of} chunks")
