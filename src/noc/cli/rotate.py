@@ -76,8 +76,36 @@ def rotate_hub(asked: Asked) -> None:
     run_it(asked)
 
 
+def rotate_hq_key(asked: Asked) -> None:
+    """HQ's SSH key, or its host CA: root makes the next one and hands it to the runner, whose run does the rest."""
+    from noc.fleet.inventory import load_inventory  # noqa: PLC0415
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.hub.keys import ensure_keys  # noqa: PLC0415
+    from noc.hub.places import FLEET, HOST_CA, SSH_KEY  # noqa: PLC0415
+    from noc.hub.rotation import ensure_next, restart_runner, settle  # noqa: PLC0415
+
+    as_root(asked.secret)
+    hub, kind = load(FLEET).hub.name, {"ssh": SSH_KEY, "ca": HOST_CA}[asked.secret]
+    if asked.only_plan:
+        run_it(asked)
+        return
+    comment = f"noc@{hub}" if kind == SSH_KEY else f"host CA of {hub}"
+    settled = settle(load_inventory(FLEET))
+    if ensure_next(kind, comment, load_inventory(FLEET)) or settled:
+        restart_runner(asked.wait_s)
+    try:
+        run_it(asked)
+    finally:
+        # Whatever became of the run: files follow what it has written down.
+        if settle(load_inventory(FLEET)):
+            ensure_keys(hub)
+            restart_runner()
+
+
 ROTATIONS: Mapping[str, Callable[[Asked], None]] = {
     "push-token": run_it,
+    "ssh": rotate_hq_key,
+    "ca": rotate_hq_key,
     "wg": rotate_wg,
     "hub": rotate_hub,
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from noc.fleet.inventory import HubRecord
+from noc.fleet.inventory import HubRecord, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub import units
@@ -33,6 +33,7 @@ from noc.hub.places import (
     WIREGUARD,
 )
 from noc.hub.proxy import BANNER, caddyfile
+from noc.hub.rotation import settle
 from noc.hub.secrets import RUNNER, watch_secrets
 from noc.hub.steps import Done, Step, run_steps
 from noc.hub.system import (
@@ -129,8 +130,9 @@ class Installation:
 
     def credentials(self) -> list[str]:
         """HQ's own keys."""
+        changed = settle(load_inventory(self.directory))
         keys = ensure_keys(self.fleet.hub.name)
-        self.record, changed = keys.record, keys.changed
+        self.record, changed = keys.record, changed + keys.changed
         if (second := self.fleet.backup.second) is not None and second.host is not None:
             self.second_key, made = ensure_second_key(self.fleet.hub.name)
             changed += made

@@ -16,6 +16,7 @@ from noc.hub.places import (
     WEB_GROUP,
     WEB_SOCKET,
 )
+from noc.runs.site.hqkeys import ABSENT
 
 RUNNER_STOP_S = 300
 """Seconds that the runner gets to bring the node in hand to its end: longer than an activation and its rollback."""
@@ -51,6 +52,11 @@ RestartSec=1
 
 def _load(*names: str) -> str:
     return "".join(f"LoadCredential={name}:{CREDENTIALS / name}\n" for name in names)
+
+
+def _load_where_there(*names: str) -> str:
+    """Credentials that come and go with rotations: what stands in for one that is not there keeps the unit as it is."""
+    return _load(*names) + "".join(f"SetCredential={name}:{ABSENT.decode()}\n" for name in names)
 
 
 def watch_unit(interface: str, build: str, credentials: Sequence[str]) -> str:
@@ -110,6 +116,7 @@ User=noc-runner
 Group=noc
 SupplementaryGroups=noc-operators
 {_load(SSH_KEY, HOST_CA, *credentials)}\
+{_load_where_there(f"{SSH_KEY}.next", f"{SSH_KEY}.before", f"{HOST_CA}.next")}\
 {_SERVICE}\
 RuntimeDirectory=noc-runner
 ReadWritePaths={FLEET} {STATE}

@@ -7,6 +7,7 @@ import pytest
 from noc.hub import units
 from unit.hub.hub_kit import program
 
+OWN_KEYS = {"ssh_key", "host_ca", "ssh_key.next", "ssh_key.before", "host_ca.next"}
 TEXTS = {
     "noc-watch.service": units.watch_unit("wg0", "abc", ["ntfy_token", "dead_man_url"]),
     "noc-runner.service": units.runner_unit("wg0", "abc", ["dns_token"]),
@@ -39,7 +40,7 @@ def credentials(text: str) -> set[str]:
 def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
     assert {name: credentials(text) for name, text in TEXTS.items() if credentials(text)} == {
         "noc-watch.service": {"ntfy_token", "dead_man_url"},
-        "noc-runner.service": {"ssh_key", "host_ca", "dns_token"},
+        "noc-runner.service": {*OWN_KEYS, "dns_token"},
     }
 
 
@@ -48,7 +49,13 @@ def test_the_watch_starts_without_secrets_where_there_are_none() -> None:
 
 
 def test_the_runner_starts_without_what_opens_others_services_where_there_is_none() -> None:
-    assert credentials(units.runner_unit("wg0", "abc")) == {"ssh_key", "host_ca"}
+    assert credentials(units.runner_unit("wg0", "abc")) == OWN_KEYS
+
+
+def test_the_runner_starts_without_a_key_that_only_a_rotation_makes() -> None:
+    text = units.runner_unit("wg0", "abc")
+    stand_in = set(re.findall(r"^SetCredential=([^:]+):none$", text, re.MULTILINE))
+    assert stand_in == OWN_KEYS - {"ssh_key", "host_ca"}
 
 
 @pytest.mark.parametrize(("name", "user"), [("noc-watch.service", "noc-watch"), ("noc-runner.service", "noc-runner")])

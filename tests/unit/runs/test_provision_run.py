@@ -18,7 +18,19 @@ from noc.runs.plan.planners import plan_provision
 from noc.runs.provision.provision import provision
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
-from runs_kit import FINGERPRINT, HUB_CA, NEW, NOW, Machine, World, begin_run, make_site, manifest, steps_of, write_fleet
+from runs_kit import (
+    FINGERPRINT,
+    HUB_CA,
+    NEW,
+    NOW,
+    Machine,
+    World,
+    begin_run,
+    make_site,
+    manifest,
+    steps_of,
+    write_fleet,
+)
 
 pytestmark = pytest.mark.usefixtures("hub")
 

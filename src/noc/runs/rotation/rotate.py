@@ -7,12 +7,16 @@ from noc.fleet.rotating import Secret
 from noc.runs.plan.plan import Plan
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
+from noc.runs.rotation.hostca import rotate_ca
 from noc.runs.rotation.hub import rotate_hub
 from noc.runs.rotation.pushtoken import rotate_tokens
+from noc.runs.rotation.sshkey import rotate_ssh
 from noc.runs.site.site import Site
 
 ROTATIONS: Final[Mapping[Secret, Callable[[Run, Site], Awaitable[list[Verdict]]]]] = {
     "push-token": rotate_tokens,
+    "ssh": rotate_ssh,
+    "ca": rotate_ca,
     "hub": rotate_hub,
 }
 

@@ -7,8 +7,6 @@ not change. Which one is in use, the inventory says by its public half.
 from pathlib import Path
 from typing import Final
 
-import asyncssh
-
 from noc.runs.errors import CredentialExposed
 from noc.runs.site.credential import credential
 
@@ -39,6 +37,8 @@ def held(directory: Path, kind: str) -> dict[Path, str]:
 
 
 def _public(path: Path, content: bytes) -> str:
+    import asyncssh  # noqa: PLC0415 - takes longer to load than most commands run
+
     try:
         return asyncssh.import_private_key(content).export_public_key().decode().strip()
     except asyncssh.KeyImportError as error:
