@@ -47,6 +47,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pending": ("noc.cli.pending", "List the plans that wait for somebody to agree."),
     "approve": ("noc.cli.approve", "Agree to a plan that waits, and follow the run that this begins."),
     "deny": ("noc.cli.deny", "Say no to a plan that waits."),
+    "schedule": ("noc.cli.schedule", "List what HQ does by itself: when next, and what became of it last."),
+    "job": ("noc.cli.job", "Do a job of HQ's schedule now, as its timer does."),
     "audit": ("noc.cli.audit", "Show who did what, or verify that the record of it is whole."),
     "prune": ("noc.cli.prune", "Remove runs, releases and backups that are old and needed by nobody."),
     "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),

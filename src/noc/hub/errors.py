@@ -172,3 +172,62 @@ class WrongRestore(NocError):
     """A backup fits together no more than this: its fleet file or its keys are not those that belong to each other."""
 
     code, exit_code = "E848", 6
+
+
+class UpgradeRefused(NocError):
+    """A file of another noc was not installed: it is not the one that was meant, or this HQ does not go back to it.
+
+    Nothing was changed. The hash of the file is what `tools/dist.py` printed where it was built; `sha256sum FILE` says
+    it, too. A release that is older than the installed one knows less of the database, so it is put in place by
+    restoring a backup, not by an upgrade.
+    """
+
+    code, exit_code = "E850", 2
+
+
+class RunUnderWay(NocError):
+    """A run acts on the fleet, and its runner must not be replaced under it.
+
+    `noc lease` says who holds the fleet. Wait for its end, or stop it with Ctrl-C where it was begun.
+    """
+
+    code, exit_code = "E851", 7
+
+
+class MigrationFailed(NocError):
+    """The new noc cannot take over the watch's database: its migration failed on a copy, or left one that is not whole.
+
+    HQ works as before, with the noc that was installed; the database itself was not touched.
+    """
+
+    code = "E852"
+
+
+class UpgradeFailed(NocError):
+    """The new noc was started and did not show that it works, so HQ went back to the one before.
+
+    Every push that was acknowledged meanwhile is in the database that the old one goes on with.
+    """
+
+    code = "E853"
+
+
+class NotUpgradable(NocError):
+    """This noc was not installed from its distributed file, so there is no place beside it for another version."""
+
+    code, exit_code = "E854", 6
+
+
+class NotInstalled(NocError):
+    """`noc hub apply` brings an HQ to its fleet file. This machine is none yet: `noc hub install` makes it one."""
+
+    code, exit_code = "E855", 6
+
+
+class JobTooLong(NocError):
+    """A job of the schedule took longer than `within` of its table allows. A run that it began goes on by itself.
+
+    Give it more minutes where it needs them: a backup takes longer as databases grow.
+    """
+
+    code, exit_code = "E791", 8

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from noc.errors import TimedOut
 from noc.hub.errors import StepFailed
+from noc.hub.places import UNITS
 
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
@@ -181,6 +182,14 @@ def ensure_running(unit: str, reads: Sequence[Path] = (), *, verb: str = "restar
     elif any(path.stat().st_mtime > _settled_at(unit) for path in reads):
         run("systemctl", verb, unit, timeout_s=100)
         changed.append(f"{unit} {verb}ed")
+    return changed
+
+
+def ensure_unit_files(texts: dict[str, str]) -> list[str]:
+    """Unit files by name; systemd reads them again where one changed."""
+    changed = [path for name, text in texts.items() for path in ensure_file(UNITS / name, text)]
+    if changed:
+        run("systemctl", "daemon-reload")
     return changed
 
 

@@ -21,7 +21,7 @@ from noc.runs.site.hqkeys import ABSENT
 RUNNER_STOP_S = 300
 """Seconds that the runner gets to bring the node in hand to its end: longer than an activation and its rollback."""
 
-_HARDENED = """\
+HARDENED = """\
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
@@ -89,7 +89,7 @@ ReadWritePaths={WATCH_STATE} {PUBLIC_PAGES}
 CapabilityBoundingSet=
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-{_HARDENED}
+{HARDENED}
 [Install]
 WantedBy=multi-user.target
 """
@@ -123,7 +123,7 @@ ReadWritePaths={FLEET} {STATE}
 CapabilityBoundingSet=
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-{_HARDENED}
+{HARDENED}
 [Install]
 WantedBy=multi-user.target
 """
@@ -156,7 +156,7 @@ ReadWritePaths={CREDENTIALS}
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_DAC_READ_SEARCH
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-{_HARDENED}
+{HARDENED}
 [Install]
 WantedBy=wg-quick@{interface}.service multi-user.target
 """
@@ -206,7 +206,7 @@ TimeoutStartSec=5
 CapabilityBoundingSet=CAP_NET_ADMIN
 PrivateDevices=yes
 RestrictAddressFamilies=AF_UNIX AF_NETLINK
-{_HARDENED}"""
+{HARDENED}"""
 
 
 def firewall_unit() -> str:

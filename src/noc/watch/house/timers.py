@@ -6,6 +6,8 @@ from typing import Final
 from noc.watch.house.programs import output
 
 PATTERN: Final = "noc-*.timer"
+JOBS: Final = "noc-job-"
+"""Timers of the schedule: what becomes of its jobs is told by themselves, and judged."""
 LATE_S: Final = 600
 _SHOW: Final = ("systemctl", "show", "--timestamp=unix")
 _TIMER: Final = "--property=Id,ActiveState,Result,Unit,NextElapseUSecRealtime"
@@ -23,7 +25,7 @@ async def failed_timers(wall: int) -> list[str] | None:
     """
     if (timers := await output(*_SHOW, _TIMER, PATTERN)) is None:
         return None
-    listed = units(timers)
+    listed = [timer for timer in units(timers) if not timer["Id"].startswith(JOBS)]
     started = [timer["Unit"] for timer in listed if timer.get("Unit")]
     services = await output(*_SHOW, _SERVICE, *started) if started else ""
     return None if services is None else unwell(listed, units(services), wall / 1000)
