@@ -1,7 +1,8 @@
 """A backup of HQ: made, kept on HQ until the second place has it, and brought there with all that waits."""
 
-from collections.abc import Callable
-from contextlib import suppress
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,15 +88,12 @@ class Backups:
             BackupFailed: nothing half made is left.
         """
         to = recipients(self._tree("trust").path / "recipients")
-        if out is None:
-            self.outgoing.mkdir(mode=0o750, exist_ok=True)
-            out = self.outgoing / name_of(self.fleet.hub.name, now)
-        elif out.exists():
+        if out is not None and out.exists():
             raise BackupFailed(f"{out} is there already", fix="name another file")
-        watch = self._tree("watch").path
-        with database_copy(watch / WATCH_DATABASE, watch / f".{WATCH_DATABASE}.copy") as database:
-            manifest = sealed(out, to, self._producer(database, now))
-        return Made(out, out.stat().st_size, file_sha256(out), manifest)
+        path, watch = out or self.outgoing / name_of(self.fleet.hub.name, now), self._tree("watch").path
+        with self._alone(), database_copy(watch / WATCH_DATABASE, watch / f".{WATCH_DATABASE}.copy") as database:
+            manifest = sealed(path, to, self._producer(database, now))
+            return Made(path, path.stat().st_size, file_sha256(path), manifest)
 
     def waiting(self) -> tuple[Copy, ...]:
         """Those that the second place does not have yet, newest first."""
@@ -116,7 +114,7 @@ class Backups:
         removed: tuple[str, ...] = ()
         error: NocError | None = None
         try:
-            with opened(second, self._below(CREDENTIALS) / SECOND_KEY) as place:
+            with self._alone(), opened(second, self._below(CREDENTIALS) / SECOND_KEY) as place:
                 for copy in reversed(self.waiting()):
                     place.put(self.outgoing / copy.name, copy.name)
                     (self.outgoing / copy.name).unlink()
@@ -150,6 +148,17 @@ class Backups:
             )
 
         return lambda stream: write(stream, self._trees.values(), database, about, now)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One backup at a time: two would read each other's half of it. Raises BackupFailed."""
+        self.outgoing.mkdir(mode=0o750, exist_ok=True)
+        with (self.outgoing / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BackupFailed("another backup of HQ is under way", fix="wait for its end") from None
+            yield
 
     def _prune(self) -> None:
         for copy in self.waiting()[WAITING_KEPT:]:

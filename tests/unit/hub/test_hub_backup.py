@@ -1,6 +1,7 @@
 """A backup of HQ: whole, sealed, sent, thinned out; and what goes wrong with each."""
 
 import errno
+import fcntl
 import io
 import os
 import resource
@@ -79,7 +80,7 @@ def test_what_is_put_back_is_what_was_taken(root: Path, tmp_path: Path) -> None:
 def test_nothing_of_it_lies_in_the_clear(root: Path) -> None:
     made = Backups(root).make(None, NOW)
     assert b"a private key" not in made.path.read_bytes()
-    assert [path.name for path in made.path.parent.iterdir()] == [made.path.name]
+    assert {path.name for path in made.path.parent.iterdir()} == {made.path.name, ".lock"}
     assert made.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -159,6 +160,16 @@ def test_a_file_that_may_not_grow_is_said_to_be_full(tmp_path: Path) -> None:
 def recipients_of(directory: Path) -> list[object]:
     (directory / "recipients").write_text(f"{IDENTITY.to_public()}\n")
     return recipients(directory / "recipients")
+
+
+def test_two_at_once_do_not_get_into_each_other_s_way(root: Path) -> None:
+    backups = Backups(root)
+    backups.make(None, NOW)
+    with (backups.outgoing / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(BackupFailed, match="under way"):
+            backups.make(None, NOW + timedelta(hours=1))
+    assert len(backups.waiting()) == 1
 
 
 def test_it_goes_to_the_second_place_and_no_longer_waits(root: Path, second: Path) -> None:
