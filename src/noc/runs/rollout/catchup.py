@@ -7,7 +7,7 @@ node is owed nothing any more, and a person has to look.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,7 +123,6 @@ class CatchUp:
             idle: whether a run may begin at all: none is under way, and there is neither a halt nor a freeze.
         """
         self._paths, self._begin, self._idle = paths, begin, idle
-        self._watch = WatchDoor(paths.watch_socket)
         self._tried: dict[str, datetime] = {}
 
     async def keep(self) -> None:
@@ -145,26 +144,32 @@ class CatchUp:
         owed = [name for name, record in inventory.nodes.items() if record.owed is not None]
         if not owed or not self._idle():
             return
-        for name, release in due(inventory, await self._back(owed), self._tried, datetime.now(UTC)):
+        for name, release in due(inventory, await heard_again(self._paths, owed), self._tried, datetime.now(UTC)):
             run = await asyncio.to_thread(left_out, self._paths.runs, name, release)
             if run is not None and self._idle():
                 self._tried[name] = datetime.now(UTC)
                 log.info("%s is back, and gets what run %s left it out of", name, run)
                 await self._begin(Due(name, release, run))
 
-    async def _back(self, names: list[str]) -> dict[str, bool]:
-        """Which nodes were heard within a few intervals, or take a connection through the tunnel."""
-        fleet = load(self._paths.fleet)
-        fresh = timedelta(seconds=_FRESH * fleet.policy.push_interval)
-        try:
-            watched = await self._watch.nodes()
-        except WatchAbsent:
-            # Without it nothing could be proven, and no run would begin.
-            return {}
-        back = {}
-        for node in fleet.nodes:
-            if node.name in names:
-                last = watched[node.name].last_heartbeat if node.name in watched else None
-                heard = last is not None and datetime.now(UTC) - last.at.astimezone(UTC) < fresh
-                back[node.name] = heard or await round_trip_ms(str(node.tunnel)) is not None
-        return back
+
+async def heard_again(paths: Paths, names: Sequence[str]) -> dict[str, bool]:
+    """Which nodes were heard within a few intervals, or take a connection through the tunnel; none without the watch.
+
+    Args:
+        paths: where fleet and watch lie.
+        names: the nodes.
+    """
+    fleet = load(paths.fleet)
+    fresh = timedelta(seconds=_FRESH * fleet.policy.push_interval)
+    try:
+        watched = await WatchDoor(paths.watch_socket).nodes()
+    except WatchAbsent:
+        # Without it nothing could be proven, and no run would begin.
+        return {}
+    back = {}
+    for node in fleet.nodes:
+        if node.name in names:
+            last = watched[node.name].last_heartbeat if node.name in watched else None
+            heard = last is not None and datetime.now(UTC) - last.at.astimezone(UTC) < fresh
+            back[node.name] = heard or await round_trip_ms(str(node.tunnel)) is not None
+    return back

@@ -2,12 +2,18 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import Any, Final
 
 from noc.fleet.load import load
+from noc.fleet.rotating import Secret
 from noc.runs.admission.freeze import frozen
+from noc.runs.admission.risk import OF_HQ
 from noc.runs.rollout.catchup import CatchUp, Due
+from noc.runs.rotation.returning import BY, Returning
 from noc.runs.runner.planning import make_plan
 from noc.runs.runner.runner import Beginning, Runner
+
+WG: Final[Secret] = "wg"
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +21,6 @@ log = logging.getLogger(__name__)
 def catching_up(runner: Runner) -> CatchUp:
     """What lets a runner catch up nodes: under the approval of the run that left them out, and only while none is
     under way, halted or frozen."""
-
-    def idle() -> bool:
-        calm = runner.current is None and runner.halt.read() is None
-        return calm and frozen(load(runner.paths.fleet).freeze, datetime.now(UTC)) is None
 
     async def begin(due: Due) -> None:
         request = {"action": "deploy", "nodes": [due.node], "release": due.release}
@@ -29,4 +31,24 @@ def catching_up(runner: Runner) -> CatchUp:
         await runner.begin(plan, Beginning(by=due.by, more={"catch_up_of": due.run}))
         await runner.ended()
 
-    return CatchUp(runner.paths, begin, idle)
+    return CatchUp(runner.paths, begin, lambda: _idle(runner))
+
+
+def going_on(runner: Runner) -> Returning:
+    """What lets a runner go on with rotations that left nodes out: under the word that began them, as catching up."""
+
+    async def begin(secret: Secret, names: tuple[str, ...]) -> None:
+        nodes = ["all"] if secret in OF_HQ else list(names)
+        request: dict[str, Any] = {"action": "rotate", "nodes": nodes, "options": {"secret": secret}}
+        if secret == WG:
+            request = {"action": "keygen", "nodes": nodes}
+        plan = await make_plan(request, runner.paths, runner.works.survey)
+        await runner.begin(plan, Beginning(by=BY))
+        await runner.ended()
+
+    return Returning(runner.paths, begin, lambda: _idle(runner))
+
+
+def _idle(runner: Runner) -> bool:
+    calm = runner.current is None and runner.halt.read() is None
+    return calm and frozen(load(runner.paths.fleet).freeze, datetime.now(UTC)) is None

@@ -51,7 +51,7 @@ from noc.runs.rescue.rescue import rescue, survey_rescue
 from noc.runs.rollout.survey import survey
 from noc.runs.rotation.rotate import rotate as rotate_secret
 from noc.runs.rotation.rotate import survey_rotate
-from noc.runs.runner.catchingup import catching_up
+from noc.runs.runner.catchingup import catching_up, going_on
 from noc.runs.runner.door import Door
 from noc.runs.runner.history import close_cut_runs
 from noc.runs.runner.operations import Operations
@@ -183,6 +183,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))
     returning = asyncio.create_task(catching_up(runner).keep(), name="catch-up")
+    rotating = asyncio.create_task(going_on(runner).keep(), name="rotations")
     copying = asyncio.create_task(keeping_copies(lambda: open_site(paths)), name="certificates")
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     pruning = asyncio.create_task(operations.pruning.keep(), name="retention")
@@ -191,6 +192,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     await asked_to_stop.wait()
     notify("STOPPING=1")
     returning.cancel()
+    rotating.cancel()
     copying.cancel()
     shutting.cancel()
     pruning.cancel()
