@@ -34,6 +34,7 @@ from noc.hub.places import (
 )
 from noc.hub.proxy import BANNER, caddyfile
 from noc.hub.rotation import settle
+from noc.hub.schedule import ensure_timers
 from noc.hub.secrets import RUNNER, watch_secrets
 from noc.hub.steps import Done, Step, run_steps
 from noc.hub.system import (
@@ -43,6 +44,7 @@ from noc.hub.system import (
     ensure_group,
     ensure_packages,
     ensure_running,
+    ensure_unit_files,
     ensure_user,
     run,
 )
@@ -106,6 +108,7 @@ class Installation:
             Step("watch", lambda: ensure_watch(self.fleet)),
             Step("runner", self.runner),
             Step("proxy", self.proxy),
+            Step("schedule", lambda: ensure_timers(self.fleet)),
             *([Step("nix", lambda: ensure_nix(self.fleet.nixos.builder_key))] if self.nix else []),
         )
 
@@ -239,14 +242,6 @@ def ensure_runner(fleet: Fleet) -> list[str]:
     changed = ensure_unit_files({"noc-runner.service": unit})
     reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]
     return changed + ensure_running("noc-runner.service", reads)
-
-
-def ensure_unit_files(texts: dict[str, str]) -> list[str]:
-    """Unit files by name; systemd reads them again where one changed."""
-    changed = [path for name, text in texts.items() for path in ensure_file(UNITS / name, text)]
-    if changed:
-        run("systemctl", "daemon-reload")
-    return changed
 
 
 def installed_build() -> str:
