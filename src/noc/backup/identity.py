@@ -36,11 +36,11 @@ class Identity:
         """Its public half, `age1…`."""
         return str(self._key.to_public())
 
-    def unlock(self, source: io.BufferedReader, out: BinaryIO) -> None:
+    def unlock(self, source: BinaryIO, out: BinaryIO) -> None:
         """Open what was sealed to this identity.
 
         Args:
-            source: a request as JSON, or an age file of any size, binary or armoured.
+            source: a request as JSON, or an age file of any size, binary or armoured; a pipe will do.
             out: gets the content. Of an age file it gets each part once that is known to be genuine, so of a file that
                 was cut it has the beginning when this raises.
 
@@ -49,11 +49,11 @@ class Identity:
             WrongIdentity: it is sealed to others.
             BackupDamaged: it was changed, or is cut.
         """
-        begin = source.peek(len(ARMOURED))[: len(ARMOURED)]
+        begin = source.read(len(ARMOURED))
         if begin.lstrip()[:1] == b"{":
-            out.write(self.key_of(read_request(source.read(MAX_REQUEST + 1))))
+            out.write(self.key_of(read_request(begin + source.read(MAX_REQUEST + 1))))
         elif begin.startswith((AGE, ARMOURED)):
-            self._open(source, out, "an age file does not name its recipients")
+            self._open(_Whole(begin, source), out, "an age file does not name its recipients")
         else:
             fix = "noc backup request NODE | noc unlock, or an age file on stdin"
             raise NotSealed("this is neither a request nor an age file", fix=fix)
@@ -78,6 +78,21 @@ class Identity:
                 raise
             fix = "what was written so far is not the whole: drop it, and take the file from its source anew"
             raise BackupDamaged("this was changed, or is cut", why=str(error), fix=fix) from None
+
+
+class _Whole:
+    """A stream of which the beginning was read already."""
+
+    def __init__(self, begin: bytes, rest: BinaryIO) -> None:
+        self._begin, self._rest = begin, rest
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._begin:
+            return self._rest.read(size)
+        begin, self._begin = self._begin, b""
+        if 0 <= size < len(begin):
+            begin, self._begin = begin[:size], begin[size:]
+        return begin
 
 
 def _key(path: Path) -> Any:  # noqa: ANN401 - pyrage has no annotations

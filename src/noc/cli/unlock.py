@@ -1,6 +1,5 @@
 """`noc unlock`: open, on the operator's machine, what HQ has sealed."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,11 +41,10 @@ def unlock(
     if sys.stdout.isatty():
         fix = "noc unlock | ssh HQ noc backup unseal NODE; or noc unlock >FILE"
         raise Usage("what was sealed is not shown on a terminal", why="it is secret, or binary", fix=fix)
-    with os.fdopen(sys.stdin.fileno(), "rb", closefd=False) as source:
-        if not as_json:
-            key.unlock(source, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-            return
-        request = read_request(source.read(MAX_REQUEST + 1))
+    if not as_json:
+        key.unlock(sys.stdin.buffer, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    request = read_request(sys.stdin.buffer.read(MAX_REQUEST + 1))
     about = request.model_dump(mode="json", include={"node", "backup", "epoch"})
     print_json({**about, "identity": key.key_of(request).decode().strip()})

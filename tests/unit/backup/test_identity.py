@@ -38,7 +38,7 @@ def recipient(identity: Identity) -> x25519.Recipient:
 
 def opened(identity: Identity, content: bytes) -> bytes:
     out = io.BytesIO()
-    identity.unlock(io.BufferedReader(io.BytesIO(content)), out)
+    identity.unlock(io.BytesIO(content), out)
     return out.getvalue()
 
 
@@ -64,6 +64,16 @@ def test_a_request_gives_the_key_whose_public_half_it_names(identity: Identity) 
 def test_a_request_of_several_lines_is_read_as_well(identity: Identity) -> None:
     text = "\n" + json.dumps(requested(identity.recipient).model_dump(mode="json"), indent=2)
     assert opened(identity, text.encode()).startswith(b"AGE-SECRET-KEY-1")
+
+
+def test_an_age_file_that_comes_byte_by_byte_is_opened(identity: Identity, recipient: x25519.Recipient) -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 1, 40))
+
+    out = io.BytesIO()
+    identity.unlock(Slow(encrypt(b"x" * 1000, [recipient])), out)
+    assert out.getvalue() == b"x" * 1000
 
 
 @pytest.mark.parametrize("armoured", [False, True])
