@@ -110,12 +110,6 @@ async def test_a_terminated_node_is_planned_and_forgotten(hq: Room) -> None:
     assert hq.hosts.handed == {}
 
 
-async def test_a_node_can_be_retired_with_its_machine(hq: Room) -> None:
-    await hq.launch()
-    await hq.terminate(retire=True)
-    assert hq.record().life is Life.RETIRED
-
-
 async def test_the_watch_knows_before_a_live_machine_ends(hq: Room) -> None:
     await hq.launch()
     _set(hq, life=Life.LIVE)

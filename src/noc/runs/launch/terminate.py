@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from noc.cloud.ec2.launch import terminate
 from noc.errors import NocError
-from noc.fleet.inventory import Life
-from noc.runs.launch.launch import fresh
+from noc.fleet.inventory import Life, NodeRecord
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
@@ -69,10 +68,9 @@ class NodeEnd:
         await asyncio.to_thread(terminate, there)
         return told
 
-    async def forget(self) -> Sequence[str]:
-        """Leave of what HQ knows nothing but what the next machine of the node may have as well."""
-        life = Life.RETIRED if self._run.plan.options.retire else Life.PLANNED
-        known = self._site.book.record(self._name)
-        changed = self._site.book.learn(self._name, **{**fresh(known, None), "push_token_sha256": None, "life": life})
+    async def forget(self, *, retire: bool = False) -> Sequence[str]:
+        """Leave nothing of what HQ knows of the machine; the node is planned again, or gets no other one."""
+        life = Life.RETIRED if retire else Life.PLANNED
+        changed = self._site.book.learn(self._name, **{**NodeRecord().model_dump(), "life": life})
         self._site.book.render(self._site.fleet)
         return [f"{life}"] if changed else []

@@ -72,6 +72,13 @@ class Escrow:
         said = self._read(_file(name, authority))
         return Certificate.read(said["chain"], said["key"]) if said else None
 
+    def drop(self, name: str) -> bool:
+        """Drop the copies for a name, by every authority. Returns whether there was one."""
+        found = list(self._directory.glob(f"{name}@*.age"))
+        for path in found:
+            path.unlink()
+        return bool(found)
+
     def account(self) -> str:
         """HQ's own account key at the authority, PEM; made where there is none."""
         said = self._read(ACCOUNT)
