@@ -1,21 +1,16 @@
 """No request is lost while the whole fleet is deployed to, and what the journal of such a rollout tells of it."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import steady_load
 from fleet_kit import NODES, Fleet, in_hand, rows
+from load_kit import load
 from noc.runs.review.windows import overlapping
 
-SECONDS = 120
 # The same service without the socket: as most services are, it opens its own, and closes it when it ends.
 OWN_SOCKET = """
 cp /etc/systemd/system/clavitor.service /root/kept.service
@@ -58,26 +53,6 @@ def under_load(fleet: Fleet, work: Path, *nodes: str, stream: bool) -> Loaded:
         (work / "over").touch()
         counted = {node: json.loads(client.communicate(timeout=60)[0]) for node, client in clients.items()}
     return Loaded({row["verdict"] for row in found.values()}, fleet.journal(), counted)
-
-
-@contextmanager
-def load(
-    fleet: Fleet, over: Path, nodes: tuple[str, ...], *, stream: bool
-) -> Iterator[dict[str, "subprocess.Popen[str]"]]:
-    """Clients of each node, strangers on the lab's network, until a file appears."""
-    over.unlink(missing_ok=True)
-    clients = {}
-    for node in nodes:
-        where = (f"{node}.clavitor.com", fleet.lab.address(node), str(fleet.lab.trust_bundle), str(SECONDS))
-        more = ("--senders", "4", "--until", str(over), *(("--stream",) if stream else ()))
-        clients[node] = fleet.started(fleet.lab.stranger_console(sys.executable, steady_load.__file__, *where, *more))
-    try:
-        yield clients
-    finally:
-        over.touch()
-        for client in clients.values():
-            with client:
-                client.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ MARKS = {"planned": "pending", "launched": "info", "provisioned": "info", "live"
 def nodes(*, directory: FleetOption = None, as_json: JsonOption = False) -> None:
     """List the fleet's machines and where each is in its life.
 
-    A node is planned, launched (its machine exists), provisioned, live (only now it is judged), or retired.
+    A node is planned, launched (its machine exists), provisioned, live (only now it is judged), or retired. Where a
+    rotation is not through with it, the secret is named: the old and the new one count.
     """
     from noc.fleet.directory import fleet_directory  # noqa: PLC0415 - the models are only for a real call
     from noc.fleet.inventory import load_inventory  # noqa: PLC0415
@@ -46,7 +47,15 @@ def document(fleet: "Fleet", inventory: "Inventory") -> dict[str, Any]:
 
 def _entry(fleet: "Fleet", node: "Node", record: "NodeRecord") -> dict[str, Any]:
     described = node.model_dump(mode="json") | {"hostname": fleet.hostname(node)}
-    return described | record.model_dump(mode="json", exclude={"push_token_sha256", "push_token_sha256_before"})
+    known = record.model_dump(mode="json", exclude={"push_token_sha256", "push_token_sha256_before"})
+    return described | known | {"rotating": _rotating(record)}
+
+
+def _rotating(record: "NodeRecord") -> list[str]:
+    """The secrets of which both the old and the new one count, until a rotation is through with the node."""
+    from noc.runs.rotation.plans import UNSETTLED, unsettled  # noqa: PLC0415
+
+    return [secret for secret in UNSETTLED if unsettled(secret, record)]
 
 
 def _hub_row(fleet: "Fleet") -> tuple[str, ...]:
@@ -55,6 +64,9 @@ def _hub_row(fleet: "Fleet") -> tuple[str, ...]:
 
 
 def _row(node: "Node", record: "NodeRecord") -> tuple[str, ...]:
-    address, life = str(record.address or "-"), mark(MARKS[record.life], record.life)
+    address, rotating = str(record.address or "-"), _rotating(record)
+    life = mark(MARKS[record.life], record.life)
+    if rotating:
+        life = mark("warn", f"{record.life}, rotating {', '.join(rotating)}")
     named = (str(node.number), node.name, node.city, node.region or "-", f"{node.provider} {node.platform}")
     return (*named, str(node.tunnel), address, life)

@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from noc.runs.doctor.ages import age_lines, rotation_lines
 from noc.runs.doctor.backups import backup_lines
 from noc.runs.doctor.care import Care
 from noc.runs.doctor.line import Line, State
 from noc.runs.doctor.second import second_lines
 from noc.runs.site.site import Site
 
-LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (backup_lines, second_lines)
+LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (
+    backup_lines,
+    second_lines,
+    rotation_lines,
+    age_lines,
+)
 _RANK: Final[dict[State, int]] = {"wrong": 0, "due": 1, "ok": 2}
 
 

@@ -69,6 +69,14 @@ UNSETTLED: Final[Mapping[Secret, Callable[[NodeRecord], bool]]] = {
 """How a node's record tells that."""
 
 
+def lacks_list(inventory: Inventory, name: str) -> bool:
+    """Whether a running node was not proven to have the list of signers since that was changed last by a rotation."""
+    changed, record = inventory.hub.rotated.get("signer"), inventory.record(name)
+    if changed is None or record.life not in RUNNING:
+        return False
+    return "signer" not in record.rotated or record.rotated["signer"] < changed
+
+
 def _rows(secret: Secret, inventory: Inventory, nodes: Sequence[Node]) -> tuple[NodePlan, ...]:
     """A row for each node.
 
