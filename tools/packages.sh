@@ -43,6 +43,8 @@ look() {
                 need gcc command -v cc
                 need libc6-dev test -e /usr/include/stdio.h
                 need nginx-light command -v nginx
+                need borgbackup command -v borg
+                need restic command -v restic
                 ;;
             web)
                 need chromium command -v chromium

@@ -20,7 +20,7 @@ from .layout import Layout
 from .state import Refused, locked
 
 MOST_CHUNKS = 12_000
-_LEVEL = 1
+LEVEL = 1
 """Of zlib. Most of a vault is sealed by its users already, and what is not gets little smaller by more work."""
 _CHUNK, _WHOLE = b"noc chunk", b"noc whole"
 
@@ -92,7 +92,7 @@ class Copy:
             whole.update(content)
             self.order.append(name)
             if name not in self.pieces:
-                packed = zlib.compress(content, _LEVEL)
+                packed = zlib.compress(content, LEVEL)
                 self._pack.write(packed)
                 self.pieces[name] = Piece(at, len(packed), len(content))
                 at += len(packed)
