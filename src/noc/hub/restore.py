@@ -133,10 +133,10 @@ def put(staged: Path) -> list[str]:
     """Put every tree of a backup in its place, with its owner; what a restore that was cut has left is replaced."""
     UNFINISHED.touch(mode=0o600)
     users()
-    return [str(tree.path) for tree in TREES if (staged / tree.name).is_dir() and _put(tree, staged / tree.name)]
+    return [str(tree.path) for tree in TREES if (staged / tree.name).is_dir() and put_tree(tree, staged / tree.name)]
 
 
-def _put(tree: Tree, source: Path) -> bool:
+def put_tree(tree: Tree, source: Path) -> bool:
     """Copy beside the place and rename: nobody finds half a tree, and what is inside gets its owner first."""
     tree.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     beside = tree.path.with_name(f".{tree.path.name}.restoring")
@@ -154,9 +154,7 @@ def _put(tree: Tree, source: Path) -> bool:
 
 
 def _own(path: Path, tree: Tree, kept: int) -> None:
-    """A file may be what it was, within the tree's mask; a directory may be entered by whoever may read it."""
-    mode = kept & tree.mask
-    if path.is_dir():
-        mode = tree.mask & tree.owner.mode | 0o700 | ((tree.mask & tree.owner.mode & 0o044) >> 2)
+    """Files and directories may be what they were, within the tree's mask; who may read a directory may enter it."""
+    mode = kept & (tree.mask | (0o100 | (tree.mask & 0o044) >> 2 if path.is_dir() else 0))
     shutil.chown(path, tree.owner.user, tree.owner.group)
     path.chmod(mode)

@@ -93,6 +93,7 @@ def _write(tar: tarfile.TarFile, info: tarfile.TarInfo, into: Path) -> Member | 
     try:
         if info.isdir():
             path.mkdir(mode=0o700)
+            path.chmod(info.mode & 0o777 | 0o700)
             return None
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
             digest, content = hashlib.sha256(), tar.extractfile(info)
