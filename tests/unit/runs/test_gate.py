@@ -10,7 +10,7 @@ from noc.runs.rollout.gate import Expected, Sight, error_share, missing, prove, 
 from noc.runs.site.watchdoor import Heartbeat
 from runs_kit import NOW
 
-EXPECTED = Expected("1.1.0", 2, deadline_s=0.1, not_boot="before")
+EXPECTED = Expected("1.1.0", 2, deadline_s=0.1, not_boot="before", before="before")
 
 
 def beat(boot: str, requests: int = 0, errors: int = 0) -> Heartbeat:
@@ -112,6 +112,13 @@ async def test_a_node_that_stays_so_over_its_soak_has_passed() -> None:
 async def test_a_node_that_does_not_hold_over_the_soak_fails(later: Sight) -> None:
     with pytest.raises(NotProven, match="was not steady"):
         await soaked(GOOD, later)
+
+
+async def test_what_the_process_before_had_sent_may_come_late() -> None:
+    late = replace(GOOD, heartbeat=beat("before"))
+    assert await soaked(GOOD, late) == late
+    with pytest.raises(NotProven, match="no heartbeat of the new process"):
+        await proven(late)
 
 
 async def test_what_the_node_says_ends_a_long_soak_at_once() -> None:

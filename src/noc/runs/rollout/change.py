@@ -223,6 +223,7 @@ class Change:
             deadline_s=self._terms.health_within_s,
             fix=f"read the service's last log lines: noc run show {self._terms.run}",
             not_boot=self._eyes.boot_before if self._target.release or self._target.data is not None else None,
+            before=self._eyes.boot_before,
             errors_before=self._eyes.errors_before,
         )
 

@@ -27,6 +27,7 @@ class Expected:
         deadline_s: seconds within which all of it has to be seen at once.
         fix: what a person does where the node does not pass.
         not_boot: the process from before; None where the process may stay.
+        before: the process from before, whether it may stay or not; None where none answered.
         errors_before: share of requests that failed before the change, 0 to 1.
     """
 
@@ -35,6 +36,7 @@ class Expected:
     deadline_s: float
     fix: str = ""
     not_boot: str | None = None
+    before: str | None = None
     errors_before: float = 0
 
 
@@ -58,9 +60,16 @@ class Sight:
     heartbeat: Heartbeat | None
 
 
-def missing(expected: Expected, sight: Sight) -> tuple[str, ...]:
-    """What is not yet as it should be, in words; empty when all is."""
+def missing(expected: Expected, sight: Sight, *, heard_once: bool = False) -> tuple[str, ...]:
+    """What is not as it should be, in words; empty when all is.
+
+    Args:
+        expected: what the node has to show.
+        sight: what it shows.
+        heard_once: the new process was heard of already, so that what the one before had sent may come late.
+    """
     public, heard = sight.public, sight.heartbeat.boot if sight.heartbeat else None
+    heeded = {sight.boot_id, *([expected.before] if heard_once and expected.before else [])}
     version = expected.version is None or (public.version, public.build) == (expected.version, expected.build)
     checks = (
         (sight.state in STANDS, f"the activation is {sight.state}"),
@@ -70,7 +79,7 @@ def missing(expected: Expected, sight: Sight) -> tuple[str, ...]:
         (public.status != 200 or sight.boot_id in (None, public.boot_id), "HTTPS shows another process"),
         (sight.boot_id is not None, "the node does not name its process"),
         (sight.boot_id is None or sight.boot_id != expected.not_boot, "it is the process from before"),
-        (sight.boot_id is None or heard == sight.boot_id, "no heartbeat of the new process"),
+        (sight.boot_id is None or heard in heeded, "no heartbeat of the new process"),
     )
     return tuple(words for holds, words in checks if not holds)
 
@@ -168,7 +177,7 @@ async def soak(
             await (asyncio.sleep(pause) if alarm.done() else asyncio.wait({alarm}, timeout=pause))
             over = clock() >= end
             sight = await look()
-            if why := unsteady(expected, first, sight) or ", ".join(missing(expected, sight)):
+            if why := unsteady(expected, first, sight) or ", ".join(missing(expected, sight, heard_once=True)):
                 raise NotProven(f"{name} was not steady", why=sight.reason or why, fix=expected.fix)
             if over:
                 return sight
