@@ -1,7 +1,9 @@
 """A repository with backups in it, made of bytes that need no database."""
 
+import sqlite3
 import zlib
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from noc.backup.repository import NodeBackups, Repository
 from noc.runs.paths import Paths
 
 KEY = bytes(range(32))
+PAGE = 4096
 NOW = datetime(2026, 11, 26, 3, 0, tzinfo=UTC)
 OPERATOR = x25519.Identity.generate()
 RECIPIENTS = (str(OPERATOR.to_public()),)
@@ -63,6 +66,25 @@ def identity_of(epoch: Epoch) -> str:
     """The epoch's identity, opened as an operator opens it."""
     opened: bytes = decrypt(epoch.sealed_key, [OPERATOR])
     return opened.decode()
+
+
+def make_database(path: Path, rows: int = 6) -> bytes:
+    """A database of two tables and `rows` + 1 rows with a write-ahead log; with 6 as the trial says."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE entries (value TEXT)")
+        database.execute("CREATE TABLE node (id INTEGER)")
+        database.executemany("INSERT INTO entries VALUES (?)", [(f"{number}" * 3000,) for number in range(rows)])
+        database.execute("INSERT INTO node VALUES (1)")
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.read_bytes()
+
+
+def pages(content: bytes) -> list[bytes]:
+    """A database in parts of a page each."""
+    return [content[start : start + PAGE] for start in range(0, len(content), PAGE)]
 
 
 def flip(path: Path, place: int = -20) -> None:

@@ -1,7 +1,5 @@
 """A backup is put together in memory, and is the database that was backed up, or is refused."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,31 +14,12 @@ from noc.backup.repository import NodeBackups
 from noc.runs.backup.clear import check_memory, put_together
 from noc.runs.backup.errors import NoMemory, RehearsalFailed
 from noc.runs.backup.rehearse import rehearse
-from unit.backup.backup_kit import flip, identity_of, keep, repository
-
-PART = 4096
-
-
-def made(path: Path, rows: int = 6) -> bytes:
-    """A database of two tables and `rows` + 1 rows with a write-ahead log, as a node's is."""
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("CREATE TABLE entries (value TEXT)")
-        database.execute("CREATE TABLE node (id INTEGER)")
-        database.executemany("INSERT INTO entries VALUES (?)", [(f"{number}" * 3000,) for number in range(rows)])
-        database.execute("INSERT INTO node VALUES (1)")
-        database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return path.read_bytes()
-
-
-def parts(content: bytes) -> list[bytes]:
-    return [content[start : start + PART] for start in range(0, len(content), PART)]
+from unit.backup.backup_kit import PAGE, flip, identity_of, keep, make_database, pages, repository
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> bytes:
-    return made(tmp_path / "node.db")
+    return make_database(tmp_path / "node.db")
 
 
 @pytest.fixture
@@ -50,7 +29,7 @@ def backups(tmp_path: Path) -> NodeBackups:
 
 @pytest.fixture
 def manifest(backups: NodeBackups, database: bytes) -> Manifest:
-    return keep(backups, parts(database))
+    return keep(backups, pages(database))
 
 
 def identity(backups: NodeBackups, manifest: Manifest) -> str:
@@ -89,8 +68,8 @@ def test_another_identity_opens_nothing(backups: NodeBackups, manifest: Manifest
 
 def test_a_database_that_sqlite_finds_damaged_is_not_restored(backups: NodeBackups, database: bytes) -> None:
     spoilt = bytearray(database)
-    spoilt[2 * PART : 3 * PART] = bytes(PART)
-    manifest = keep(backups, parts(bytes(spoilt)))
+    spoilt[2 * PAGE : 3 * PAGE] = bytes(PAGE)
+    manifest = keep(backups, pages(bytes(spoilt)))
     with pytest.raises(RehearsalFailed):
         put_together(backups, manifest, identity(backups, manifest))
 
@@ -98,7 +77,7 @@ def test_a_database_that_sqlite_finds_damaged_is_not_restored(backups: NodeBacku
 def test_a_database_with_other_rows_than_the_trial_counted_is_not_restored(
     backups: NodeBackups, tmp_path: Path
 ) -> None:
-    manifest = keep(backups, parts(made(tmp_path / "other.db", rows=5)))
+    manifest = keep(backups, pages(make_database(tmp_path / "other.db", rows=5)))
     with pytest.raises(RehearsalFailed, match="cannot be restored") as caught:
         put_together(backups, manifest, identity(backups, manifest))
     assert caught.value.why == "it has 2 tables and 6 rows; on the node it had 2 and 7"

@@ -45,7 +45,7 @@ class Choice:
         """What is lost by putting it back, `rows` being those that are there now, None where they are not known."""
         found = self.manifest
         since = told(found.at.astimezone(self.zone))
-        there = "" if rows is None else f": {rows} rows are there now, the backup has {found.trial.rows}"
+        there = "" if rows is None else f"; rows now: {rows}, in the backup: {found.trial.rows}"
         return f"what was written since {since}, {lasting((now - found.at).total_seconds())}, is lost{there}"
 
 
