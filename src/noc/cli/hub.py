@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from noc.cli.hub_backup import backup, restore, restored
+from noc.cli.hub_upgrade import apply, told, upgrade
 from noc.cli.options import FleetOption, JsonOption
-from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.cli.output import err, mark, out, print_json, print_table
 from noc.cli.root import as_root
 
 app = typer.Typer(
@@ -18,6 +19,8 @@ app = typer.Typer(
 secret = typer.Typer(add_completion=False, no_args_is_help=True, help="Secrets that HQ's units read.")
 app.add_typer(secret, name="secret")
 app.add_typer(backup, name="backup")
+app.command()(apply)
+app.command()(upgrade)
 for _command in (restore, restored):
     app.command()(_command)
 
@@ -39,20 +42,12 @@ def install(
 ) -> None:
     """Install HQ: users, tunnel hub, firewall, watch server, runner, proxy. Running it again changes nothing."""
     from noc.hub.install import Installation  # noqa: PLC0415
-    from noc.hub.steps import Done  # noqa: PLC0415
 
     as_root()
     installation = Installation(source, trust, nix)
     for warning in installation.warnings:
         err.print(mark("warn", warning))
-
-    def tell(done: Done) -> None:
-        err.print(
-            f"{mark('ok', done.state):<28} {done.name:<12} {done.seconds:5.1f} s  {plain(', '.join(done.changed))}",
-            soft_wrap=True,
-        )
-
-    done = installation.run(tell)
+    done = installation.run(told)
     changed = any(step.changed for step in done)
     if as_json:
         print_json(

@@ -47,6 +47,7 @@ from noc.hub.system import (
     ensure_unit_files,
     ensure_user,
     run,
+    settled_at,
 )
 from noc.mesh.config import hub_config
 from noc.release.sshsig import has_keys
@@ -229,10 +230,22 @@ def directories() -> list[str]:
 def ensure_watch(fleet: Fleet) -> list[str]:
     """The watch server, with those of its secrets that HQ has."""
     secrets = [name for name in watch_secrets(fleet) if (CREDENTIALS / name).exists()]
-    unit = units.watch_unit(fleet.tunnel.interface, installed_build(), secrets)
-    changed = ensure_unit_files({"noc-watch.service": unit})
+    texts = {
+        "noc-watch.service": units.watch_unit(fleet.tunnel.interface, installed_build(), secrets),
+        "noc-watch.socket": units.watch_socket(str(fleet.hub.tunnel), fleet.tunnel.push_port),
+    }
+    changed = ensure_unit_files(texts) + ensure_push_socket()
     reads = [UNITS / "noc-watch.service", *(CREDENTIALS / name for name in secrets)]
     return changed + ensure_running("noc-watch.service", reads)
+
+
+def ensure_push_socket() -> list[str]:
+    """The socket of pushes. It cannot be taken from a watch that listens there itself, so that one is stopped first."""
+    socket = "noc-watch.socket"
+    listening = run("systemctl", "is-active", socket, check=False).stdout.strip() == "active"
+    if not listening or settled_at(socket) < (UNITS / socket).stat().st_mtime:
+        run("systemctl", "stop", "noc-watch.service", socket, check=False, timeout_s=100)
+    return ensure_running(socket)
 
 
 def ensure_runner(fleet: Fleet) -> list[str]:

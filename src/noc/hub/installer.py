@@ -41,12 +41,16 @@ def main(argv: list[str] | None = None) -> int:
     installing = commands.add_parser("install", help="install; where it is installed already, change nothing")
     installing.add_argument("--prefix", default="/opt/noc", help="directory of versions (default: %(default)s)")
     installing.add_argument("--bin", default="/usr/local/bin", help="where the link `noc` goes (default: %(default)s)")
+    staging = commands.add_parser("stage", help="install beside the version that is in use, and leave that in use")
+    staging.add_argument("--prefix", default="/opt/noc", help="directory of versions (default: %(default)s)")
     commands.add_parser("verify", help="check every byte of this file, and say what it holds")
     arguments = parser.parse_args(argv)
     archive = Path(__file__).resolve().parent
     try:
         if arguments.command == "verify":
             return verify(archive)
+        if arguments.command == "stage":
+            return stage(archive, Path(arguments.prefix).absolute())
         return install(archive, Path(arguments.prefix).absolute(), Path(arguments.bin).absolute())
     except Refused as refusal:
         say(f"✗ {refusal}")
@@ -76,12 +80,31 @@ def verify(archive: Path) -> int:
 
 def install(archive: Path, prefix: Path, links: Path) -> int:
     """Install this file's version below `prefix`, then point `current` and the link `noc` to it."""
+    refuse_obstacles(prefix / "current", links / "noc")
+    with versions(archive, prefix) as (version, fresh):
+        switched = point(prefix / "current", version)
+        links.mkdir(parents=True, exist_ok=True)
+        linked = point(links / "noc", str(prefix / "current" / "bin" / "noc"))
+    changed = fresh or switched or linked
+    sys.stdout.write(f"noc {version} {'installed' if changed else 'unchanged'}: {prefix / version}\n")
+    return 0
+
+
+def stage(archive: Path, prefix: Path) -> int:
+    """Install this file's version below `prefix`, and change nothing else: `noc hub upgrade` switches to it."""
+    with versions(archive, prefix) as (version, changed):
+        sys.stdout.write(f"noc {version} {'staged' if changed else 'unchanged'}: {prefix / version}\n")
+    return 0
+
+
+@contextmanager
+def versions(archive: Path, prefix: Path) -> Iterator[tuple[str, bool]]:
+    """This file's version, installed below `prefix`, and whether it had to be; nobody else installs there meanwhile."""
     refuse_system()
     digest = check_archive(archive)
     with zipfile.ZipFile(archive) as content:
         index = read_index(content)
         wanted = {"sha256": digest, "target": choose_target(index), "version": index["version"]}
-        refuse_obstacles(prefix / "current", links / "noc")
         os.umask(0o022)
         prefix.mkdir(parents=True, exist_ok=True)
         with locked(prefix):
@@ -90,11 +113,7 @@ def install(archive: Path, prefix: Path, links: Path) -> int:
             if changed:
                 say(f"installing noc {index['version']} into {final}")
                 install_version(content, index, wanted, final)
-            changed |= point(prefix / "current", index["version"])
-            links.mkdir(parents=True, exist_ok=True)
-            changed |= point(links / "noc", str(prefix / "current" / "bin" / "noc"))
-    sys.stdout.write(f"noc {index['version']} {'installed' if changed else 'unchanged'}: {final}\n")
-    return 0
+            yield index["version"], changed
 
 
 def refuse_system() -> None:

@@ -179,7 +179,7 @@ def ensure_running(unit: str, reads: Sequence[Path] = (), *, verb: str = "restar
     if run("systemctl", "is-active", unit, check=False).stdout.strip() != "active":
         run("systemctl", "start", unit, timeout_s=100)
         changed.append(f"{unit} started")
-    elif any(path.stat().st_mtime > _settled_at(unit) for path in reads):
+    elif any(path.stat().st_mtime > settled_at(unit) for path in reads):
         run("systemctl", verb, unit, timeout_s=100)
         changed.append(f"{unit} {verb}ed")
     return changed
@@ -193,7 +193,7 @@ def ensure_unit_files(texts: dict[str, str]) -> list[str]:
     return changed
 
 
-def _settled_at(unit: str) -> float:
+def settled_at(unit: str) -> float:
     """When a unit took its present state, Unix seconds."""
     argv = ("systemctl", "show", "--timestamp=us+utc", "--property=StateChangeTimestamp", "--value", unit)
     text = run(*argv).stdout.strip()

@@ -71,7 +71,8 @@ def watch_unit(interface: str, build: str, credentials: Sequence[str]) -> str:
 [Unit]
 Description=noc watch: heartbeats in, incidents and alerts out
 Wants=network-online.target wg-quick@{interface}.service
-After=network-online.target wg-quick@{interface}.service
+Requires=noc-watch.socket
+After=network-online.target wg-quick@{interface}.service noc-watch.socket
 StartLimitIntervalSec=0
 X-Noc-Build={build}
 
@@ -92,6 +93,28 @@ RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 {HARDENED}
 [Install]
 WantedBy=multi-user.target
+"""
+
+
+def watch_socket(address: str, port: int) -> str:
+    """Where nodes push to: held by systemd, so that a push which comes while the watch starts anew waits for it.
+
+    Args:
+        address: HQ's in the tunnel, which may come up later.
+        port: the fleet's push port.
+    """
+    return f"""\
+[Unit]
+Description=noc watch: where nodes push to
+
+[Socket]
+ListenStream={address}:{port}
+FreeBind=yes
+Backlog=1024
+TriggerLimitIntervalSec=0
+
+[Install]
+WantedBy=sockets.target
 """
 
 

@@ -10,6 +10,7 @@ from unit.hub.hub_kit import program
 OWN_KEYS = {"ssh_key", "host_ca", "ssh_key.next", "ssh_key.before", "host_ca.next"}
 TEXTS = {
     "noc-watch.service": units.watch_unit("wg0", "abc", ["ntfy_token", "dead_man_url"]),
+    "noc-watch.socket": units.watch_socket("10.84.0.1", 8084),
     "noc-runner.service": units.runner_unit("wg0", "abc", ["dns_token"]),
     "noc-peers.service": units.peers_service("wg0", "abc"),
     "noc-tunnels.socket": units.tunnels_socket(),

@@ -21,6 +21,7 @@ from noc.watch.server.bounded import BoundedProtocol
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 1_024
+FIRST_FD: Final = 3  # sd_listen_fds(3)
 IP_FREEBIND: Final = 15  # linux/in.h; Python's socket module does not name it
 
 
@@ -36,6 +37,15 @@ def open_tcp(tcp: Tcp) -> socket.socket:
         opened.close()
         fix = f"see who listens there: ss -ltnp 'sport = {tcp.port}'"
         raise CannotListen(f"cannot listen on {tcp}", why=error.strerror or str(error), fix=fix) from error
+    return opened
+
+
+def inherited() -> socket.socket | None:
+    """The socket that systemd listens on for us, which outlives this process (sd_listen_fds(3)); None without one."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    opened = socket.socket(fileno=FIRST_FD)
+    opened.set_inheritable(False)
     return opened
 
 

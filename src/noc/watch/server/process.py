@@ -20,7 +20,7 @@ from noc.watch.push.ingest import Ingest
 from noc.watch.push.listener import PushListener
 from noc.watch.server.addresses import Tcp, Unix
 from noc.watch.server.faces import Faces
-from noc.watch.server.listeners import allow_connections, listener, open_tcp, open_unix
+from noc.watch.server.listeners import allow_connections, inherited, listener, open_tcp, open_unix
 from noc.watch.server.peers import PeerProtocol
 from noc.watch.service.origin import FILE, tell_origin
 from noc.watch.service.watch import Watch
@@ -47,7 +47,8 @@ def serve(
     Args:
         fleet_directory: where fleet.toml and inventory.toml lie.
         database: the SQLite file; made where there is none, its directory must exist.
-        push: where nodes push to; None for the hub's tunnel address and the fleet's push port.
+        push: where nodes push to; None for the hub's tunnel address and the fleet's push port. A socket that systemd
+            holds goes before it: what comes while we start anew waits there.
         local: where the API and the pages are for who is on this machine.
         web: where they are for the proxy, and for who brings a key; None for nowhere.
         public: the folder of the public page; None for no page.
@@ -57,7 +58,7 @@ def serve(
     """
     config = Config.read(fleet_directory)
     push = push or Tcp(str(config.fleet.hub.tunnel), config.fleet.tunnel.push_port)
-    push_socket = open_tcp(push)
+    push_socket = inherited() or open_tcp(push)
     local_socket = open_tcp(local) if isinstance(local, Tcp) else open_unix(local)
     web_socket = open_unix(web, group=PROXY_GROUP) if web else None
     os.umask(0o077)

@@ -4,8 +4,10 @@
 """
 
 import logging
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +42,7 @@ def migrate(engine: Engine) -> None:
 
 
 def migrate_apart(path: Path) -> None:
-    """Do the same in a child process, where there is something to do.
+    """Do the same in a child process, where there is something to do, on a file of which a copy stays beside it.
 
     Raises:
         CannotMigrate: it has not come to its end; what it said is the why.
@@ -48,13 +50,15 @@ def migrate_apart(path: Path) -> None:
     """
     engine = open_engine(path)
     try:
-        if revision(engine) == HEAD:
+        if (known := revision(engine)) == HEAD:
             return
     except SQLAlchemyError as error:
         fix = "check the disk and the file's owner"
         raise StoreTrouble(f"cannot open {path}", why=cause(error), fix=fix) from error
     finally:
         engine.dispose()
+    if known is not None:
+        keep_copy(path)
     command = [sys.executable, "-P", "-m", "noc.watch.store.migration", str(path)]
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=False)
@@ -63,6 +67,28 @@ def migrate_apart(path: Path) -> None:
     if child.returncode:
         why = (child.stderr.strip().splitlines() or ["it was killed"])[-1][:500]
         raise CannotMigrate(f"cannot bring {path} to this release's schema", why=why, fix="put a backup back")
+
+
+def copy_of(path: Path) -> Path:
+    """Where a database lies as it was before its last migration."""
+    return path.with_name(f"{path.name}.before")
+
+
+def keep_copy(path: Path) -> None:
+    """Copy a database whole beside it, in the place of the copy before; nobody writes to it meanwhile.
+
+    Raises:
+        CannotMigrate: it cannot be copied, so that it is not migrated either.
+    """
+    copy, fresh = copy_of(path), path.with_name(f"{path.name}.copying")
+    fresh.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(fresh)) as target:
+            source.backup(target)
+        fresh.replace(copy)
+    except (OSError, sqlite3.Error) as error:
+        fresh.unlink(missing_ok=True)
+        raise CannotMigrate(f"{path} could not be copied first", why=str(error), fix="make room on the disk") from error
 
 
 def revision(engine: Engine) -> str | None:
