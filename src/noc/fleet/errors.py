@@ -5,7 +5,8 @@ NocError
 │   └── InventoryProblems E106  every mistake of inventory.toml
 ├── NoFleetDirectory      E102
 ├── FileUnreadable        E103
-└── RepositoryFailed      E105
+├── RepositoryFailed      E105
+└── PeopleNotEditable     E108
 """
 
 from collections.abc import Sequence
@@ -98,3 +99,12 @@ class PeerRefused(NocError):
     """
 
     code, exit_code = "E107", 2
+
+
+class PeopleNotEditable(NocError):
+    """A person can be taken out of the fleet file only where `[[people]]` tables hold them, one each.
+
+    The rest of the file stays to the byte; what cannot be done so is left to an editor.
+    """
+
+    code, exit_code = "E108", 6

@@ -8,6 +8,7 @@ from noc.fleet.errors import RepositoryFailed
 from noc.fleet.render import RENDERED
 
 TIMEOUT_S = 30
+FLEET_FILE = "fleet.toml"
 WRITTEN = ("inventory.toml", "prices.toml", "nixos/flake.lock", *RENDERED)
 IDENTITY = {
     f"GIT_{who}_{what}": value
@@ -16,6 +17,17 @@ IDENTITY = {
 }
 # Whoever may write into the directory must not thereby run programs as whoever commits.
 NO_PROGRAMS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "commit.gpgSign=false")
+
+
+def commit_edit(directory: Path, message: str) -> str | None:
+    """Record the fleet file as it is now, and nothing else. Returns and raises as `commit`."""
+    if not (directory / ".git").exists():
+        return commit(directory, message)
+    _git(directory, "add", "--", FLEET_FILE)
+    if not _git(directory, "diff", "--cached", "--name-only", "--", FLEET_FILE):
+        return None
+    _git(directory, "commit", "--quiet", "--message", message, "--", FLEET_FILE)
+    return _git(directory, "rev-parse", "HEAD").strip()
 
 
 def commit(directory: Path, message: str) -> str | None:
@@ -37,7 +49,7 @@ def commit(directory: Path, message: str) -> str | None:
     paths = [str(path.relative_to(directory)) for pattern in WRITTEN for path in directory.glob(pattern)]
     if not (directory / ".git").exists():
         _git(directory, "init", "--quiet", "--initial-branch=main")
-        paths.append("fleet.toml")
+        paths.append(FLEET_FILE)
     tracked = _git(directory, "ls-files", "--", *WRITTEN).splitlines()
     touched = sorted({*paths, *tracked})
     if not touched:

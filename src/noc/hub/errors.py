@@ -231,3 +231,27 @@ class JobTooLong(NocError):
     """
 
     code, exit_code = "E791", 8
+
+
+class LastApprover(NocError):
+    """The person is the only approver. Without one nobody could agree to what needs agreement, or change that.
+
+    Make somebody else an approver in `[[people]]` of fleet.toml first.
+    """
+
+    code, exit_code = "E817", 7
+
+
+class StillAnswers(NocError):
+    """The fleet file would not hold without the person: somebody else has to answer for what they accepted.
+
+    Each place is named with its line. Put another approver there, or take the entry out, then give the command again.
+    """
+
+    code, exit_code = "E818", 6
+
+
+class NotAPerson(NocError):
+    """Only people are offboarded: root and the accounts of HQ's own services are none."""
+
+    code, exit_code = "E819", 2

@@ -380,6 +380,14 @@ class NewToken(Token):
     secret: str
 
 
+class KeysDropped(Part):
+    """What a person held until now: so many sessions of pages and links to sign in; tokens by their names."""
+
+    person: str
+    sessions: int
+    tokens: list[str]
+
+
 class Tokens(Part):
     """Every token that is good for something, the oldest first."""
 

@@ -20,6 +20,7 @@ from noc.watch.api.metrics import MetricsApi
 from noc.watch.api.nodes import NodeApi
 from noc.watch.api.openapi import document
 from noc.watch.api.operation import Answer, Asked, Nothing, Operation, routes
+from noc.watch.api.people import PeopleApi
 from noc.watch.api.tokens import TokenApi
 from noc.watch.service.watch import Watch
 
@@ -39,6 +40,7 @@ class Api:
             JobApi(watch),
             AlertApi(watch),
             TokenApi(keyring),
+            PeopleApi(keyring),
             MetricsApi(watch),
         )
 
