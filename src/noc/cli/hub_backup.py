@@ -92,7 +92,7 @@ def restore(
     ip: Annotated[str | None, typer.Option("--ip", help="HQ's public address, where it is another one now.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a bare machine HQ again, from a backup that was opened elsewhere: noc unlock < FILE | … noc hub restore -
+    """Make a bare machine HQ again, from a backup that was opened elsewhere: noc unlock <FILE | … noc hub restore -
 
     All of it is read and compared before anything is put in its place. Nothing is begun on the fleet before every node
     was asked what it has seen since.
@@ -104,7 +104,7 @@ def restore(
     if source != "-":
         raise Usage(
             "a backup is not opened on HQ", why="who opens it needs the operator's identity, which never comes here",
-            fix="on the operator's machine: noc unlock < FILE | ssh HQ noc hub restore -",
+            fix="on the operator's machine: noc unlock <FILE | ssh HQ noc hub restore -",
         )  # fmt: skip
     restoration = Restoration(sys.stdin.buffer, _address(ip))
     for warning in restoration.warnings:

@@ -146,7 +146,7 @@ def _compared(manifest: Manifest | None, found: dict[str, Member]) -> Manifest:
 
 
 def _bad(why: str) -> BadArchive:
-    return BadArchive("this is no backup of an HQ", why=why, fix="noc unlock < FILE | noc hub restore -")
+    return BadArchive("this is no backup of an HQ", why=why, fix="noc unlock <FILE | noc hub restore -")
 
 
 def _shown(name: str) -> str:

@@ -6,6 +6,7 @@ import io
 import os
 import resource
 import sqlite3
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -160,6 +161,18 @@ def test_a_file_that_may_not_grow_is_said_to_be_full(tmp_path: Path) -> None:
 def recipients_of(directory: Path) -> list[object]:
     (directory / "recipients").write_text(f"{IDENTITY.to_public()}\n")
     return recipients(directory / "recipients")
+
+
+def test_memory_does_not_grow_with_what_is_taken(root: Path) -> None:
+    large = root / "var/lib/noc/releases/bb/clavitor.pyz"
+    large.parent.mkdir()
+    large.write_bytes(os.urandom(1 << 20) * 64)
+    backups = Backups(root)
+    tracemalloc.start()
+    backups.make(None, NOW)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_two_at_once_do_not_get_into_each_other_s_way(root: Path) -> None:
