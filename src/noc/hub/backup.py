@@ -92,6 +92,8 @@ class Backups:
             raise BackupFailed(f"{out} is there already", fix="name another file")
         path, watch = out or self.outgoing / name_of(self.fleet.hub.name, now), self._tree("watch").path
         with self._alone(), database_copy(watch / WATCH_DATABASE, watch / f".{WATCH_DATABASE}.copy") as database:
+            for left in self.outgoing.glob("*.part"):
+                left.unlink()
             manifest = sealed(path, to, self._producer(database, now))
             return Made(path, path.stat().st_size, file_sha256(path), manifest)
 

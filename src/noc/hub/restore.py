@@ -29,7 +29,8 @@ from noc.runs.admission.restored import Restored
 from noc.runs.paths import Paths
 
 UNFINISHED = Path("/var/lib/.noc-restoring")
-"""There while a restore is under way, so that one that was cut may be given again."""
+"""There while files are put in their places, so that a restore that was cut then may be given again."""
+STAGING = ".noc-restore-"
 
 
 @dataclass
@@ -65,15 +66,16 @@ class Restoration:
 
         Raises:
             BadArchive, ArchiveDamaged, NewerBackup, WrongRestore: nothing was put anywhere.
-            StepFailed: a step of the installation failed; give the command again, or `noc hub install`.
+            StepFailed: a step of the installation failed; `noc hub install` goes on with it.
         """
-        with tempfile.TemporaryDirectory(prefix=".noc-restore-", dir=STATE.parent) as name:
+        for left in STATE.parent.glob(f"{STAGING}*"):
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=STATE.parent) as name:
             staged = Path(name)
             done = run_steps([Step("backup", lambda: self._read(staged)), Step("files", lambda: put(staged))], tell)
         done += run_steps([Step("restored", self._mark)], tell)
-        done += Installation(None, None).run(tell)
         UNFINISHED.unlink(missing_ok=True)
-        return done
+        return done + Installation(None, None).run(tell)
 
     def _read(self, staged: Path) -> list[str]:
         self._manifest = unpack(self.stream, staged)
@@ -101,7 +103,7 @@ def refuse_hq() -> None:
     there = [path for path in (FLEET / "fleet.toml", UNITS / "noc-runner.service") if path.exists()]
     there += sorted(CREDENTIALS.glob("*"))[:1]
     if there:
-        fix = "take a bare machine; on this one, noc hub status says how it is"
+        fix = "take a bare machine; where a restore has stopped after its files, noc hub install goes on"
         raise AlreadyHq("this machine is an HQ already", why=f"{there[0]} is there", fix=fix)
 
 
