@@ -140,7 +140,7 @@ class SecondDiffers(NocError):
 class AlreadyHq(NocError):
     """A backup is put back on a machine that is no HQ yet, so that nothing of one that works is overwritten.
 
-    A restore that was cut is gone on with: by giving the command again, or by `noc hub install` once its files are there.
+    One that was cut goes on when the command is given again, or by `noc hub install` once its files are there.
     """
 
     code, exit_code = "E844", 2
