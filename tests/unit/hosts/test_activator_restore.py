@@ -181,9 +181,11 @@ def test_a_database_that_is_damaged_can_be_replaced_and_is_set_aside(node: Tree,
 
 
 def test_a_fresh_node_has_its_data_before_its_release_first_runs(tree: Tree, backup: Path) -> None:
+    database(tree).parent.rmdir()
     number = send(tree, backup, "r1")
     assert tree.start(tree.release(1), "r1", "--replace", "--restore-data", "--data", number)["ok"]
     tree.reach("r1", "activated")
     verdict = tree.ask("confirm", "r1")[1]
     assert (verdict["state"], values(database(tree))) == ("confirmed", ["kept", "lost"])
     assert (verdict["loss"], verdict["data"]) == (None, "there were no data before")
+    assert database(tree).parent.stat().st_mode & 0o777 == 0o700

@@ -1,6 +1,8 @@
 """The database put back as a snapshot holds it: only when that is asked for, and never without naming the loss."""
 
+import contextlib
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +16,8 @@ from .loss import in_words, loss
 from .release import identity
 from .state import Pending, Refused, proven, sync_directory
 
+USER = "clavitor"
+"""Whom the service runs as."""
 ASIDE = ".given-up"
 """Ends the name of a database that could not be copied before another one took its place."""
 _LOGS = ("-wal", "-shm", "-journal")
@@ -131,6 +135,7 @@ def _put_in_place(change: Change, snapshot: Snapshot) -> None:
 def _fresh(layout: Layout, snapshot: Snapshot) -> Path:
     """A copy of a snapshot beside the database, with its owner and mode."""
     database = layout.database
+    _make_home(database.parent)
     fresh = database.with_name(database.name + ".restored")
     like = database.stat() if database.exists() else None
     owner = like or database.parent.stat()
@@ -143,6 +148,17 @@ def _fresh(layout: Layout, snapshot: Snapshot) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return fresh
+
+
+def _make_home(directory: Path) -> None:
+    """Where no service has run yet, its directory is not there either: systemd makes it at the first start."""
+    if directory.exists():
+        return
+    directory.mkdir(mode=0o700, parents=True)
+    with contextlib.suppress(KeyError):
+        user = pwd.getpwnam(USER)
+        os.chown(directory, user.pw_uid, user.pw_gid)
+    sync_directory(directory.parent)
 
 
 def _set_aside(database: Path) -> None:
