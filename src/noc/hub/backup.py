@@ -170,7 +170,8 @@ class Backups:
         """Write down for the doctor how it went; that it cannot be written must not hide how it went."""
         before = read_sending(self.outgoing)
         last = before.succeeded if before else None
-        state = Sending(tried=now, succeeded=last if error else now, error="" if error is None else str(error))
+        trouble = ": ".join(filter(None, (error.what, error.why))) if error else ""
+        state = Sending(tried=now, succeeded=last if error else now, error=trouble)
         path = self.outgoing / STATE_FILE
         with suppress(OSError):
             replace(path, state.model_dump_json() + "\n")

@@ -13,7 +13,6 @@ import asyncssh
 from noc.errors import NocError
 from noc.fleet.backing import Second
 from noc.hosts.ssh import Pinned, Target, dial
-from noc.hub.errors import SecondAbsent
 from noc.hub.second import BLOCK, absent, differs
 
 CONNECT_S = 30
@@ -120,7 +119,7 @@ def connected(second: Second, key: Path) -> Iterator[Sftp]:
         try:
             connection = runner.run(dial(target, timeout_s=CONNECT_S))
         except NocError as error:
-            raise SecondAbsent(f"the second place {where} cannot be used", why=str(error), fix=error.fix) from None
+            raise absent(where, ": ".join(filter(None, (error.what, error.why)))) from None
         try:
             try:
                 client = runner.run(asyncio.wait_for(connection.start_sftp_client(), CONNECT_S))

@@ -43,6 +43,6 @@ async def _ask(site: Site, node: Node, question: Callable[[Activator], Awaitable
         facts = await link.ask(question)
     except NocError as error:
         await link.close()
-        return str(error)
+        return ": ".join(filter(None, (error.what, error.why)))
     await site.keep(node, link)
     return facts.fence
