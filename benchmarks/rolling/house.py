@@ -4,7 +4,7 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -61,9 +61,19 @@ class House:
         nodes: names of the nodes; they are kept in the fleet's order.
         work: directory for identities and payloads.
         tell: where a line of progress goes.
+        policy: what the fleet file says of rollouts and pushes.
     """
 
-    def __init__(self, lab: Lab, nodes: Sequence[str], work: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        nodes: Sequence[str],
+        work: Path,
+        tell: Callable[[str], None],
+        *,
+        policy: Mapping[str, float] = POLICY,
+    ) -> None:
+        self._policy = dict(policy)
         self.lab, self.nodes, self.tell = lab, tuple(nodes), tell
         self.hq = Headquarters(lab)
         self.work = work
@@ -77,7 +87,7 @@ class House:
         """Boot everything and install HQ; no node is provisioned yet."""
         self.lab.up(self.nodes, bare=bare)
         self.operator.init()
-        fleet = self.lab.fleet_directory(self.work / "fleet", self.nodes, POLICY)
+        fleet = self.lab.fleet_directory(self.work / "fleet", self.nodes, self._policy)
         rehearsed = load(fleet)
         self.nodes = tuple(node.name for node in rehearsed.nodes)
         self.tunnels = {node.name: node.tunnel for node in rehearsed.nodes}

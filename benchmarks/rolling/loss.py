@@ -3,14 +3,16 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from rolling import load
 from rolling.contest import one
 from rolling.house import Failed, House
 from rolling.tools import Noc
 
+_T = TypeVar("_T")
 BEFORE_S = AFTER_S = 3.0
 """Seconds of load before the deployment and after it."""
 OWN_SOCKET = """
@@ -27,17 +29,23 @@ Counted = dict[str, Any]
 
 def loaded_deploy(house: House) -> Counted:
     """Deploy under load: sent, streams, failed by kind, slowest in seconds, and the deployment's own seconds."""
+    counted, sample = under_load(house, lambda: one(house, Noc()))
+    return {**counted, "deploy_s": sample.seconds}
+
+
+def under_load(house: House, work: Callable[[], _T]) -> tuple[Counted, _T]:
+    """Do something under load: sent, streams, failed by kind, slowest in seconds; and what came of it."""
     stop = house.work / "stop"
     stop.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as pool:
         counted = pool.submit(_load, house, str(stop))
         try:
             time.sleep(BEFORE_S)
-            sample = one(house, Noc())
+            done = work()
             time.sleep(AFTER_S)
         finally:
             stop.touch()
-        return {**counted.result(load.WITHIN_S * 2), "deploy_s": sample.seconds}
+        return counted.result(load.WITHIN_S * 2), done
 
 
 def own_sockets(house: House) -> None:

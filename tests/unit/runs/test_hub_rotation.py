@@ -249,7 +249,9 @@ async def test_killed_at_any_record_all_agree_and_the_same_command_goes_on(
             await house.rotate(killed_at=record)
     if power:
         house.start_root()
-    await asyncio.sleep(0.35)
+    else:
+        HubDesk(house.paths.hub_key_asked, house.paths.hub_key_told).end_trial()
+        house.look()
     assert all(spoke.reached for spoke in house.spokes.values())
     if is_under_way(house.inventory):
         assert words(await house.rotate()) == [("virginia", "rotated"), ("frankfurt", "rotated")]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from noc.mesh.hubkey import Asked, Told, read_told, write
+from noc.mesh.hubkey import Asked, Told, read_asked, read_told, write
 from noc.runs.rotation.errors import RootSilent
 
 ROOT_S = 10.0
@@ -35,6 +35,14 @@ class HubDesk:
     def withdraw(self) -> None:
         """Ask for nothing any more, which ends a trial."""
         self._asked.unlink(missing_ok=True)
+
+    def end_trial(self) -> bool:
+        """End a trial that a runner has left behind; returns whether there was one. What is to be kept stays asked."""
+        asked = read_asked(self._asked)
+        if asked is None or asked.keep:
+            return False
+        self.withdraw()
+        return True
 
     async def until(self, wanted: Callable[[Told], bool], within_s: float = ROOT_S) -> Told:
         """Wait until what root tells is as wanted. Raises RootSilent."""

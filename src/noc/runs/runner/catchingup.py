@@ -9,7 +9,7 @@ from noc.fleet.rotating import Secret
 from noc.runs.admission.freeze import frozen
 from noc.runs.admission.risk import OF_HQ
 from noc.runs.rollout.catchup import CatchUp, Due
-from noc.runs.rotation.returning import BY, Returning
+from noc.runs.rotation.returning import Missed, Returning
 from noc.runs.runner.planning import make_plan
 from noc.runs.runner.runner import Beginning, Runner
 
@@ -37,13 +37,13 @@ def catching_up(runner: Runner) -> CatchUp:
 def going_on(runner: Runner) -> Returning:
     """What lets a runner go on with rotations that left nodes out: under the word that began them, as catching up."""
 
-    async def begin(secret: Secret, names: tuple[str, ...]) -> None:
-        nodes = ["all"] if secret in OF_HQ else list(names)
-        request: dict[str, Any] = {"action": "rotate", "nodes": nodes, "options": {"secret": secret}}
-        if secret == WG:
+    async def begin(missed: Missed) -> None:
+        nodes = ["all"] if missed.secret in OF_HQ else list(missed.nodes)
+        request: dict[str, Any] = {"action": "rotate", "nodes": nodes, "options": {"secret": missed.secret}}
+        if missed.secret == WG:
             request = {"action": "keygen", "nodes": nodes}
         plan = await make_plan(request, runner.paths, runner.works.survey)
-        await runner.begin(plan, Beginning(by=BY))
+        await runner.begin(plan, Beginning(by=missed.by, more={"catch_up_of": missed.run}))
         await runner.ended()
 
     return Returning(runner.paths, begin, lambda: _idle(runner))

@@ -49,6 +49,7 @@ from noc.runs.rescue.doors import DoorKeeper, OpenDoors
 from noc.runs.rescue.move import move, survey_move
 from noc.runs.rescue.rescue import rescue, survey_rescue
 from noc.runs.rollout.survey import survey
+from noc.runs.rotation.hubdesk import HubDesk
 from noc.runs.rotation.rotate import rotate as rotate_secret
 from noc.runs.rotation.rotate import survey_rotate
 from noc.runs.runner.catchingup import catching_up, going_on
@@ -216,6 +217,8 @@ def recover(runner: Runner) -> None:
     except (AuditBroken, AuditUnwritable) as error:
         # What can be read still answers; whatever would act fails by itself as long as the audit does.
         log.error("nothing begins before the audit is mended: %s", error)  # noqa: TRY400
+    if elsewhere is None and HubDesk(runner.paths.hub_key_asked, runner.paths.hub_key_told).end_trial():
+        log.warning("the runner was cut while HQ's next tunnel key was on trial: HQ has the one before again")
     for run in close_cut_runs(runner.paths.runs, elsewhere):
         log.warning("run %s was cut; noc run show %s says how to go on", run, run)
 
