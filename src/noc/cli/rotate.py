@@ -3,15 +3,20 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from noc.cli.completion import node_names, node_names_or
 from noc.cli.options import JsonOption, PlanOption, WaitOption
+from noc.cli.output import err, mark
 from noc.errors import NotPermitted, Usage
 
 app = typer.Typer(add_completion=False)
+
+LISTS = ("signer", "recipients")
+SIGN_ANEW = "no node takes them anew, or returns to them, before they are signed anew (noc release sign, noc release add)"
 
 
 @dataclass(frozen=True)
@@ -102,10 +107,53 @@ def rotate_hq_key(asked: Asked) -> None:
             restart_runner()
 
 
+def rotate_signers(asked: Asked) -> None:
+    """Whose releases are taken: HQ's own list first, then every node's, each of which proves it."""
+    from noc.hub import trustlists as lists  # noqa: PLC0415
+    from noc.release.store import ReleaseStore  # noqa: PLC0415
+
+    as_root("list of signers")
+    _check_one(asked)
+    text = lists.SIGNERS.read_text()
+    if asked.add:
+        text = lists.add_signer(text, lists.read_public(Path(asked.add)))
+    if asked.withdraw:
+        text = lists.withdraw_signer(text, asked.withdraw)
+        if lost := lists.check_signed(text, ReleaseStore()):
+            err.print(mark("warn", f"signed by nobody who is left: {lists.labels(lost)}; {SIGN_ANEW}"), soft_wrap=True)
+    if not asked.only_plan:
+        lists.write_list(lists.SIGNERS, text)
+    run_it(asked)
+
+
+def rotate_recipients(asked: Asked) -> None:
+    """To whom backups are encrypted: HQ's list, then what HQ can seal anew."""
+    from noc.hub import trustlists as lists  # noqa: PLC0415
+
+    as_root("list of recipients")
+    _check_one(asked)
+    text = lists.RECIPIENTS.read_text()
+    if asked.add:
+        text = lists.add_recipient(text, asked.add)
+    if asked.withdraw:
+        text = lists.withdraw_recipient(text, asked.withdraw)
+    if not asked.only_plan:
+        lists.write_list(lists.RECIPIENTS, text)
+    run_it(asked)
+
+
+def _check_one(asked: Asked) -> None:
+    """One change at a time: what is added is proven before anything is withdrawn. Raises Usage."""
+    if asked.add and asked.withdraw:
+        raise Usage("one is added, and then another is withdrawn", fix=f"noc rotate {asked.secret} --add … first")
+
+
 ROTATIONS: Mapping[str, Callable[[Asked], None]] = {
     "push-token": run_it,
     "ssh": rotate_hq_key,
     "ca": rotate_hq_key,
+    "signer": rotate_signers,
+    "recipients": rotate_recipients,
     "wg": rotate_wg,
     "hub": rotate_hub,
 }
@@ -146,4 +194,6 @@ def rotate(
     """
     if secret not in ROTATIONS:
         raise Usage(f"{secret} is no secret that can be rotated", fix=f"one of {', '.join(ROTATIONS)}")
+    if (add or withdraw) and secret not in LISTS:
+        raise Usage(f"{secret} is made anew, not added or withdrawn", fix=f"noc rotate {secret}")
     ROTATIONS[secret](Asked(secret, nodes or ["all"], add, withdraw, only_plan, as_json, wait_s, tuple(without or ())))

@@ -315,9 +315,17 @@ class NodeProvision:
 
     async def live(self) -> Sequence[str]:
         """Call the node live: from here on it is judged."""
-        learnt = self._site.book.learn(self._node.name, life=Life.LIVE, release=self.running)
+        rotated = {**self._site.book.record(self._node.name).rotated, **self._listed()}
+        learnt = self._site.book.learn(self._node.name, life=Life.LIVE, release=self.running, rotated=rotated)
         await self._site.watch.reload()
         return ["live"] if learnt else []
+
+    def _listed(self) -> dict[str, datetime]:
+        """Since when the node has HQ's list of signers, where a rotation changed it and the node got it here."""
+        changed = self._site.book.inventory.hub.rotated.get("signer")
+        had = self._site.book.record(self._node.name).rotated.get("signer")
+        behind = changed is not None and (had is None or had < changed)
+        return {"signer": datetime.now(UTC)} if behind else {}
 
     def _config(self) -> NodeConfig:
         return node_config(self._site, self._node)

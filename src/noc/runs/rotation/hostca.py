@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from noc.fleet.model import Node
-from noc.hosts.errors import CommandFailed, HostKeyMismatch
+from noc.hosts.errors import CommandFailed, HostKeyMismatch, Unreachable
 from noc.hosts.shell import Shell
 from noc.hosts.ssh import Authority
 from noc.hosts.systemd import HOST_CERTIFICATE
@@ -70,9 +70,21 @@ class CertificateAtNode:
         return []
 
     async def _see(self, node: Node, public: str) -> None:
-        """Wait until sshd, which takes a moment to read its files again, shows a certificate of a CA."""
+        """Wait until sshd, which takes a moment to read its files again, shows a certificate of a CA.
+
+        Raises:
+            StillAccepted: it goes on showing another one.
+            Unreachable: it does not answer.
+        """
         end = time.monotonic() + SHOWN_S
-        while not await self._shown(node, public):
+        while True:
+            try:
+                if await self._shown(node, public):
+                    return
+            except Unreachable:
+                # As sshd starts itself anew, nobody listens for a moment.
+                if time.monotonic() >= end:
+                    raise
             if time.monotonic() >= end:
                 why = f"after {SHOWN_S:g} s it shows none of the new CA"
                 fix = f"sshd -T on {node.name} names its HostCertificate; then noc rotate ca"

@@ -141,7 +141,7 @@ class HqRotation:
     async def _given(self, node: Node) -> Verdict:
         new = self._new
         assert new is not None
-        before = standing(self._key.secret, self._site.book.record(node.name))
+        before = standing(self._key.secret, self._site.book.inventory, node.name)
 
         async def give() -> Sequence[str]:
             changed = await self._at_node.give(node, new)
@@ -169,7 +169,7 @@ class HqRotation:
     async def _taken(self, node: Node) -> Verdict:
         used = self._key.used(self._hub)
         assert used is not None
-        before = standing(self._key.secret, self._site.book.record(node.name))
+        before = standing(self._key.secret, self._site.book.inventory, node.name)
 
         async def give() -> Sequence[str]:
             if same_key(self._proven(node.name), used):
@@ -188,5 +188,5 @@ class HqRotation:
         return Verdict(node=node.name, before=before, now=NEW, verdict="rotated", good=True)
 
     def _unchanged(self, name: str) -> Verdict:
-        now = standing(self._key.secret, self._site.book.record(name))
+        now = standing(self._key.secret, self._site.book.inventory, name)
         return Verdict(node=name, before=now, now=now, verdict="unchanged", good=True)

@@ -1,17 +1,20 @@
 """What every rotation does with nodes: one after the other, whoever is down left out, the first failure the last."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from noc.errors import NocError
-from noc.fleet.inventory import NodeRecord
+from noc.fleet.inventory import Inventory
 from noc.fleet.model import Node
 from noc.fleet.rotating import Secret
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.node import AWAY
 from noc.runs.rotation.plans import unsettled
+from noc.runs.site.hqkeys import HOST_CA, SSH_KEY, same_key
 from noc.runs.site.site import Site
 
+OF_HQ: Final[Mapping[Secret, str]] = {"ssh": SSH_KEY, "ca": HOST_CA}
 SKIPPED, UNTOUCHED, UNCHANGED = "skipped", "untouched", "unchanged"
 OLD, BOTH, NEW = "old", "old and new", "new"
 
@@ -37,7 +40,7 @@ async def one_after_the_other(
     verdicts: list[Verdict] = []
     failed = False
     for name in names:
-        before = standing(secret, site.book.record(name))
+        before = standing(secret, site.book.inventory, name)
         if planned.get(name) == "unchanged":
             verdicts.append(Verdict(node=name, before=before, now=before, verdict=UNCHANGED, good=True))
             continue
@@ -47,15 +50,24 @@ async def one_after_the_other(
         try:
             verdicts.append(await work(site.fleet.node(name)))
         except AWAY as error:
-            now = standing(secret, site.book.record(name))
+            now = standing(secret, site.book.inventory, name)
             verdicts.append(Verdict(node=name, before=before, now=now, verdict=SKIPPED, why=str(error)))
         except NocError as error:
             failed = True
-            now = standing(secret, site.book.record(name))
+            now = standing(secret, site.book.inventory, name)
             verdicts.append(Verdict(node=name, before=before, now=now, verdict="not rotated", why=str(error)))
     return verdicts
 
 
-def standing(secret: Secret, record: NodeRecord) -> str:
-    """What counts for a node, in words: both, until a rotation is through with it."""
-    return BOTH if unsettled(secret, record) else NEW if secret in record.rotated else OLD
+def standing(secret: Secret, inventory: Inventory, name: str) -> str:
+    """What counts for a node, in words: the old one, both, or the new one once a rotation is through with it."""
+    record = inventory.record(name)
+    if not unsettled(secret, record):
+        return NEW if secret in record.rotated else OLD
+    not_made = {"push-token": record.push_token_sha256_before == record.push_token_sha256}
+    if not_made.get(secret, False):
+        return OLD
+    if (kind := OF_HQ.get(secret)) is not None:
+        coming = getattr(inventory.hub, f"{kind}_next") or getattr(inventory.hub, kind)
+        return BOTH if same_key(getattr(record, kind), coming) else OLD
+    return BOTH

@@ -89,7 +89,7 @@ class TokenRotation:
 
     async def carried_out(self) -> Verdict:
         """Walk the steps. Raises what they raise."""
-        before = standing("push-token", self._site.book.record(self._node.name))
+        before = standing("push-token", self._site.book.inventory, self._node.name)
         try:
             await walk(self._run, self._node.name, self.steps)
         finally:

@@ -9,6 +9,7 @@ from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rotation.hostca import rotate_ca
 from noc.runs.rotation.hub import rotate_hub
+from noc.runs.rotation.lists import rotate_recipients, rotate_signers
 from noc.runs.rotation.pushtoken import rotate_tokens
 from noc.runs.rotation.sshkey import rotate_ssh
 from noc.runs.site.site import Site
@@ -17,6 +18,8 @@ ROTATIONS: Final[Mapping[Secret, Callable[[Run, Site], Awaitable[list[Verdict]]]
     "push-token": rotate_tokens,
     "ssh": rotate_ssh,
     "ca": rotate_ca,
+    "signer": rotate_signers,
+    "recipients": rotate_recipients,
     "hub": rotate_hub,
 }
 

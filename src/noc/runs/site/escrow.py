@@ -79,6 +79,14 @@ class Escrow:
             path.unlink()
         return bool(found)
 
+    def reseal(self) -> int:
+        """Seal every copy to those who are recipients now. Returns how many there are."""
+        names = [path.name.removesuffix(".age") for path in sorted(self._directory.glob("*.age"))]
+        for name in names:
+            if (said := self._read(name)) is not None:
+                self._write(name, said)
+        return len(names)
+
     def account(self) -> str:
         """HQ's own account key at the authority, PEM; made where there is none."""
         said = self._read(ACCOUNT)
