@@ -3,30 +3,16 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from loopback_sshd import LoopbackSshd
 from noc.hosts.activation import ANSWER_WITHIN_S, Activator, Order
 from noc.hosts.errors import ActivationRefused, ConnectionLost, Unclear
 from noc.hosts.files import File, install
 from noc.hosts.node import activator as program
-from noc.hosts.ssh import Pinned, connect
 from noc.hosts.sshshell import SSHShell
 from node_tree import Tree, make_release, sign_release
-
-
-@pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[SSHShell]:
-    directory = tmp_path / "sshd"
-    directory.mkdir()
-    server = LoopbackSshd(directory)
-    opened = await connect(server.target(Pinned(server.fingerprint)))
-    yield opened
-    await opened.close()
-    server.close()
 
 
 @pytest.fixture
