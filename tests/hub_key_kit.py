@@ -24,7 +24,12 @@ def last_event(fleet: Fleet) -> int:
 def pushed_twice_more(fleet: Fleet) -> None:
     """Wait until every node was heard twice from now on: a push that was lost is known with the next one."""
     before = {node: last_push(fleet, node) for node in NODES}
-    wait_for(lambda: all(last_push(fleet, node)["seq"] >= before[node]["seq"] + 2 for node in NODES), 90, 0.5)
+
+    def heard(node: str) -> bool:
+        push = last_push(fleet, node)
+        return bool(push["seq"] >= (before[node]["seq"] if push["boot"] == before[node]["boot"] else 0) + 2)
+
+    wait_for(lambda: all(heard(node) for node in NODES), 90, 0.5)
 
 
 def has_one_key(fleet: Fleet, node: str, key: str) -> bool:
