@@ -60,7 +60,11 @@ def _check(fault: str, nodes: list[str], *, only_plan: bool) -> None:
 
     if fault == "hq-lost":
         why = "it destroys HQ's disk, and brings HQ back from its backup, which takes the machine outside"
-        raise DrillNotPossible("a lost HQ is rehearsed in the lab alone", why=why, fix="noc lab drill hq-lost there")
+        raise DrillNotPossible(
+            "a lost HQ is rehearsed in the lab alone",
+            why=why,
+            fix="docs/hq-lost.md: noc hub backup, and noc hub restore on another machine",
+        )
     if not nodes and fault not in _ROOT:
         raise Usage(f"noc drill {fault} takes a node", fix=f"noc drill {fault} NODE")
     if fault in _ROOT and os.geteuid() != 0 and not only_plan:

@@ -101,7 +101,7 @@ class Offboarding:
         """Pages are signed out, tokens open nothing."""
         path = f"/api/v1/people/{quote(self.person, safe='')}/keys"
         held: dict[str, Any] = ask(path, method="DELETE")
-        sessions = [f"{held['sessions']} sessions ended"] if held["sessions"] else []
+        sessions = [f"sessions ended: {held['sessions']}"] if held["sessions"] else []
         return [*sessions, *(f"token {name} revoked" for name in held["tokens"])]
 
     def login(self) -> list[str]:

@@ -89,8 +89,8 @@ class Elsewhere(FakeShell):
 
 
 class Ways(FakeWays):
-    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float) -> Any:
-        shell = await super().dial(name, address, trust, timeout_s=timeout_s)
+    async def dial(self, name: str, address: str, trust: Any, **more: Any) -> Any:
+        shell = await super().dial(name, address, trust, **more)
         return Elsewhere(shell.world, shell.machine, shell.address)
 
 

@@ -27,18 +27,19 @@ class House:
     """A watch in this process with both of its doors; the login that asks at the socket is `nobody`."""
 
     def __init__(self, watch: Watch, keyring: Keyring) -> None:
-        self.watch = watch
+        self.watch, self.keyring = watch, keyring
         app = Starlette(routes=Api(watch, keyring).routes(), exception_handlers=dict(HANDLERS))
         peer, self._web = PeerDoor(app, lambda: watch.config.fleet), WebDoor(app, lambda: watch.config, keyring)
 
         async def local(scope: Any, receive: Any, send: Any) -> None:
-            scope["state"] = {UID: NOBODY}
+            scope["state"] = {UID: self.uid}
             await peer(scope, receive, send)
 
         async def web(scope: Any, receive: Any, send: Any) -> None:
             scope["state"] = {}
             await self._web(scope, receive, send)
 
+        self.uid = NOBODY
         self._local_transport, self._web_transport = httpx.ASGITransport(local), httpx.ASGITransport(web)
 
     def make(self, role: Role) -> None:
@@ -165,3 +166,21 @@ def on_disk(folder: Path) -> bytes:
 async def test_nobody_holds_more_tokens_than_somebody_can_know(house: House) -> None:
     found = [(await house.token(f"t{number}")).status_code for number in range(MOST["token"] + 1)]
     assert found == [201] * MOST["token"] + [422]
+
+
+async def test_who_leaves_loses_tokens_and_sessions_at_once_and_others_keep_theirs(house: House) -> None:
+    house.make("approver")
+    secret = (await house.token()).json()["secret"]
+    for person in ("nobody", "anna"):
+        await house.keyring.make("session", person=person, role="viewer", name="", lasts_ms=60_000)
+    house.uid = 0
+    answer = await house.local("DELETE", "/api/v1/people/nobody/keys")
+    assert answer.json() == {"person": "nobody", "sessions": 1, "tokens": ["prometheus"]}
+    assert (await house.web(secret)).status_code == 401
+    assert [key.person for key in house.keyring.of("session")] == ["anna"]
+    assert (await house.local("DELETE", "/api/v1/people/nobody/keys")).json()["tokens"] == []
+
+
+async def test_nobody_but_root_ends_what_others_hold(house: House) -> None:
+    house.make("approver")
+    assert (await house.local("DELETE", "/api/v1/people/anna/keys")).status_code == 403
