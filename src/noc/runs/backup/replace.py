@@ -32,6 +32,7 @@ from noc.runs.record.steps import Step, walk
 from noc.runs.site.contact import Route
 from noc.runs.site.site import Site
 from noc.runs.site.systems import require_systems
+from noc.runs.system.keeping import keep_systems
 
 _INCIDENTS = 50
 _POLL_S = 0.2
@@ -183,7 +184,9 @@ async def replace_node(run: Run, site: Site, unsealed: Unsealed) -> list[Verdict
         await work.close()
         site.book.commit(run, run.plan.label())
     now = f"{standing(site, name)}, data of {choice.manifest.name}"
-    return [Verdict(node=name, before=before, now=now, verdict="live", good=True)]
+    verdicts = [Verdict(node=name, before=before, now=now, verdict="live", good=True)]
+    await keep_systems(run, site, verdicts)
+    return verdicts
 
 
 class NodeReplacement(NodeProvision):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from noc.backup.epoch import Epoch, read_recipients
+from noc.backup.epoch import Epoch
 from noc.backup.errors import BackupDamaged, NoBackup, WrongIdentity
 from noc.backup.repository import NodeBackups
 from noc.backup.request import Request
@@ -13,7 +13,7 @@ from noc.errors import NotFound, Usage
 from noc.fleet.load import load
 from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
-from noc.runs.backup.opening import open_repository
+from noc.runs.backup.opening import open_repository, recipients
 from noc.runs.backup.rehearse import rehearse
 from noc.runs.runner.door import Answers, Operation
 from noc.runs.runner.runner import Runner
@@ -53,9 +53,9 @@ class Unsealing:
             check_may_ask(caller, load(self._runner.paths.fleet))
             epoch = _epoch_of(backups, identity)
         with self._runner.audit.acting(what, caller.name, node=backups.name, epoch=epoch.id):
-            recipients = read_recipients(self._runner.paths.signers.with_name("recipients"))
-            if backups.epoch(recipients).id == epoch.id:
-                backups.begin(recipients)
+            people = recipients(self._runner.paths)
+            if backups.epoch(people).id == epoch.id:
+                backups.begin(people)
             self._unsealed.hold(epoch, identity)
         left = round(self._unsealed.left_s(epoch.node, epoch.id))
         yield {"unsealed": {"node": epoch.node, "epoch": epoch.id, "seconds": left}}

@@ -15,7 +15,7 @@ NIXOS = "nixos"
 
 def brings_configuration(plan: Plan, node: Node) -> bool:
     """Whether a plan gives a node its configuration: on NixOS that holds the system, too."""
-    return plan.configuration or (node.platform == NIXOS and (plan.system or plan.action == "provision"))
+    return plan.configuration or (node.platform == NIXOS and (plan.system or plan.action in ("provision", "replace")))
 
 
 def flake(site: Site, lock: str | None = None) -> Path:
