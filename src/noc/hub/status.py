@@ -1,5 +1,6 @@
 """Is HQ as it was installed? Looks, and changes nothing."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,14 @@ from noc.runs.admission.restored import read_restored
 from noc.runs.admission.superseded import read_superseded
 from noc.runs.paths import Paths
 
-SERVICES = ("noc-watch.service", "noc-runner.service", "noc-peers.service", "noc-tunnels.socket", "caddy.service")
+SERVICES = (
+    "noc-watch.socket",
+    "noc-watch.service",
+    "noc-runner.service",
+    "noc-peers.service",
+    "noc-tunnels.socket",
+    "caddy.service",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ def look() -> list[Check]:
         return checks
     tunnel = _unit(f"wg-quick@{fleet.tunnel.interface}.service")
     followed = _guarded("address", lambda: hub_known(fleet, load_inventory(FLEET)))
-    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed]
+    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed, *named(fleet)]
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -69,6 +77,20 @@ def whose_fleet(paths: Paths) -> Check:
         return Check("whose fleet", ok=False, seen=str(error))
     seen = f"restored from a backup of {opened.backup:%Y-%m-%d %H:%M} UTC: noc hub restored" if opened else "ours"
     return Check("whose fleet", ok=opened is None, seen=seen)
+
+
+def named(fleet: Fleet) -> Iterator[Check]:
+    """Whether the name by which nodes look for HQ leads here; another address there is another HQ, or a change cut."""
+    if (name := fleet.hub.fallback) is None:
+        return
+    try:
+        found = {str(info[4][0]) for info in socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_DGRAM)}
+    except OSError as error:
+        yield Check("name", ok=False, seen=f"{name}: {error.strerror or error}")
+        return
+    leads = f"{name} leads to {', '.join(sorted(found))}"
+    ok = found == {str(fleet.hub.address)}
+    yield Check("name", ok=ok, seen=leads if ok else f"{leads}, and not here: was HQ restored elsewhere?")
 
 
 def _unit(name: str) -> Check:

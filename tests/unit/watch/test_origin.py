@@ -10,7 +10,7 @@ from sqlalchemy import select
 from noc.fleet.load import load
 from noc.watch.config import Config
 from noc.watch.pages.sentences import sentence
-from noc.watch.service.origin import FILE, tell_origin
+from noc.watch.service.origin import FILE, LEAD_S, read_origin, start_restored
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.records import Event
@@ -26,8 +26,7 @@ def told(directory: Path) -> list[Event]:
     async def once() -> None:
         store = Store(directory / "watch.db")
         watch = Watch(Config.read(FLEET), store, lambda: Config.read(FLEET), lambda _: ())
-        await watch.start()
-        await tell_origin(watch, directory / FILE)
+        await start_restored(watch, directory / FILE)
         await watch.stop()
         store.close()
 
@@ -51,3 +50,16 @@ def test_it_says_once_that_hq_was_restored_and_how_old_the_copy_was(tmp_path: Pa
 def test_what_makes_no_sense_keeps_no_watch_from_starting(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     assert told(tmp_path) == []
+
+
+def test_once_nobody_is_spared_any_more_the_word_of_it_goes(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(json.dumps(LAID))
+    told(tmp_path)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_nodes_have_time_to_find_hq_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(json.dumps(LAID))
+    origin = read_origin(tmp_path / FILE)
+    assert origin is not None
+    assert origin.spared_until(600) == round((origin.at.timestamp() + LEAD_S + 1_200) * 1000)

@@ -63,6 +63,14 @@ def test_a_restart_with_a_wall_clock_that_stepped_back_moves_no_deadline_away(st
     assert standing.expires <= now.mono + config.rules.window
 
 
+def test_a_node_that_looks_for_a_restored_hq_is_not_blamed_for_its_silence(store: Store, config: Config) -> None:
+    store.write([Beat("virginia", EPOCH), Alive(EPOCH)])
+    now = Moment(5_000.0, EPOCH + 9_000_000)
+    judge, _ = restore(config, store.past(), now, spared_s=500)
+    assert judge.nodes["virginia"].expires == now.mono + 500
+    assert judge.next_due() >= now.mono + config.rules.patience
+
+
 def test_a_node_that_was_never_heard_before_is_up_since_it_is_watched(store: Store, config: Config) -> None:
     start = Moment(0.0, EPOCH)
     judge = resumed(store, config, start)

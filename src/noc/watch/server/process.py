@@ -22,7 +22,7 @@ from noc.watch.server.addresses import Tcp, Unix
 from noc.watch.server.faces import Faces
 from noc.watch.server.listeners import allow_connections, inherited, listener, open_tcp, open_unix
 from noc.watch.server.peers import PeerProtocol
-from noc.watch.service.origin import FILE, tell_origin
+from noc.watch.service.origin import FILE, start_restored
 from noc.watch.service.watch import Watch
 from noc.watch.store.database import Store
 from noc.watch.store.migration import migrate_apart
@@ -88,8 +88,7 @@ async def _run(
         origin: what a restore of HQ leaves for the watch.
     """
     push_socket, local_socket, web_socket = sockets
-    await watch.start()
-    await tell_origin(watch, origin)
+    await start_restored(watch, origin)
     ingest = Ingest(watch)
     pushes = PushListener(ingest, ingest.report)
     await pushes.start(push_socket)

@@ -15,8 +15,14 @@ from noc.watch.store.past import Past
 from noc.watch.store.records import Incident, IncidentSaved, Record, Window
 
 
-def restore(config: Config, past: Past, now: Moment) -> tuple[Judge, list[Record]]:
+def restore(config: Config, past: Past, now: Moment, *, spared_s: float = 0) -> tuple[Judge, list[Record]]:
     """The judge as it stood when the server was last alive, with every deadline moved by its absence.
+
+    Args:
+        config: the fleet.
+        past: what the database remembers.
+        now: the time.
+        spared_s: seconds from now in which no node's silence counts: HQ stands elsewhere, and nodes look for it.
 
     Returns:
         The judge, and what has changed with the fleet file meanwhile, to be stored.
@@ -31,6 +37,8 @@ def restore(config: Config, past: Past, now: Moment) -> tuple[Judge, list[Record
         _restore_node(judge, name, past, now)
         if is_live and (beat := past.last.get(name)) is not None:
             _set_deadline(judge, name, waited=(alive - beat.at) / 1000, now=now)
+        if is_live and spared_s > 0:
+            judge.nodes[name].expires = max(now.mono + spared_s, judge.nodes[name].expires)
     judge.baseline = {name: Baseline(*known) for name, known in past.baseline.items() if name in judge.nodes}
     _restore_incidents(judge, past, alive, now)
     for outcome in past.jobs:

@@ -54,6 +54,7 @@ class Watch(Acts):
         judged: when time last acted on the standings, monotonic seconds.
         outboxes: what waits to be told to people.
         briefer: writes the day's briefing.
+        spared_until: until then no node's silence counts, ms UTC; set before `start`, 0 for never.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Watch(Acts):
         self._planned = inf
         self.judged = -inf
         self.broken = self._ill = False
+        self.spared_until = 0
         self._foreign: dict[tuple[str, str], float] = {}
         self.outboxes = Outboxes(
             store.engine,
@@ -258,7 +260,8 @@ class Watch(Acts):
         """Take the state from the database: at the start, and where what was kept could not be stored."""
         past = await asyncio.to_thread(self.store.past)
         moment = now()
-        self.judge, records = restore(self.config, past, moment)
+        spared_s = max(0, self.spared_until - moment.wall) / 1000
+        self.judge, records = restore(self.config, past, moment, spared_s=spared_s)
         self._poke.set()
         with suppress(StoreTrouble):  # `_failed` knows already
             await self._submit([Alive(moment.wall), *records])
