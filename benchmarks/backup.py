@@ -16,7 +16,6 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-import zlib
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,7 +26,6 @@ from pyrage import x25519
 
 from noc.backup.manifest import Manifest, Trial
 from noc.backup.repository import Repository
-from noc.hosts.node import backup_copy
 from noc.hosts.node.backup_copy import Copy
 from noc.hosts.node.layout import Layout
 
@@ -191,7 +189,7 @@ def _row(tool: Tool, size: int) -> dict[str, float]:
 
 
 def _show(rows: dict[str, dict[str, float]], size: int) -> None:
-    print(f"database at the end: {size / 1e6:.1f} MB; zlib level of ours: {backup_copy.LEVEL}, {zlib.ZLIB_VERSION}\n")
+    print(f"database at the end: {size / 1e6:.1f} MB\n")
     print("| | first night | all nights | a night more | CPU on the node, ms a MiB | on HQ |")
     print("|---|---|---|---|---|---|")
     for name, row in rows.items():

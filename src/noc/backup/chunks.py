@@ -68,6 +68,13 @@ class Chunks:
         except BackupDamaged:
             return None
 
+    def size(self, name: str) -> int:
+        """Bytes of a chunk's file, 0 where there is none."""
+        try:
+            return self.path(name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def files(self) -> Iterator[Path]:
         """Every file of the directory, temporary ones that a power cut left included."""
         return (path for path in self._directory.glob("*/*"))

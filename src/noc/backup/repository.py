@@ -256,6 +256,17 @@ class NodeBackups:
         if whole.hex != manifest.whole:
             raise BackupDamaged(f"backup {manifest.name} of {self.name} is not the database that was backed up")
 
+    def unshared(self) -> dict[str, int]:
+        """For each backup, by name, the bytes on HQ's disk that no newer one shares."""
+        named: set[tuple[str, str]] = set()
+        found = {}
+        for manifest in self.manifests():
+            own = [name for name in manifest.names if (manifest.epoch, name) not in named]
+            chunks = self._chunks(manifest.epoch)
+            found[manifest.name] = sum(chunks.size(name) for name in own)
+            named |= {(manifest.epoch, name) for name in own}
+        return found
+
     def prune(self, backup: Backup, now: datetime) -> Gone:
         """Let old backups go, and the chunks and epochs that none names any more.
 

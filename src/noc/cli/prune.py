@@ -14,6 +14,8 @@ app = typer.Typer(add_completion=False)
 
 NOTHING_TO_DO, WORK = 0, 3
 _REASONS = 6
+_NAMED = 48
+"""Characters of a name: of a release's hash enough, of a backup's node and time all."""
 
 
 @app.command()
@@ -37,7 +39,7 @@ def prune(*, plan_only: PlanOption = False, as_json: JsonOption = False) -> None
 def _show(found: Mapping[str, Any], *, done: bool) -> None:
     goes = found["goes"]
     if goes:
-        rows = [(each["kind"], each["name"][:24], shown(each["at"]), shown_size(each["bytes"])) for each in goes]
+        rows = [(each["kind"], each["name"][:_NAMED], shown(each["at"]), shown_size(each["bytes"])) for each in goes]
         print_table(("gone" if done else "goes", "name", "from", "size"), rows)
     for kind, stays in found["stays"].items():
         why = ", ".join(f"{reason} ({count})" for reason, count in list(stays["why"].items())[:_REASONS])

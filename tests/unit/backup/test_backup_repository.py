@@ -267,6 +267,16 @@ def test_the_newest_until_a_time(backups: NodeBackups) -> None:
         backups.newest(NOW - timedelta(seconds=1))
 
 
+def test_what_goes_with_a_backup_is_what_no_newer_one_shares(backups: NodeBackups) -> None:
+    first = keep(backups)
+    second = keep(backups, (*PARTS[:3], b"another" * 900), NOW + timedelta(days=1))
+    (only,) = first.names - second.names
+    assert backups.unshared() == {
+        second.name: sum(chunk_file(backups, second, number).stat().st_size for number in (0, 1, 3)),
+        first.name: next(backups.directory.glob(f"chunks/*/*/{only}.age")).stat().st_size,
+    }
+
+
 def test_a_node_without_backups_says_so(backups: NodeBackups) -> None:
     assert backups.manifests() == ()
     with pytest.raises(NoBackup):

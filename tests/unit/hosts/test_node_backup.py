@@ -18,7 +18,7 @@ import pytest
 
 from noc.backup.keys import Whole, chunk_name
 from noc.hosts.node import backup
-from noc.hosts.node.backup_copy import Copy
+from noc.hosts.node.backup_copy import Copy, pack
 from noc.hosts.node.layout import Layout, load_layout
 from noc.hosts.node.state import Refused
 from node_tree import DEADLINE_S, Tree, wait_until
@@ -188,6 +188,19 @@ def test_what_a_power_cut_left_is_gone_with_the_next_copy(node: Layout) -> None:
 def test_a_second_copy_at_once_is_refused(node: Layout) -> None:
     with closing(Copy(node, KEY)), pytest.raises(Refused, match="under way"):
         Copy(node, KEY)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", os.urandom(100_000), b"the same " * 20_000, os.urandom(3000) + bytes(9000)]
+)
+def test_whatever_is_packed_comes_out_again_and_is_hardly_longer(content: bytes) -> None:
+    packed = pack(content)
+    assert zlib.decompress(packed) == content
+    assert len(packed) < len(content) + 100
+
+
+def test_what_can_be_made_smaller_is() -> None:
+    assert len(pack(b"the same " * 20_000)) < 5_000
 
 
 def test_an_empty_place_has_no_chunk(node: Layout) -> None:

@@ -9,19 +9,21 @@ import os
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from .backup_cutting import cut
-from .database import opened
+from .database import copy_while_used, database_size, opened, schema_in
 from .layout import Layout
+from .loss import rows_by_table
 from .state import Refused, locked
 
 MOST_CHUNKS = 12_000
-LEVEL = 1
-"""Of zlib. Most of a vault is sealed by its users already, and what is not gets little smaller by more work."""
+FAST, STORED = 1, 0
+"""Levels of zlib: what gets smaller gets little smaller by more work, and most of a vault is sealed by its users."""
+_SAMPLES, _SAMPLE = 4, 2048
+_WORTH = 0.95
 _CHUNK, _WHOLE = b"noc chunk", b"noc whole"
 
 
@@ -81,18 +83,18 @@ class Copy:
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Part of a chunk as zlib, from an offset in it. Raises KeyError for a chunk that it does not have."""
-        piece = self.pieces[name]
+        piece, offset = self.pieces[name], max(offset, 0)
         return os.pread(self._pack.fileno(), max(min(length, piece.packed - offset), 0), piece.offset + offset)
 
     def _fill(self, source: BinaryIO) -> str:
         """Write every chunk into the pack, each once; the keyed hash of the whole."""
         whole, at = _hash(self._key, _WHOLE), 0
-        for content in cut(source, self.page_size, self._key):
+        for content in cut(source, self.page_size, self.bytes, self._key):
             name = _hash(self._key, _CHUNK, content).hexdigest()
             whole.update(content)
             self.order.append(name)
             if name not in self.pieces:
-                packed = zlib.compress(content, LEVEL)
+                packed = pack(content)
                 self._pack.write(packed)
                 self.pieces[name] = Piece(at, len(packed), len(content))
                 at += len(packed)
@@ -113,6 +115,14 @@ class Copy:
             raise Refused("trial", "what was put together from the chunks is not what was copied")
 
 
+def pack(content: bytes) -> bytes:
+    """A chunk as zlib (RFC 1950), compressed where a sample of it says that this is worth the work."""
+    step = max(len(content) // _SAMPLES, 1)
+    sample = b"".join(content[start : start + _SAMPLE] for start in range(0, len(content), step))
+    is_worth = len(zlib.compress(sample, FAST)) < _WORTH * len(sample)
+    return zlib.compress(content, FAST if is_worth else STORED)
+
+
 def _emptied(directory: Path) -> Path:
     """A directory for this copy alone; what an earlier one left, which a power cut ended, is gone."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -121,24 +131,19 @@ def _emptied(directory: Path) -> Path:
 
 
 def _check_room(layout: Layout, directory: Path) -> None:
-    size = sum(path.stat().st_size for path in layout.database.parent.glob(layout.database.name + "*"))
-    needed, free = 2 * size + layout.reserve, shutil.disk_usage(directory).free
-    if free < needed:
+    needed = 2 * database_size(layout) + layout.reserve
+    if (free := shutil.disk_usage(directory).free) < needed:
         raise Refused("disk", f"{needed} bytes are needed for a backup's copy, {free} are free")
 
 
 def _copy(source: Path, target: Path) -> int:
-    """Copy in one step, so that writes meanwhile do not make it begin anew, and WAL keeps them going; the page size."""
+    """Copy the database; its page size. Raises Refused("no-database", "damaged")."""
     if not source.exists():
         raise Refused("no-database", "the service has no database yet")
-    target.touch(mode=0o600)
     try:
-        with opened(source) as old, opened(target) as new:
-            # Nobody goes back to it after a power cut.
-            new.execute("PRAGMA journal_mode=OFF")
-            new.execute("PRAGMA synchronous=OFF")
-            old.backup(new)
-            return int(new.execute("PRAGMA page_size").fetchone()[0])
+        copy_while_used(source, target)
+        with opened(target, "immutable=1") as copy:
+            return int(copy.execute("PRAGMA page_size").fetchone()[0])
     except sqlite3.Error as error:
         raise Refused("damaged", f"the database could not be copied: {error}") from None
 
@@ -150,24 +155,10 @@ def _prove(trial: Path) -> Proof:
             said = [str(line) for (line,) in database.execute("PRAGMA integrity_check(3)")]
             if said != ["ok"]:
                 raise Refused("damaged", f"the database is damaged: {'; '.join(said)}"[:500])
-            schema = int(database.execute("PRAGMA user_version").fetchone()[0])
-            tables = _tables(database)
-            rows = sum(_rows(database, table) for table in tables)
+            rows = rows_by_table(database)
+            return Proof(schema_in(database), len(rows), sum(rows.values()))
     except sqlite3.Error as error:
         raise Refused("damaged", f"the database cannot be read: {error}") from None
-    return Proof(schema, len(tables), rows)
-
-
-def _tables(database: sqlite3.Connection) -> Sequence[str]:
-    found = database.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@'"
-    )
-    return [str(name) for (name,) in found]
-
-
-def _rows(database: sqlite3.Connection, table: str) -> int:
-    name = '"' + table.replace('"', '""') + '"'
-    return int(database.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - quoted
 
 
 def _new(path: Path) -> BinaryIO:

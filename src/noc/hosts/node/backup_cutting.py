@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-LEAST, MEAN, MOST = 64 * 1024, 256 * 1024, 1024 * 1024
-"""Bytes of a chunk: 16, 64 beyond that on average, and at most 256 pages of 4 KiB. The last may be shorter."""
+MEAN, COARSEST = 64 * 1024, 256 * 1024
+"""Bytes of a chunk on average, as its database is small or large: a fine grain sends less, a coarse one names less."""
+MANY = 4096
+"""So many chunks or more make the grain coarser."""
 _HASH_BYTES = 8
 
 
@@ -22,14 +24,20 @@ class Pages(NamedTuple):
     most: int
 
     @classmethod
-    def of(cls, page_size: int) -> "Pages":
-        """For pages of a size in bytes, a power of two from 512 to 65536."""
-        return cls(LEAST // page_size, MEAN // page_size, MOST // page_size)
+    def of(cls, page_size: int, size: int) -> "Pages":
+        """For a database of `size` bytes in pages of `page_size`, a power of two from 512 to 65536.
+
+        With pages of 4 KiB: 4, 16 and 64 up to 256 MiB; 8, 32 and 128 up to 512 MiB; 16, 64 and 256 from there on.
+        """
+        mean = MEAN
+        while mean < COARSEST and size > MANY * mean:
+            mean *= 2
+        return cls(max(mean // 4 // page_size, 1), mean // page_size, 4 * mean // page_size)
 
 
-def cut(source: BinaryIO, page_size: int, key: bytes) -> Iterator[bytes]:
-    """The chunks of a database, in order; together they are all of it. None is longer than MOST."""
-    pages = Pages.of(page_size)
+def cut(source: BinaryIO, page_size: int, size: int, key: bytes) -> Iterator[bytes]:
+    """The chunks of a database of `size` bytes, in order; together they are all of it. None is longer than 1 MiB."""
+    pages = Pages.of(page_size, size)
     chunk = bytearray()
     count = 0
     while page := source.read(page_size):

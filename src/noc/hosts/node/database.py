@@ -121,14 +121,19 @@ def take_snapshot(layout: Layout, run: str, release: str | None) -> Snapshot | N
     return snapshot
 
 
-def _copy(source: Path, target: Path) -> int:
-    """The copy's schema. In one step, so that writes meanwhile do not make it begin anew; WAL keeps them going."""
+def copy_while_used(source: Path, target: Path) -> None:
+    """Copy a database in one step, so that writes meanwhile do not make it begin anew; WAL keeps them going."""
     target.touch(mode=0o600)
     with opened(source) as old, opened(target) as new:
-        # Nothing to go back to in a new file; it is synced below, before anybody is told of it.
+        # Nothing to go back to in a new file; whoever tells of it syncs it first.
         new.execute("PRAGMA journal_mode=OFF")
         new.execute("PRAGMA synchronous=OFF")
         old.backup(new)
+
+
+def _copy(source: Path, target: Path) -> int:
+    """The copy's schema."""
+    copy_while_used(source, target)
     with opened(target, "immutable=1") as copy:
         if (said := copy.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(f"the copy is damaged: {said}")

@@ -30,9 +30,14 @@ def counted(layout: Layout) -> dict[str, int] | None:
     deadline = time.monotonic() + COUNT_WITHIN_S
     with contextlib.suppress(sqlite3.Error), opened(layout.database) as database:
         database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        tables = sorted(_tables(database, "main"))
-        return {table: _count(database, f"SELECT 1 FROM {_quoted(table)}") for table in tables}  # noqa: S608 - quoted
+        return rows_by_table(database)
     return None
+
+
+def rows_by_table(database: sqlite3.Connection) -> dict[str, int]:
+    """How many rows each table of an open database has."""
+    tables = sorted(_tables(database, "main"))
+    return {table: _count(database, f"SELECT 1 FROM {_quoted(table)}") for table in tables}  # noqa: S608 - quoted
 
 
 def in_words(said: dict[str, Any]) -> str:

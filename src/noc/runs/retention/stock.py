@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from noc.backup.manifest import time_of
 from noc.backup.repository import Repository
 from noc.errors import NocError
 from noc.fleet.inventory import Inventory
@@ -54,7 +55,7 @@ class RunItem(Item):
 
 @dataclass(frozen=True)
 class BackupItem(Item):
-    """A backup; its bytes are those that came with it, which go once no other backup shares them.
+    """A backup; its bytes are those that no newer one shares.
 
     Attributes:
         node: whose.
@@ -97,8 +98,11 @@ def read_releases(directory: Path) -> tuple[Item, ...]:
 
 def read_backups(repository: Repository) -> tuple[BackupItem, ...]:
     """The backups of all nodes, each node's newest first."""
-    found = [each for node in repository.nodes() for each in repository.node(node).manifests()]
-    return tuple(BackupItem(f"{each.node}/{each.name}", each.at, each.added, each.node) for each in found)
+    found = []
+    for node in repository.nodes():
+        sizes = repository.node(node).unshared()
+        found += [BackupItem(f"{node}/{name}", time_of(name), size, node) for name, size in sizes.items()]
+    return tuple(found)
 
 
 def recorded(inventory: Inventory) -> dict[str, str]:
