@@ -36,7 +36,8 @@ class House:
             looks={"health": self.health},
         )
         self.runner = Runner(paths, works)
-        self.door = Door(Operations(self.runner).by_name, permit)
+        operations = Operations(self.runner)
+        self.door = Door(operations.by_name, permit, operations.talks)
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.call(self.door.open(listening_socket(paths.runner_socket)))
@@ -67,6 +68,7 @@ class House:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self.runner.audit.close()  # the end of a talk may have been written down behind the runner's own
 
     async def _cancel_rest(self) -> None:
         rest = asyncio.all_tasks() - {asyncio.current_task()}

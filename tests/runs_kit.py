@@ -404,7 +404,9 @@ class FakeWays:
         self._tunnels = {str(node.tunnel): node.name for node in fleet.nodes}
         self._platform = FakePlatform(world)
 
-    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float) -> Any:
+    async def dial(
+        self, name: str, address: str, trust: Any, *, timeout_s: float, segment: int | None = None
+    ) -> Any:
         machine = self._world.machines[name]
         closed_public = "firewall" in machine.installed and address not in self._tunnels
         if machine.flaw == "unreachable" or closed_public or machine.flaw == f"not at {address}":

@@ -36,7 +36,7 @@ def exec_(
         typer.Argument(metavar="NODE...|all -- COMMAND...", help="Where.", autocompletion=node_names_or("all")),
     ],
     *,
-    timeout_s: Annotated[
+    within_s: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=1, max=3600, help="What a node gets.")
     ] = 60,
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, max=32, help="Nodes at a time.")] = 8,
@@ -56,7 +56,7 @@ def exec_(
     argv = context.meta[_COMMAND]
     if not argv:
         raise Usage("there is no command", fix=f"noc exec {' '.join(nodes)} -- uptime")
-    fields = {"nodes": nodes, "argv": argv, "timeout_s": timeout_s, "at_once": at_once, "anyway": anyway}
+    fields = {"nodes": nodes, "argv": argv, "within_s": within_s, "at_once": at_once, "anyway": anyway}
     with Client().talk("exec", **fields) as talk:
         asked = (talk.answer() or {})["nodes"]
         said = _Said(asked, live=not as_json and not group, tell=len(asked) > 1)

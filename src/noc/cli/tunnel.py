@@ -62,4 +62,8 @@ def _let_in() -> bool | None:
     if firewall_kind() == "ufw":
         return re.search(rf"^{port}/udp\s+ALLOW", run("ufw", "status").stdout, re.MULTILINE) is not None
     rules = run("nft", "list", "chain", "inet", "noc", "input", check=False)
-    return f"udp dport {port} accept" in rules.stdout if rules.returncode == 0 else None
+    if rules.returncode != 0:
+        return None
+    # The first rule that names the port decides; where none does, the chain's own policy drops.
+    first = next((line for line in rules.stdout.splitlines() if re.search(rf"udp dport {port}\b", line)), "")
+    return first.endswith("accept")

@@ -14,10 +14,14 @@ from noc.mesh.status import LinkState, PeerStatus, link_state
 
 CLOCK_S = 2.0
 """Seconds that a clock may be off before it is told: what is read of it is rounded to one."""
-SEGMENTS = (1240, 1160, 1060, 960, 760, 536)
+SEGMENTS = (1300, 1240, 1160, 1060, 860, 536)
 """Bytes of TCP that are tried one after the other where those of the tunnel's own MTU do not arrive."""
 HEADERS = 40
 """Bytes of IPv4 and TCP in front of a segment."""
+OUTER = 60
+"""Bytes of IPv4, UDP and WireGuard around a packet of the tunnel."""
+LEAST_MTU = 1280
+"""The smallest that fleet.toml takes, as that of IPv6 (RFC 8200, section 5)."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class Rule:
     fix: str = ""
 
 
-RULES: tuple[Rule, ...] = (
+HUB_RULES: tuple[Rule, ...] = (
     Rule("no-key", lambda s: s.key is None, "{node} has no tunnel key yet", "noc provision {node}"),
     Rule("hub-unread", lambda s: bool(s.unread), "HQ cannot say how its tunnel is: {unread}",
          "on HQ: systemctl restart noc-tunnels.socket"),
@@ -133,6 +137,9 @@ RULES: tuple[Rule, ...] = (
          "remove that route, or give [tunnel] network in fleet.toml a range that nobody uses"),
     Rule("unknown-key", lambda s: s.peer is None, "the hub does not know the key that inventory.toml has of {node}",
          "on HQ, as root: systemctl restart noc-peers; noc render --check says whether its list is old"),
+)  # fmt: skip
+"""What HQ sees of its own end, and what no word of the node could change."""
+NODE_RULES: tuple[Rule, ...] = (
     Rule("port-shut", lambda s: not s.carries and s.others > 0 and s.others_up == 0 and s.public is True,
          "no node reaches HQ, and {node} serves in public: {hub_endpoint}/udp is shut before HQ or by it",
          "let {hub_endpoint}/udp in at HQ's provider; on HQ, as root: noc hub install"),
@@ -155,6 +162,9 @@ RULES: tuple[Rule, ...] = (
          "for HQ elsewhere, or its UDP does not get out", "noc rescue {node}"),
     Rule("silent", lambda s: not s.carries,
          "{node} serves in public, and its tunnel fell silent: its last handshake was {age} ago", "noc rescue {node}"),
+    Rule("mtu", lambda s: s.segment is not None and 0 < s.segment < LEAST_MTU - HEADERS,
+         "the path swallows large packets: of TCP segments those up to {segment} bytes come through, {whole} do not",
+         "let the path carry UDP of {least} bytes, at the node's provider or HQ's: no tunnel is made for less"),
     Rule("mtu", lambda s: s.segment is not None and 0 < s.segment < s.whole,
          "the path swallows large packets: of TCP segments those up to {segment} bytes come through, {whole} do not",
          "set [tunnel] mtu = {mtu} in fleet.toml, then noc deploy all --config, and on HQ: noc hub install"),
@@ -166,6 +176,8 @@ RULES: tuple[Rule, ...] = (
          "noc move {node} --ip {heard_from}, unless it is behind NAT"),
     Rule("well", lambda _: True, "the tunnel carries: {trip} there and back, {segment} bytes a segment"),
 )  # fmt: skip
+"""What takes both ends."""
+RULES = HUB_RULES + NODE_RULES
 """The table: the first row that holds is the verdict. Above stand causes that explain what stands below."""
 
 
@@ -177,10 +189,16 @@ def diagnose(seen: Seen) -> Verdict:
         "overlap": "; ".join(seen.overlaps),
         "age": age(seen),
         "heard_from": seen.heard_from,
-        "mtu": max((seen.segment or 0) + HEADERS, 1280),
+        "mtu": (seen.segment or 0) + HEADERS,
+        "least": LEAST_MTU + OUTER,
         "trip": f"{seen.round_trip_ms:.1f} ms" if seen.round_trip_ms is not None else "-",
     }
     return Verdict(rule.name, rule.why.format(**words), rule.fix.format(**words))
+
+
+def settled(seen: Seen) -> bool:
+    """Whether what HQ sees of its own end is the verdict already."""
+    return any(rule.holds(seen) for rule in HUB_RULES)
 
 
 def age(seen: Seen) -> str:

@@ -35,28 +35,28 @@ class Order:
 
     Attributes:
         argv: the program and its arguments.
-        timeout_s: seconds that it may take on a node.
+        within_s: seconds that it may take on a node.
         at_once: nodes on which it runs at the same time.
     """
 
     argv: tuple[str, ...]
-    timeout_s: float
+    within_s: float
     at_once: int
 
 
 def read_order(request: Mapping[str, Any]) -> Order:
-    """What a client wants to be run: `argv`, `timeout_s`, `at_once`. Raises BadCommand."""
+    """What a client wants to be run: `argv`, `within_s`, `at_once`. Raises BadCommand."""
     argv = tuple(map(str, request["argv"]))
-    timeout_s, at_once = float(request.get("timeout_s", 60)), int(request.get("at_once", 8))
+    within_s, at_once = float(request.get("within_s", 60)), int(request.get("at_once", 8))
     if not argv or not argv[0]:
         raise BadCommand("there is no command", fix="noc exec NODE -- uptime")
     if any("\0" in word for word in argv) or sum(len(word.encode()) + 1 for word in argv) > MAX_ARGV:
         why = f"it may have {MAX_ARGV} bytes, and none of them may be zero"
         raise BadCommand("the command cannot be carried to a node", why=why)
-    if not (0 < timeout_s <= MAX_S and 1 <= at_once <= MAX_AT_ONCE):
+    if not (0 < within_s <= MAX_S and 1 <= at_once <= MAX_AT_ONCE):
         why = f"--timeout goes to {MAX_S:g} s, --at-once to {MAX_AT_ONCE} nodes"
         raise BadCommand("the command is not run with these bounds", why=why)
-    return Order(argv, timeout_s, at_once)
+    return Order(argv, within_s, at_once)
 
 
 async def execute(site: Site, nodes: Sequence[Node], order: Order) -> AsyncGenerator[Answer, None]:
@@ -105,12 +105,12 @@ class _Execution:
         try:
             shell = await self._site.through_tunnel(self._node, timeout_s=_DIAL_S)
             try:
-                async with asyncio.timeout(self._order.timeout_s + _GRACE_S):
+                async with asyncio.timeout(self._order.within_s + _GRACE_S):
                     status = await self._on(shell)
             finally:
                 await shell.close()
         except TimeoutError:
-            what = f"{self._order.argv[0]} did not end on {self._node.name} within {self._order.timeout_s:g} s"
+            what = f"{self._order.argv[0]} did not end on {self._node.name} within {self._order.within_s:g} s"
             return {"node": self._node.name, "error": tame(Overdue(what, fix="give it more: --timeout").as_dict())}
         except NocError as error:
             return {"node": self._node.name, "error": tame(error.as_dict())}
@@ -118,7 +118,7 @@ class _Execution:
         return {"node": self._node.name, "exit": status, "seconds": round(seconds, 3), "cut": self._dropped}
 
     async def _on(self, shell: Shell) -> int:
-        channel = await shell.channel(*leashed(self._order.argv, self._order.timeout_s))
+        channel = await shell.channel(*leashed(self._order.argv, self._order.within_s))
         try:
             lines: dict[Stream, Lines] = {"out": Lines(), "err": Lines()}
             async with aclosing(channel.heard()) as heard:

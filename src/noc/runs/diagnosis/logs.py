@@ -22,7 +22,7 @@ from noc.runs.record.tame import tame
 from noc.runs.site.site import Site
 
 AHEAD = 64
-DIAL_S = 10.0
+DIAL_S = 8.0
 SILENT_S = 60.0
 """Seconds without a word after which a journal that is only read, not followed, counts as stuck."""
 RETRY_S = 3.0

@@ -14,7 +14,7 @@ from noc.errors import NocError
 from noc.fleet.inventory import Life
 from noc.fleet.model import Node
 from noc.hosts.shell import Shell
-from noc.mesh.diagnosis import HEADERS, SEGMENTS, Seen, diagnose, evidence, overlapping
+from noc.mesh.diagnosis import HEADERS, SEGMENTS, Seen, diagnose, evidence, overlapping, settled
 from noc.mesh.status import LinkState, PeerStatus, link_state, read_tunnels
 from noc.runs.diagnosis.hubside import listening, own_routes
 from noc.runs.diagnosis.nodeside import NodeSide, ask_node
@@ -45,22 +45,31 @@ async def examine(site: Site, node: Node, let_in: bool | None) -> AsyncGenerator
     """
     yield {"looking": "HQ's end, the node's public face, a round trip through the tunnel"}
     seen, before = await _hub_side(site, node, let_in)
-    if seen.round_trip_ms is None and before is not None and link_state(before, seen.at) is LinkState.UP:
-        yield {"looking": f"whether anything comes through the tunnel, for {LISTEN_S:g} s"}
-        seen = replace(seen, answered=await _grows(site, seen.key or "", before.received))
-    if seen.round_trip_ms is not None:
-        yield {"looking": "which sizes come through the tunnel"}
-        segment, told = await _sizes(site, node, seen.whole)
-        seen = _with_node(replace(seen, segment=segment), told, "through the tunnel", site)
-    elif seen.address is not None and seen.key is not None:
-        yield {"looking": "the node itself, at its public address"}
-        seen = _with_node(seen, await _in_public(site, node, seen.address), "in public", site)
+    if not settled(seen):
+        if seen.round_trip_ms is None and before is not None and link_state(before, seen.at) is LinkState.UP:
+            yield {"looking": f"whether anything comes through the tunnel, for {LISTEN_S:g} s"}
+            seen = replace(seen, answered=await _grows(site, seen.key or "", before.received))
+        yield {
+            "looking": "the node itself, " + ("through the tunnel" if seen.round_trip_ms else "at its public address")
+        }
+        seen = await _node_side(site, node, seen)
+    yield _answer(seen)
+
+
+def _answer(seen: Seen) -> Answer:
     verdict = diagnose(seen)
-    yield {
-        "node": node.name,
-        **tame({"verdict": verdict.name, "why": verdict.why, "fix": verdict.fix, "evidence": evidence(seen)}),
-        "seen": tame(asdict(seen)),
-    }
+    told = {"verdict": verdict.name, "why": verdict.why, "fix": verdict.fix, "evidence": evidence(seen)}
+    return {"node": seen.node, **tame(told), "seen": tame(asdict(seen))}
+
+
+async def _node_side(site: Site, node: Node, seen: Seen) -> Seen:
+    """What the node itself says, and which sizes come through, where there is a way to it."""
+    if seen.round_trip_ms is not None:
+        segment, told = await _sizes(site, node, seen.whole)
+        return _with_node(replace(seen, segment=segment), told, "through the tunnel", site)
+    if seen.address is not None:
+        return _with_node(seen, await _in_public(site, node, seen.address), "in public", site)
+    return seen
 
 
 async def _hub_side(site: Site, node: Node, let_in: bool | None) -> tuple[Seen, PeerStatus | None]:

@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import select
 import socket
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ _SILENT_AFTER_S = 120.0
 """A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
 _MAX_LINE = 4 * 1024 * 1024
 _PIECE = 64 * 1024
+_AWAKE_S = 0.5
 
 
 class Client:
@@ -213,6 +216,7 @@ class Talk:
         """
         while not self.pending():
             try:
+                self._wait()
                 piece = self._connection.recv(_PIECE)
             except OSError as error:
                 raise self._absent(error.strerror or str(error)) from error
@@ -221,6 +225,13 @@ class Talk:
             self._heard += piece
         line, _, self._heard = self._heard.partition(b"\n")
         return _read(bytes(line))
+
+    def _wait(self) -> None:
+        """Wait for more, awake every now and then: a Ctrl-C in the instant before a read would be heard behind it."""
+        end = None if (limit_s := self._connection.gettimeout()) is None else time.monotonic() + limit_s
+        while not select.select([self._connection], [], [], _AWAKE_S)[0]:
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(f"it said nothing for {limit_s:g} s")
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """All answers, as they come."""

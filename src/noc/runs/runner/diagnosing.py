@@ -4,7 +4,7 @@ Why a tunnel is dead, and which paths carry, may be asked by whomever the door l
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from hashlib import sha256
 from shlex import join
@@ -27,7 +27,7 @@ from noc.runs.site.site import Site, open_site
 
 AT_ONCE = 24
 """Talks that are open at a time, over all clients."""
-LEFT = "left: the client went away"
+LEFT, STOPPED = "left: the client went away", "cut: the runner was stopped"
 _TOLD_ARGV = 1000
 
 Facts = dict[str, Any]
@@ -36,15 +36,9 @@ Facts = dict[str, Any]
 class Diagnosing:
     """The door's talks over nodes: logs, exec, ssh; and its operations: tunnel, reach."""
 
-    def __init__(self, runner: Runner, site: Callable[[], Site] | None = None) -> None:
-        """Offer them.
-
-        Args:
-            runner: whose audit they stand in, and whose run may have a node in hand.
-            site: opens the fleet as it is now; None for the runner's own.
-        """
+    def __init__(self, runner: Runner) -> None:
+        """Offer them over a runner: they stand in its audit, and its run may have a node in hand."""
         self._runner, self._open = runner, 0
-        self._site = site or (lambda: open_site(runner.paths))
 
     @property
     def talks(self) -> dict[str, Talk]:
@@ -113,6 +107,9 @@ class Diagnosing:
             finally:
                 await shell.close()
 
+    def _site(self) -> Site:
+        return open_site(self._runner.paths)
+
     def _asked(self, request: Mapping[str, Any], caller: Caller, what: str) -> tuple[Site, Sequence[Node]]:
         """The fleet and the nodes of a request by somebody who may make it."""
         site, names = self._site(), [str(name) for name in request["nodes"]]
@@ -148,6 +145,9 @@ class Diagnosing:
             yield facts
             result = str(facts.pop("result", "ok"))
         except ClientGone:
+            raise
+        except asyncio.CancelledError:
+            result = STOPPED
             raise
         except NocError as error:
             result, facts["error"] = "failed", error.as_dict()
