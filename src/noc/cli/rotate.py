@@ -16,7 +16,7 @@ from noc.errors import NotPermitted, Usage
 app = typer.Typer(add_completion=False)
 
 LISTS = ("signer", "recipients")
-SIGN_ANEW = "no node takes them anew, or returns to them, before they are signed anew (noc release sign, noc release add)"
+SIGN_ANEW = "no node takes them anew before they are signed anew; those that ran them well may return to them"
 
 
 @dataclass(frozen=True)

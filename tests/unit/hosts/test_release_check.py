@@ -87,6 +87,25 @@ def test_a_proven_release_may_return_though_it_is_old_and_expired(tree: Tree) ->
     assert tree.prove(first, "r3")["state"] == "confirmed"
 
 
+def test_a_proven_release_may_return_once_its_signer_counts_no_more(tree: Tree) -> None:
+    first = tree.release(1)
+    tree.prove(first, "r1")
+    tree.trust(tree.stranger)
+    assert verify(tree, tree.release(2)) == "untrusted"
+    tree.prove(tree.release(3, signer=tree.stranger), "r2")
+    assert tree.prove(first, "r3")["state"] == "confirmed"
+
+
+def test_a_proven_release_of_a_withdrawn_signer_is_still_held_to_its_signature(tree: Tree) -> None:
+    sha = tree.release(1)
+    tree.prove(sha, "r1")
+    tree.trust(tree.stranger)
+    assert verify(tree, sha) == "ok"
+    path = file_of(tree, sha, "manifest.json")
+    path.write_text(path.read_text().replace('"build": 1', '"build": 9'))
+    assert verify(tree, sha) == "untrusted"
+
+
 def test_a_fresh_node_may_take_an_expired_release_as_a_replacement(tree: Tree) -> None:
     sha = tree.release(1, expires=PAST)
     assert tree.start(sha, "r1", "--replace")["ok"]

@@ -48,7 +48,7 @@ def test_a_token_is_due_after_the_fleets_days(paths: Paths, fleet: Fleet, days: 
 
 
 def test_a_secret_that_was_never_rotated_counts_from_the_commit_that_brought_it(paths: Paths, fleet: Fleet) -> None:
-    care = care_of(paths, fleet, datetime.now(UTC) + timedelta(days=1), virginia=live())
+    care = care_of(paths, fleet, datetime.now(UTC) + timedelta(days=1, hours=1), virginia=live())
     commit(paths.fleet, "virginia is live")
     line = of(age_lines(care), "virginia", "push-token")
     assert line.at is not None

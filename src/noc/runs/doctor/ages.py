@@ -10,6 +10,7 @@ from noc.fleet.origins import origins
 from noc.fleet.rotating import Secret
 from noc.runs.doctor.care import Care
 from noc.runs.doctor.line import Line
+from noc.runs.rotation.nodes import OLD, standing
 from noc.runs.rotation.plans import UNSETTLED, lacks_list, unsettled
 
 OF_NODES: Final[Mapping[Secret, str]] = {"push-token": "push_token_sha256", "wg": "wireguard_key"}
@@ -45,7 +46,7 @@ def rotation_lines(care: Care) -> Iterator[Line]:
             continue
         for secret in UNSETTLED:
             if unsettled(secret, record):
-                says = _unsettled_words(care, secret, record)
+                says = _unsettled_words(care, secret, node.name)
                 yield Line(node.name, f"{secret} rotation", "due", says, _goes_on(secret))
         if lacks_list(care.inventory, node.name):
             says = "it has the list of signers from before"
@@ -92,12 +93,13 @@ def _wrong(secret: Secret, path: Path) -> str:
     return ""
 
 
-def _unsettled_words(care: Care, secret: Secret, record: NodeRecord) -> str:
+def _unsettled_words(care: Care, secret: Secret, name: str) -> str:
     coming = {"ssh": care.inventory.hub.ssh_key_next, "ca": care.inventory.hub.host_ca_next}.get(secret)
     if coming is not None:
         return "HQ has not switched yet: the new one is on its way to every node"
-    began = record.rotated.get(secret)
-    return "the old and the new one count" + (f"; rotated last on {began:%Y-%m-%d}" if began else "")
+    if standing(secret, care.inventory, name) == OLD:
+        return "it has the old one alone, which still counts"
+    return "the old and the new one count"
 
 
 def _goes_on(secret: Secret) -> str:

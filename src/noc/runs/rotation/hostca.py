@@ -14,6 +14,7 @@ from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rotation.errors import StillAccepted
 from noc.runs.rotation.hqkey import HqKey, HqRotation
+from noc.runs.rotation.nodes import reached
 from noc.runs.site.hqkeys import HOST_CA, key_of
 from noc.runs.site.site import Site
 
@@ -43,7 +44,7 @@ class CertificateAtNode:
         """
         link = self._site.link(node)
         try:
-            shell = await link.shell()
+            shell = await reached(link)
             if await self._shown(node, public):
                 return []
             return await self._certify(shell, node, public)

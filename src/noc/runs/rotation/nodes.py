@@ -7,11 +7,13 @@ from noc.errors import NocError
 from noc.fleet.inventory import Inventory
 from noc.fleet.model import Node
 from noc.fleet.rotating import Secret
+from noc.hosts.shell import Shell
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.rollout.node import AWAY
 from noc.runs.rotation.plans import unsettled
 from noc.runs.site.hqkeys import HOST_CA, SSH_KEY, same_key
+from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
 OF_HQ: Final[Mapping[Secret, str]] = {"ssh": SSH_KEY, "ca": HOST_CA}
@@ -57,6 +59,16 @@ async def one_after_the_other(
             now = standing(secret, site.book.inventory, name)
             verdicts.append(Verdict(node=name, before=before, now=now, verdict="not rotated", why=str(error)))
     return verdicts
+
+
+async def reached(link: Link) -> Shell:
+    """The connection to a node, made anew where one that was kept open broke unseen.
+
+    Raises:
+        Unreachable, ConnectionLost, Overdue: the node is away.
+    """
+    await link.ask(lambda activator: activator.facts())
+    return await link.shell()
 
 
 def standing(secret: Secret, inventory: Inventory, name: str) -> str:

@@ -19,7 +19,7 @@ from noc.runs.record.steps import Step, walk
 from noc.runs.rollout.eyes import SERVICE
 from noc.runs.rotation.bringing import bring
 from noc.runs.rotation.errors import TokenUnproven
-from noc.runs.rotation.nodes import NEW, one_after_the_other, standing
+from noc.runs.rotation.nodes import NEW, one_after_the_other, reached, standing
 from noc.runs.site import pushtoken
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
@@ -109,7 +109,7 @@ class TokenRotation:
 
     async def contact(self) -> Sequence[str]:
         """See which token the node holds, and which its process."""
-        shell = await self._link.shell()
+        shell = await reached(self._link)
         self._held = await held(shell)
         record = self._site.book.record(self._node.name)
         known, before = record.push_token_sha256, record.push_token_sha256_before

@@ -9,6 +9,7 @@ from noc.runs.record.run import Run
 from noc.runs.rotation.bringing import bring
 from noc.runs.rotation.errors import StillAccepted
 from noc.runs.rotation.hqkey import HqKey, HqRotation
+from noc.runs.rotation.nodes import reached
 from noc.runs.site.hqkeys import SSH_KEY, held, key_of, same_key
 from noc.runs.site.site import Site
 
@@ -63,7 +64,7 @@ class SshAtNode:
     async def _remove(self, node: Node, public: str) -> list[str]:
         link = self._site.link(node)
         try:
-            shell = await link.shell()
+            shell = await reached(link)
             return (await shell.run("sh", "-euc", _REMOVE, "remove", public.split()[1])).stdout.split()
         finally:
             await self._site.keep(node, link)
