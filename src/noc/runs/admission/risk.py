@@ -12,7 +12,7 @@
 |        | made at a cloud, which cost money; regions switched on; another public address of a node; a push  |
 |        | token or a tunnel key made anew                                                                   |
 | low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes,    |
-|        | records that are new                                                                              |
+|        | records that are new, backups                                                                     |
 
 A way back is never made harder than the way there: a rollback of releases is low, however many nodes it is.
 """
