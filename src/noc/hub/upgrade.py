@@ -124,9 +124,9 @@ def _way_back() -> Iterator[None]:
     copied = _copied_at()
     try:
         yield
-    except (NocError, OSError, ValueError, KeyError) as error:
+    except (NocError, OSError, ValueError, KeyError, KeyboardInterrupt) as error:
         kept = _go_back(version, units, migrated=_copied_at() != copied)
-        what = error.what if isinstance(error, NocError) else str(error)
+        what = error.what if isinstance(error, NocError) else str(error) or "it was stopped"
         why = error.why if isinstance(error, NocError) else ""
         raise UpgradeFailed(
             f"the new noc did not show that it works, so noc {version} is back",
