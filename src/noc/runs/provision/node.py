@@ -207,7 +207,7 @@ class NodeProvision:
             HANDSHAKE_S - 1,
             lambda status: link_state(status, time.time()) is LinkState.UP,
         )
-        self._site.book.learn(self._node.name, hub=self._site.fleet.hub.address)
+        self._site.book.learn(self._node.name, hub=self._site.fleet.hub.address, hub_key=None)
         return []
 
     async def tunnel_ssh(self) -> Sequence[str]:

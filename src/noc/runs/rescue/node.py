@@ -159,7 +159,7 @@ class NodeRescue:
         shell = await self._site.through_tunnel(self._node)
         await shell.close()
         self.carried = True
-        self._site.book.learn(self._node.name, hub=self._site.fleet.hub.address)
+        self._site.book.learn(self._node.name, hub=self._site.fleet.hub.address, hub_key=None)
         return []
 
     async def _carries(self) -> bool:

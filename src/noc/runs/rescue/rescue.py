@@ -71,6 +71,7 @@ async def rescue(run: Run, site: Site) -> list[Verdict]:
 
 async def _one(run: Run, site: Site, node: Node) -> Verdict:
     if run.plan.row(node.name).state == "unchanged":
+        site.book.learn(node.name, hub_key=None)
         return Verdict(node=node.name, before=CARRIES, now=CARRIES, verdict="unchanged", good=True)
     work, why = NodeRescue(run, site, node), ""
     try:
