@@ -1,13 +1,13 @@
 """A backup in the clear: put together in memory from its sealed chunks, opened and counted. It never meets a disk."""
 
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from noc.backup.manifest import Manifest
 from noc.backup.repository import NodeBackups
+from noc.hosts.node.loss import rows_by_table
 from noc.runs.backup.errors import NoMemory, RehearsalFailed
 
 SPARE = 64 * 1024 * 1024
@@ -77,14 +77,5 @@ def _count(content: bytes) -> Found:
         said = [str(line) for (line,) in database.execute("PRAGMA integrity_check(3)")]
         if said != ["ok"]:
             raise sqlite3.DatabaseError("; ".join(said)[:500])
-        tables = [str(name) for (name,) in database.execute(_TABLES)]
-        return Found(len(tables), sum(_rows(database, tables)))
-
-
-_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@'"
-
-
-def _rows(database: sqlite3.Connection, tables: Iterable[str]) -> Iterable[int]:
-    for table in tables:
-        quoted = '"' + table.replace('"', '""') + '"'
-        yield int(database.execute(f"SELECT count(*) FROM {quoted}").fetchone()[0])  # noqa: S608 - quoted
+        rows = rows_by_table(database)
+        return Found(len(rows), sum(rows.values()))
