@@ -33,7 +33,7 @@ from noc.hub.places import (
     WIREGUARD,
 )
 from noc.hub.proxy import BANNER, caddyfile
-from noc.hub.rotation import settle
+from noc.hub.rotation import restart_runner, settle
 from noc.hub.schedule import ensure_timers
 from noc.hub.secrets import RUNNER, watch_secrets
 from noc.hub.steps import Done, Step, run_steps
@@ -83,6 +83,7 @@ class Installation:
     fleet: Fleet = field(init=False)
     directory: Path = field(init=False)
     record: HubRecord = field(init=False, default_factory=HubRecord)
+    settled: list[str] = field(init=False, default_factory=list)
     warnings: list[str] = field(init=False, default_factory=list)
     second_key: str | None = field(init=False, default=None)
 
@@ -134,9 +135,9 @@ class Installation:
 
     def credentials(self) -> list[str]:
         """HQ's own keys."""
-        changed = settle(load_inventory(self.directory))
+        self.settled = settle(load_inventory(self.directory))
         keys = ensure_keys(self.fleet.hub.name)
-        self.record, changed = keys.record, changed + keys.changed
+        self.record, changed = keys.record, self.settled + keys.changed
         if (second := self.fleet.backup.second) is not None and second.host is not None:
             self.second_key, made = ensure_second_key(self.fleet.hub.name)
             changed += made
@@ -163,7 +164,11 @@ class Installation:
 
     def runner(self) -> list[str]:
         """The runner."""
-        return ensure_runner(self.fleet)
+        changed = ensure_runner(self.fleet)
+        if self.settled and not changed:
+            restart_runner()
+            changed = ["noc-runner.service restarted"]
+        return changed
 
     def proxy(self) -> list[str]:
         """The proxy; a configuration that somebody else wrote is kept beside it."""

@@ -12,7 +12,8 @@ from noc.fleet.inventory import HubRecord, Inventory, Life, NodeRecord, load_inv
 from noc.fleet.model import Fleet
 from noc.fleet.origins import origins, read_log
 from noc.fleet.repository import commit
-from noc.runs.doctor.ages import age_lines, rotation_lines
+from noc.hosts.trust import KeyPair, generate_key
+from noc.runs.doctor.ages import age_lines, file_lines, rotation_lines
 from noc.runs.doctor.care import Care
 from noc.runs.doctor.doctor import examine
 from noc.runs.doctor.line import Line
@@ -21,6 +22,7 @@ from runs_kit import HUB_KEY
 
 NOW = datetime(2027, 3, 1, tzinfo=UTC)
 KEY = "v" * 42 + "g="
+OLD, NEW = generate_key("noc@zurich"), generate_key("noc@zurich")
 TOKEN, OTHER = "a" * 64, "b" * 64
 AGE = "age1" + "q" * 58
 
@@ -82,6 +84,35 @@ def test_a_node_that_lacks_the_list_of_signers_is_shown(paths: Paths, fleet: Fle
     }
     lines = rotation_lines(care_of(paths, fleet, hub=hub, **records))
     assert [(line.subject, line.what) for line in lines] == [("virginia", "signer rotation")]
+
+
+def lay(paths: Paths, name: str, pair: KeyPair) -> None:
+    path = paths.credentials / name
+    path.write_bytes(pair.private)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_key_from_before_that_no_node_needs_is_due_to_go(paths: Paths, fleet: Fleet, *, needed: bool) -> None:
+    hub = HubRecord(wireguard_key=HUB_KEY, ssh_key=NEW.public)
+    care = care_of(paths, fleet, hub=hub, virginia=live(ssh_key=OLD.public if needed else None))
+    lay(paths, "ssh_key", NEW)
+    lay(paths, "ssh_key.before", OLD)
+    assert [line.what for line in file_lines(care)] == ([] if needed else ["ssh files"])
+
+
+def test_a_new_key_that_has_not_taken_its_place_is_due(paths: Paths, fleet: Fleet) -> None:
+    care = care_of(paths, fleet, hub=HubRecord(wireguard_key=HUB_KEY, host_ca=NEW.public))
+    lay(paths, "host_ca", OLD)
+    lay(paths, "host_ca.next", NEW)
+    assert [(line.what, line.state) for line in file_lines(care)] == [("ca files", "due")]
+
+
+def test_a_key_that_others_may_read_is_wrong(paths: Paths, fleet: Fleet) -> None:
+    care = care_of(paths, fleet)
+    lay(paths, "ssh_key", NEW)
+    (paths.credentials / "ssh_key").chmod(0o644)
+    assert [(line.what, line.state) for line in file_lines(care)] == [("ssh files", "wrong")]
 
 
 def test_one_recipient_is_too_few(paths: Paths, fleet: Fleet) -> None:

@@ -10,12 +10,15 @@ from noc.fleet.origins import origins
 from noc.fleet.rotating import Secret
 from noc.runs.doctor.care import Care
 from noc.runs.doctor.line import Line
+from noc.runs.errors import CredentialExposed
 from noc.runs.rotation.nodes import OLD, standing
 from noc.runs.rotation.plans import UNSETTLED, lacks_list, unsettled
+from noc.runs.site.hqkeys import HOST_CA, SSH_KEY, held, same_key
 
 OF_NODES: Final[Mapping[Secret, str]] = {"push-token": "push_token_sha256", "wg": "wireguard_key"}
 OF_HQ: Final[Mapping[Secret, str]] = {"hub": "wireguard_key", "ssh": "ssh_key", "ca": "host_ca"}
 LISTS: Final[Mapping[Secret, str]] = {"signer": "signers", "recipients": "recipients"}
+_BY_ROOT: Final = "sudo noc hub install"
 LEAST: Final[Mapping[Secret, int]] = {"signer": 1, "recipients": 2}
 """So many have to stand in a list: of recipients one more, so that one lost identity loses nothing."""
 
@@ -51,6 +54,24 @@ def rotation_lines(care: Care) -> Iterator[Line]:
         if lacks_list(care.inventory, node.name):
             says = "it has the list of signers from before"
             yield Line(node.name, "signer rotation", "due", says, _goes_on("signer"))
+
+
+def file_lines(care: Care) -> Iterator[Line]:
+    """A line for each of HQ's key files that root has to bring to what the inventory says."""
+    directory, inventory = care.paths.credentials, care.inventory
+    for secret, kind in (("ssh", SSH_KEY), ("ca", HOST_CA)):
+        try:
+            lines = {path.suffix: line for path, line in held(directory, kind).items()}
+        except CredentialExposed as error:
+            yield Line(care.fleet.hub.name, f"{secret} files", "wrong", str(error.what), error.fix)
+            continue
+        if same_key(lines.get(".next"), getattr(inventory.hub, kind)):
+            says = "HQ uses its new key, which has not taken its place yet"
+            yield Line(care.fleet.hub.name, f"{secret} files", "due", says, _BY_ROOT)
+        before = lines.get(".before")
+        if before and not any(same_key(getattr(record, kind), before) for record in inventory.nodes.values()):
+            says = "the key from before is there, and no node needs it"
+            yield Line(care.fleet.hub.name, f"{secret} files", "due", says, _BY_ROOT)
 
 
 def _values(care: Care, records: Sequence[NodeRecord]) -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from noc.runs.doctor.ages import age_lines, rotation_lines
+from noc.runs.doctor.ages import age_lines, file_lines, rotation_lines
 from noc.runs.doctor.backups import backup_lines
 from noc.runs.doctor.care import Care
 from noc.runs.doctor.hubkey import hub_key_lines
@@ -22,6 +22,7 @@ LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (
     second_lines,
     hub_key_lines,
     rotation_lines,
+    file_lines,
     age_lines,
 )
 _RANK: Final[dict[State, int]] = {"wrong": 0, "due": 1, "ok": 2}
