@@ -94,7 +94,8 @@ def verdict(rollout: Rollout, name: str, node: Concerned, site: Site, reasons: R
     phase = standing.phase
     before = site.label(node.before)
     target = site.label(node.release) or before
-    now = {Phase.CONFIRMED: target, Phase.KEPT: target, Phase.ROLLBACK_FAILED: "unknown"}.get(phase, before)
+    has_it = dict.fromkeys((Phase.CONFIRMED, Phase.UNCHANGED, Phase.KEPT), target)
+    now = {**has_it, Phase.ROLLBACK_FAILED: "unknown"}.get(phase, before)
     if phase is Phase.SKIPPED and standing.confirmed:
         now = target  # it was confirmed by this run before that was cut, and is away since
     return Verdict(
