@@ -236,6 +236,23 @@ async def test_a_restore_that_is_not_proven_turns_back_to_the_data_of_before(
     assert (await face.health()).status == 200
 
 
+async def test_a_run_that_is_stopped_before_its_confirmation_turns_the_node_back(
+    site: Site, tree: Tree, unsealed: Unsealed
+) -> None:
+    run = begin_run(site.paths, await survey_restore(site, outline(site), unsealed))
+
+    async def stop() -> None:
+        async for event in run.follow():
+            if (event.step, event.state) == ("activate", "ok"):
+                run.stopping.set()
+                return
+
+    stopping = asyncio.create_task(stop())
+    (verdict,) = await restore(run, site, unsealed)
+    await stopping
+    assert (verdict.verdict, values(tree)) == ("rolled-back", NOW_THERE), verdict
+
+
 async def test_a_key_that_expired_between_plan_and_run_touches_nothing(
     site: Site, tree: Tree, unsealed: Unsealed, ways: Ways
 ) -> None:
