@@ -21,7 +21,7 @@ heard() {{
     if grep -qsF -e "$1" {FOLLOWED}; then return 0; fi
     sleep 0.1
   done
-  echo "its watchdog does not know of HQ's next key" >&2
+  echo "its watchdog has not read HQ's next key; noc deploy NODE --config brings a newer one" >&2
   return 1
 }}
 """

@@ -16,6 +16,7 @@ from noc.fleet.inventory import HubRecord, Inventory
 from noc.mesh.hubkey import Told
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
+from noc.runs.rollout.node import AWAY
 from noc.runs.rotation.errors import NoNextKey, SwitchUndone
 from noc.runs.rotation.hubdesk import HubDesk
 from noc.runs.rotation.hubnode import HubKeyNode
@@ -25,6 +26,7 @@ from noc.runs.site.site import Site
 TRIAL_S = 90.0
 AT_ONCE = 8
 ROTATED, WAITS, TOLD, LEFT_OUT = "rotated", "waits", "told", "left out"
+NOT_TOLD, NOT_KEPT = "not told", "not kept"
 
 
 class Stage(StrEnum):
@@ -63,7 +65,8 @@ async def rotate_hub(run: Run, site: Site) -> list[Verdict]:
 
     Returns:
         A verdict a node: `rotated`; `told` where it knows the next key and HQ has not switched; `waits` where it is not
-        reached, which keeps HQ from switching; `left out` where that was asked for; `not rotated` with the reason.
+        reached, `not told` where it could not be told, both of which keep HQ from switching; `left out` where that was
+        asked for; `not kept` where it still knows two keys.
 
     Raises:
         NoNextKey: root has made none, and nothing is left to do.
@@ -205,8 +208,10 @@ class HubRotation:
         verdicts = []
         for node in self._nodes:
             error = failed.get(node.name)
-            word = TOLD if error is None else LEFT_OUT if node.name in self._without else WAITS
-            why = str(error) if error else ""
+            word, why = TOLD, ""
+            if error is not None:
+                word, why = WAITS if isinstance(error, AWAY) else NOT_TOLD, str(error)
+                word = LEFT_OUT if node.name in self._without else word
             verdicts.append(Verdict(node=node.name, before="old", now="old", verdict=word, good=not error, why=why))
         return verdicts
 
@@ -216,5 +221,6 @@ class HubRotation:
             why = f"it never heard of the new key: noc rescue {name}"
             return Verdict(node=name, before="old", now="old", verdict=LEFT_OUT, why=why)
         if error is not None:
-            return Verdict(node=name, before="old", now="old and new", verdict="not kept", why=str(error))
+            word = WAITS if isinstance(error, AWAY) else NOT_KEPT
+            return Verdict(node=name, before="old", now="old and new", verdict=word, why=str(error))
         return Verdict(node=name, before="old", now="new", verdict=ROTATED, good=True)

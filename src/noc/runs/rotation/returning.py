@@ -21,7 +21,7 @@ from noc.runs.rollout.catchup import LOOK_S, RETRY_S, heard_again
 from noc.runs.rotation.plans import ALL_AT_ONCE, RUNNING, lacks_list, unsettled
 
 SIGNER: Final[Secret] = "signer"
-AWAY: Final = frozenset({"skipped", "waits", "left out", "not kept"})
+AWAY: Final = frozenset({"skipped", "waits"})
 """Verdicts of nodes that a run could not reach."""
 _REMEMBERED_RUNS = 100
 
