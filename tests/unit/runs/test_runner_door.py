@@ -15,11 +15,14 @@ from noc.runs.admission.caller import Caller, operators_only
 from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
 from noc.runs.paths import Paths
 from noc.runs.plan.planners import plan_keygen
-from noc.runs.record.events import State
+from noc.runs.record.events import RUN, State
 from noc.runs.record.journal import Journal, read
 from noc.runs.record.run import Run
 from noc.runs.runner.client import Client
-from noc.runs.runner.history import close_cut_runs
+from noc.runs.runner.errors import NotResumable
+from noc.runs.runner.history import close_cut_runs, summaries
+from noc.runs.runner.resumable import resumable
+from noc.runs.runner.view import View, advance
 from noc.runs.site.credential import credential
 from noc.runs.site.site import open_site
 from runner_house import House, with_tunnels
@@ -150,6 +153,21 @@ def test_a_run_that_was_cut_is_closed_at_the_next_start_and_says_how_to_go_on(pa
     assert last.is_last
     assert last.detail["error"]["fix"].startswith("noc rotate wg frankfurt:")
     assert close_cut_runs(paths.runs) == []
+
+
+def test_a_run_that_a_younger_noc_has_planned_is_closed_and_shown_too(paths: Paths) -> None:
+    fleet, inventory = load(paths.fleet), load_inventory(with_tunnels(paths).fleet)
+    journal = Journal.create(paths.runs, "20260301T120000000-00ff")
+    plan = plan_keygen(fleet, inventory, ["frankfurt"], NOW).model_dump(mode="json")
+    journal.append(RUN, State.STARTED, detail={"plan": {**plan, "action": "levitate", "height": 3}, "by": "james"})
+    journal.close()
+    assert close_cut_runs(paths.runs) == [journal.run]
+    (row,) = summaries(paths.runs, 5)
+    assert (row["outcome"], row["nodes"]) == ("interrupted", ["frankfurt"])
+    assert row["what"] == "levitate, planned by another version of noc"
+    assert advance(View(), read(paths.runs, journal.run)[0]).what == row["what"]
+    with pytest.raises(NotResumable, match="another version of noc"):
+        resumable(paths.runs, journal.run)
 
 
 def test_a_broken_journal_hides_no_other_run(house: House) -> None:

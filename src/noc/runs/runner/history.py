@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from noc.runs.errors import JournalBroken, RunCut
 from noc.runs.plan.plan import Plan
 from noc.runs.record.events import RUN, Event, State, Verdict
@@ -14,8 +16,14 @@ _RECENT = 20
 
 
 def plan_of(events: Sequence[Event]) -> Plan | None:
-    """The plan that a run carries out, from its first record; None where it was cut before that."""
-    return Plan.model_validate(events[0].detail["plan"]) if events and "plan" in events[0].detail else None
+    """The plan that a run carries out, from its first record.
+
+    None where it was cut before that, or where another version of noc has planned what this one has no words for.
+    """
+    try:
+        return Plan.model_validate(events[0].detail["plan"]) if events and "plan" in events[0].detail else None
+    except ValidationError:
+        return None
 
 
 def summary(events: Sequence[Event]) -> dict[str, Any]:
@@ -23,20 +31,20 @@ def summary(events: Sequence[Event]) -> dict[str, Any]:
 
     The outcome is `running` until the last record, then `ok`, `failed` or `interrupted`.
     """
-    plan = plan_of(events)
-    if plan is None:
+    if not events or "plan" not in events[0].detail:
         return {"outcome": "interrupted", "verdicts": []}
+    plan, recorded = plan_of(events), events[0].detail["plan"]
     first, last = events[0], events[-1]
     ended = last if last.is_last else None
     return {
         "run": first.run,
-        "action": plan.action,
-        "what": plan.label(),
-        "nodes": list(plan.nodes),
-        "release": plan.release,
-        "version": plan.version,
+        "action": recorded.get("action"),
+        "what": plan.label() if plan else f"{recorded.get('action')}, planned by another version of noc",
+        "nodes": recorded.get("nodes", []),
+        "release": recorded.get("release"),
+        "version": recorded.get("version"),
         "by": first.detail["by"],
-        "digest": plan.digest,
+        "digest": recorded.get("digest"),
         "started": first.at,
         "ended": ended.at if ended else None,
         "outcome": _outcome(ended),

@@ -10,6 +10,7 @@ from noc.runs.runner.errors import NotResumable
 from noc.runs.runner.history import plan_of
 
 _PARTLY = 3
+_NO_PLAN = "it was cut before its first record, or another version of noc has planned it"
 
 
 def resumable(directory: Path, run: str) -> Plan:
@@ -26,7 +27,7 @@ def resumable(directory: Path, run: str) -> Plan:
     events = read(directory, run)
     plan = plan_of(events)
     if plan is None:
-        raise NotResumable(f"run {run} cannot be gone on with", why="it was cut before its first record")
+        raise NotResumable(f"run {run} cannot be gone on with", why=_NO_PLAN)
     if why := _prevents(plan, events):
         raise NotResumable(f"run {run} cannot be gone on with", why=why, fix=f"noc run show {run}")
     return plan

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from noc.runs.admission.clock import lasting
-from noc.runs.plan.plan import NodePlan, Plan
+from noc.runs.plan.plan import NodePlan
 from noc.runs.record.events import RESUMED, RUN, Event, State, Verdict
 from noc.runs.rollout.phases import FAILED, LEFT, Phase
 from noc.runs.rollout.rollout import Rollout
 from noc.runs.rollout.rollout import advance as follow_rollout
+from noc.runs.runner.history import plan_of, summary
 from noc.runs.runner.telling import notice, words
 
 _LAST = frozenset((step, State.OK) for step in ("live", "switch", "answers", "forget", "adopt", "measured", "confirm"))
@@ -181,20 +182,20 @@ def advance(view: View, event: Event) -> View:
 
 
 def _begin(view: View, event: Event) -> View:
-    plan = Plan.model_validate(event.detail["plan"])
+    view = replace(view, run=event.run, by=str(event.detail.get("by", "")), begun=event.at)
+    plan = plan_of([event])
+    if plan is None:
+        return replace(view, what=summary([event])["what"])
     target = f"{plan.version} ({plan.build})" if plan.release else ""
     planned = {row.node: row for row in plan.rows}
     estimate = plan.estimate
     return replace(
         view,
-        run=event.run,
         what=plan.label(),
         phrase=plan.phrase,
-        by=str(event.detail.get("by", "")),
         target=target,
         rows={name: _planned(planned.get(name), target) for name in plan.nodes},
         rollout=Rollout.of(plan) if plan.is_rollout else None,
-        begun=event.at,
         expected_s=estimate.total_s if estimate else 0,
         head_s=estimate.total_s - estimate.activate_s if estimate and plan.is_rollout else 0,
         bound_s=estimate.bound_s if estimate and plan.is_rollout else 0,
