@@ -16,7 +16,14 @@ from noc.lab.lab import Lab
 from noc.lab.places import Places
 
 LEFT_OUT = "needs root on Linux: boots real hosts"
-LAST_WORDS = "journalctl -u 'noc-*' -n 40 -o short-precise --no-pager; systemctl --failed --no-legend; noc runs 2>&1"
+LAST_WORDS = """
+journalctl -u 'noc-*' -n 40 -o short-precise --no-pager
+journalctl _PID=1 -p warning -n 10 -o short-precise --no-pager
+timeout 5 systemctl show noc-runner -p ActiveState,SubState,Result,NRestarts,MainPID
+timeout 5 systemctl list-jobs --no-legend
+timeout 5 systemctl --failed --no-legend
+timeout 20 noc runs 2>&1
+"""
 Until = Callable[..., None]
 
 ORDER = {"test_fleet_faults.py": 0, "test_clock_faults.py": 2}
