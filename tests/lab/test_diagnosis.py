@@ -83,6 +83,9 @@ class TestLogs:
         document = fleet.hq.noc("logs", "virginia", "-u", SAID, "--since", since, "-n", "2", "--grep", "^said [013]")
         assert messages(document) == ["virginia: said 1", "virginia: said 3"]
 
+    def test_that_nothing_matches_is_no_failure(self, fleet: Fleet) -> None:
+        assert fleet.hq.noc("logs", "virginia", "--grep", "nobody says this")["entries"] == []
+
     def test_a_node_that_is_down_is_named_and_the_others_go_on(self, fleet: Fleet, since: str) -> None:
         say(fleet, "virginia", "said alone")
         fleet.lab.cut("singapore")

@@ -13,6 +13,7 @@ from noc.cli.completion import node_names_or, units
 from noc.cli.options import JsonOption
 from noc.cli.output import err, mark, plain
 from noc.cli.times import fleet_clock, moment
+from noc.errors import NocError
 
 app = typer.Typer(add_completion=False)
 
@@ -71,6 +72,11 @@ def logs(
                     silent.discard(answer["back"])
                     err.print(mark("ok", f"{answer['back']}: heard again"))
             page.end(sorted(silent))
+        except NocError as error:
+            if not isinstance(page, _Document):
+                raise
+            page.end(sorted(silent), error)
+            raise typer.Exit(error.exit_code) from error
         except BrokenPipeError:
             # Who reads has seen enough; Python would complain of it once more when it closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -127,6 +133,7 @@ class _Document:
         sys.stdout.write(self._between + json.dumps(entry, ensure_ascii=False))
         self._between = ",\n"
 
-    def end(self, silent: list[str]) -> None:
+    def end(self, silent: list[str], error: NocError | None = None) -> None:
         head = "" if self._between.startswith(",") else self._between
-        sys.stdout.write(f'{head}\n], "silent": {json.dumps(silent)}}}\n')
+        cause = f', "error": {json.dumps(error.as_dict())}' if error else ""
+        sys.stdout.write(f'{head}\n], "silent": {json.dumps(silent)}{cause}}}\n')

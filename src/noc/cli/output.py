@@ -75,8 +75,9 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: st
 
 
 def show_error_document(error: NocError) -> None:
-    """Write an error as JSON to stdout, where --json is among the arguments."""
-    if "--json" in sys.argv:
+    """Write an error as JSON to stdout, where --json is among our arguments: what follows `--` is another program's."""
+    ours = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    if "--json" in ours:
         print_json({"error": error.as_dict()})
 
 
