@@ -13,27 +13,21 @@ import shutil
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
-
-import orjson
-from pydantic import BaseModel, ValidationError
 
 from noc.backup import epoch as epochs
 from noc.backup.chunks import Chunks
 from noc.backup.epoch import Epoch, Opener
 from noc.backup.errors import BackupDamaged, NoBackup, NoRoom
-from noc.backup.files import open_to_group, read, write
-from noc.backup.keys import Whole, derive, is_whole, mac
+from noc.backup.files import open_to_group, write
+from noc.backup.keys import Whole, derive
 from noc.backup.manifest import Manifest, time_of
 from noc.backup.pruning import Gone, prune
+from noc.backup.records import Records
 from noc.fleet.backing import Backup
 
 RESERVE = 256 * 1024 * 1024
 """Bytes that a backup leaves free on HQ's disk: journals and the watch need some."""
 NEWEST = "newest"
-_MAX_MANIFEST, _MAX_EPOCH = 16 * 1024 * 1024, 256 * 1024
-
-_R = TypeVar("_R", bound=BaseModel)
 
 
 class Repository:
@@ -82,15 +76,17 @@ class NodeBackups:
         """Use a directory; `key` is HQ's."""
         self.directory, self.name, self._key = directory, name, key
         self._kept: dict[str, str] = {}
-        self._seen: dict[str, tuple[tuple[int, int, int], Manifest | BackupDamaged]] = {}
+        self._records = Records(directory, name, key)
 
     def manifests(self) -> tuple[Manifest, ...]:
         """The backups that can be read and are as they were written, the newest first; see `damaged` for others."""
-        return tuple(found for name in self._names() if isinstance(found := self._manifest(name), Manifest))
+        return tuple(
+            found for name in self._records.names() if isinstance(found := self._records.manifest(name), Manifest)
+        )
 
     def damaged(self) -> dict[str, str]:
         """Names of manifests that cannot be used, each with why."""
-        read_all = ((name, self._manifest(name)) for name in self._names())
+        read_all = ((name, self._records.manifest(name)) for name in self._records.names())
         return {name: str(found.what) for name, found in read_all if isinstance(found, BackupDamaged)}
 
     def newest(self, at: datetime | None = None) -> Manifest:
@@ -100,9 +96,9 @@ class NodeBackups:
             NoBackup: there is none.
             BackupDamaged: its manifest was changed; an older one is never taken in its place unasked.
         """
-        for name in self._names():
+        for name in self._records.names():
             if at is None or time_of(name) <= at:
-                found = self._manifest(name)
+                found = self._records.manifest(name)
                 if isinstance(found, BackupDamaged):
                     raise found
                 return found
@@ -115,7 +111,7 @@ class NodeBackups:
         Raises:
             NoRecipients, NoRoom.
         """
-        newest = max(self._epoch_ids(), default=None)
+        newest = max(self._records.epoch_ids(), default=None)
         if newest is not None:
             try:
                 current = self.epoch_of(newest)
@@ -132,11 +128,8 @@ class NodeBackups:
             NoRecipients, NoRoom.
         """
         made = epochs.begin(self.name, recipients, now or datetime.now(UTC))
-        key = derive(self._key, "records", self.name, made.id)
-        sealed = made.model_copy(update={"mac": mac(key, made.model_dump(mode="json"))})
         open_to_group(self.directory.parent)
-        write(self.directory / "epochs" / f"{made.id}.json", _text(sealed))
-        return sealed
+        return self._records.put_epoch(made)
 
     def epoch_of(self, identifier: str) -> Epoch:
         """The epoch of a manifest.
@@ -144,11 +137,7 @@ class NodeBackups:
         Raises:
             BackupDamaged: its record is missing, or was changed.
         """
-        path = self.directory / "epochs" / f"{identifier}.json"
-        found = self._read(path, Epoch, _MAX_EPOCH, identifier)
-        if found.id != identifier or found.node != self.name:
-            raise BackupDamaged(f"{path} is another's record")
-        return found
+        return self._records.epoch(identifier)
 
     def names_key(self, epoch: Epoch) -> bytes:
         """The key under which the node names the chunks of an epoch: a secret, for the node alone."""
@@ -194,10 +183,7 @@ class NodeBackups:
             if digest is None or digest not in self._expected(name, known, digest):
                 raise BackupDamaged(f"chunk {name[:12]} of {self.name} is missing or damaged", fix="give it again")
             sealed[name] = digest
-        whole = manifest.model_copy(update={"sealed": sealed})
-        key = derive(self._key, "records", self.name, manifest.epoch)
-        whole = whole.model_copy(update={"mac": mac(key, whole.model_dump(mode="json", by_alias=True))})
-        write(self.directory / f"{whole.name}.json", _text(whole))
+        whole = self._records.put_manifest(manifest.model_copy(update={"sealed": sealed}))
         write(self.directory.with_name(NEWEST), b"")
         return whole
 
@@ -217,7 +203,7 @@ class NodeBackups:
             self.epoch_of(manifest.epoch)
         except BackupDamaged as error:
             problems.append(error.what)
-        found = self._manifest(manifest.name)
+        found = self._records.manifest(manifest.name)
         if isinstance(found, BackupDamaged):
             problems.append(found.what)
         chunks, known = self._chunks(manifest.epoch), self._sealed(manifest.epoch)
@@ -276,20 +262,6 @@ class NodeBackups:
         """
         return prune(self.directory, self.manifests(), backup, now, collect=not self.damaged())
 
-    def _names(self) -> list[str]:
-        """Of the backups, the newest first."""
-        found = []
-        for path in self.directory.glob("*.json"):
-            try:
-                time_of(path.stem)
-            except ValueError:
-                continue
-            found.append(path.stem)
-        return sorted(found, reverse=True)
-
-    def _epoch_ids(self) -> list[str]:
-        return [path.stem for path in (self.directory / "epochs").glob("*.json") if path.name[0] != "."]
-
     def _chunks(self, epoch: str) -> Chunks:
         return Chunks(self.directory / "chunks" / epoch, derive(self._key, "names", self.name, epoch))
 
@@ -305,37 +277,3 @@ class NodeBackups:
     def _expected(self, name: str, known: dict[str, set[str]], lies: str) -> set[str]:
         """The hashes that a chunk's file may have; one that a cut backup left, which nobody told of, as it lies."""
         return {self._kept[name]} if name in self._kept else known.get(name, {lies})
-
-    def _manifest(self, name: str) -> Manifest | BackupDamaged:
-        """A manifest, or what is wrong with it; read once as long as its file is the same."""
-        path = self.directory / f"{name}.json"
-        status = path.stat()
-        version = status.st_ino, status.st_mtime_ns, status.st_size
-        if name not in self._seen or self._seen[name][0] != version:
-            self._seen[name] = version, self._fresh(name, path)
-        return self._seen[name][1]
-
-    def _fresh(self, name: str, path: Path) -> Manifest | BackupDamaged:
-        try:
-            found = self._read(path, Manifest, _MAX_MANIFEST)
-        except BackupDamaged as error:
-            return error
-        return (
-            found if (found.name, found.node) == (name, self.name) else BackupDamaged(f"{path} is another's manifest")
-        )
-
-    def _read(self, path: Path, kind: type[_R], limit: int, epoch: str | None = None) -> _R:
-        fix = f"noc backup verify {self.name} says what is whole; mv {path} {path}.broken"
-        try:
-            record = orjson.loads(read(path, limit))
-            model = kind.model_validate(record)
-            key = derive(self._key, "records", self.name, epoch or str(record["epoch"]))
-        except (ValueError, ValidationError) as error:
-            raise BackupDamaged(f"{path} is damaged", why=str(error).splitlines()[0], fix=fix) from None
-        if not is_whole(key, record):
-            raise BackupDamaged(f"{path} is damaged", why="HQ's key says that it was changed", fix=fix)
-        return model
-
-
-def _text(record: BaseModel) -> bytes:
-    return orjson.dumps(record.model_dump(mode="json", by_alias=True), option=orjson.OPT_INDENT_2) + b"\n"
