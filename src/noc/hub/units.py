@@ -121,7 +121,8 @@ WantedBy=sockets.target
 def runner_unit(interface: str, build: str, credentials: Sequence[str] = ()) -> str:
     """The runner: the only one that reads the fleet's SSH key, the host CA, and what opens others' services to HQ.
 
-    Arguments as `watch_unit`.
+    What it has in memory, keys of backups and databases in the clear among it, comes to no disk: it leaves no core, and
+    is not swapped out. Arguments as `watch_unit`.
     """
     return f"""\
 [Unit]
@@ -142,6 +143,8 @@ SupplementaryGroups=noc-operators
 {_load_where_there(f"{SSH_KEY}.next", f"{SSH_KEY}.before", f"{HOST_CA}.next")}\
 {_SERVICE}\
 RuntimeDirectory=noc-runner
+LimitCORE=0
+MemorySwapMax=0
 ReadWritePaths={FLEET} {STATE}
 CapabilityBoundingSet=
 PrivateDevices=yes

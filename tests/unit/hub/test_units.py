@@ -65,6 +65,11 @@ def test_servers_run_as_their_own_user_without_capabilities(name: str, user: str
     assert "\nCapabilityBoundingSet=\n" in TEXTS[name]
 
 
+def test_what_the_runner_has_in_memory_comes_to_no_disk() -> None:
+    lines = units.runner_unit("wg0", "1").splitlines()
+    assert {"LimitCORE=0", "MemorySwapMax=0"} <= set(lines)
+
+
 def test_the_runner_may_bring_the_node_in_hand_to_its_end() -> None:
     assert "\nTimeoutStopSec=300\n" in TEXTS["noc-runner.service"]
 
