@@ -194,3 +194,35 @@ def test_a_node_whose_certificates_are_lost_gets_them_back_and_no_new_ones(fleet
     fleet.provision("virginia", host_key="")
     assert fingerprints(fleet, "virginia") == before
     assert boot(fleet, DOMAIN) == boot(fleet, f"virginia.{DOMAIN}")
+
+
+def test_the_node_that_the_domain_leads_to_cannot_be_removed(fleet: Fleet) -> None:
+    refused = fleet.hq.noc("remove", "virginia", "--yes", "virginia", statuses=(7,))
+    assert (refused["error"]["code"], "noc dns apex" in refused["error"]["fix"]) == ("NOC-E767", True)
+
+
+def test_a_node_that_leaves_serves_until_its_name_is_forgotten_and_nobody_is_turned_away(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    over, name = tmp_path / "over", f"frankfurt.{DOMAIN}"
+    program = [sys.executable, steady_load.__file__, name, name, str(fleet.lab.trust_bundle), "120"]
+    load = fleet.started(fleet.lab.stranger_console(*program, "--senders", "2", "--until", str(over)))
+    with fleet.under_way("remove", "frankfurt", "--yes", "frankfurt") as command:
+        fleet.sees_after(command, "name", "drain")
+        fleet.sees(command, "drain")
+        over.touch()
+        counted = json.loads(load.communicate(timeout=60)[0])
+        document = json.loads(command.communicate(timeout=200)[0])
+    assert (counted["failed"], counted["sent"] > 20) == ([], True)
+    assert [row["verdict"] for row in document["nodes"]] == ["removed"]
+    assert resolved(fleet, name) == set()
+
+
+def test_what_leads_elsewhere_is_left_alone_by_that_and_nothing_is_left_to_do(fleet: Fleet) -> None:
+    assert fleet.hq.noc("dns", "plan", statuses=(0,))["records"] == []
+    assert resolved(fleet, f"mail.{DOMAIN}") == {"198.51.100.99"}
+
+
+def test_hqs_copy_of_its_certificate_is_gone_and_those_of_others_stay(fleet: Fleet) -> None:
+    copies = fleet.hq.sh("ls", "/var/lib/noc/certificates")
+    assert (f"frankfurt.{DOMAIN}@" in copies, f"virginia.{DOMAIN}@" in copies) == (False, True)
