@@ -71,6 +71,14 @@ def test_a_node_that_looks_for_a_restored_hq_is_not_blamed_for_its_silence(store
     assert judge.next_due() >= now.mono + config.rules.patience
 
 
+def test_what_nodes_run_is_learnt_anew_by_a_restored_hq(store: Store, config: Config) -> None:
+    past = store.past()
+    past.baseline["virginia"] = ("1.0.0", 1)
+    now = Moment(5_000.0, EPOCH)
+    assert "virginia" in restore(config, past, now)[0].baseline
+    assert "virginia" not in restore(config, past, now, spared_s=500)[0].baseline
+
+
 def test_a_node_that_was_never_heard_before_is_up_since_it_is_watched(store: Store, config: Config) -> None:
     start = Moment(0.0, EPOCH)
     judge = resumed(store, config, start)

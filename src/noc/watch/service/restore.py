@@ -39,7 +39,9 @@ def restore(config: Config, past: Past, now: Moment, *, spared_s: float = 0) -> 
             _set_deadline(judge, name, waited=(alive - beat.at) / 1000, now=now)
         if is_live and spared_s > 0:
             judge.nodes[name].expires = max(now.mono + spared_s, judge.nodes[name].expires)
-    judge.baseline = {name: Baseline(*known) for name, known in past.baseline.items() if name in judge.nodes}
+    # What nodes run may have been changed where nobody saw it: then their next push says what they are to run.
+    known_runs = {} if spared_s > 0 else past.baseline
+    judge.baseline = {name: Baseline(*runs) for name, runs in known_runs.items() if name in judge.nodes}
     _restore_incidents(judge, past, alive, now)
     for outcome in past.jobs:
         judge.jobs.recall(outcome, now)
