@@ -1,6 +1,7 @@
 """Operators' machines at the runner's door: written down, rendered for root, audited, and never beside a run."""
 
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -51,7 +52,7 @@ def test_beside_a_run_nothing_is_written(house: House) -> None:
         {"name": "mia", "key": [KEY]},
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_is_written(house: House, wrong: dict[str, object]) -> None:
+def test_what_cannot_be_is_refused_and_nothing_is_written(house: House, wrong: dict[str, Any]) -> None:
     with pytest.raises(NocError):
         house.client.ask("peer-add", **wrong)
     assert load_inventory(house.paths.fleet).peers == {}
