@@ -125,4 +125,4 @@ def _unsettled_words(care: Care, secret: Secret, name: str) -> str:
 
 def _goes_on(secret: Secret) -> str:
     sudo = "sudo " if secret in OF_HQ or secret in LISTS else ""
-    return f"it goes on once the node is back; or now: {sudo}noc rotate {secret}"
+    return f"{sudo}noc rotate {secret} goes on; a node that was down is caught up by itself"

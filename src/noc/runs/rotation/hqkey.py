@@ -91,7 +91,9 @@ class HqRotation:
         names = [name for name in self._run.plan.nodes if name in owed and name not in away]
         taken = await one_after_the_other(self._run, self._site, names, self._taken)
         self._site.book.commit(self._run, self._run.plan.label())
-        last = {**{row.node: row for row in verdicts}, **{row.node: row for row in taken}}
+        first = {row.node: row for row in verdicts}
+        ended = [row.model_copy(update={"before": first.get(row.node, row).before}) for row in taken]
+        last = {**first, **{row.node: row for row in ended}}
         return [last.get(name) or self._unchanged(name) for name in self._run.plan.nodes]
 
     @property
