@@ -129,6 +129,19 @@ def test_the_watch_knows_how_old_the_newest_backup_is(
     assert int(fleet.hq.sh(*as_watch)) > 0
 
 
+def test_an_hq_whose_disk_is_nearly_full_sends_for_nothing(
+    backed_up: tuple[Fleet, dict[str, Any], dict[str, Any]],
+) -> None:
+    fleet = backed_up[0]
+    fleet.hq.sh("mount", "-t", "tmpfs", "-o", "size=64m,mode=755", "small", "/var/lib/noc/backups")
+    try:
+        error = fleet.hq.noc("backup", "run", LIVE[0], statuses=(7,))["error"]
+    finally:
+        fleet.hq.sh("umount", "/var/lib/noc/backups")
+    assert (error["code"], "noc prune" in error["fix"]) == ("NOC-E464", True)
+    assert fleet.hq.noc("backup", "verify", LIVE[0])["nodes"][0]["backups"] != []
+
+
 def test_a_node_that_is_down_is_skipped_and_shown(backed_up: tuple[Fleet, dict[str, Any], dict[str, Any]]) -> None:
     fleet = backed_up[0]
     fleet.lab.cut(LIVE[1])
