@@ -1,10 +1,12 @@
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from noc.errors import NotFound, Usage
 from noc.fleet.inventory import Inventory, Life, NodeRecord
 from noc.fleet.model import Fleet
 from noc.runs.errors import NothingToInstall, PlanRefused
-from noc.runs.plan.plan import Options, check
+from noc.runs.plan.plan import Options, Plan, check
 from noc.runs.plan.planners import plan_deploy, plan_keygen, plan_provision, running_release
 from runs_kit import FINGERPRINT, NEW, NOW, OLD, manifest
 
@@ -89,3 +91,9 @@ def test_a_plan_that_names_a_node_twice_is_refused(fleet: Fleet) -> None:
     twice = plan.model_copy(update={"nodes": ("frankfurt", "frankfurt")}).sealed()
     with pytest.raises(PlanRefused):
         check(twice.model_dump(mode="json"), fleet)
+
+
+def test_a_plan_that_brings_data_says_of_when() -> None:
+    at = datetime(2026, 3, 1, 19, 0, tzinfo=timezone(timedelta(hours=1)))
+    made = Plan(action="restore", nodes=("virginia",), options=Options(at=at), created=at)
+    assert made.label() == "restore virginia with the data of 2026-03-01 18:00:00 UTC"
