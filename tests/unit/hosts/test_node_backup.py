@@ -226,6 +226,14 @@ def test_the_copy_is_gone_with_the_session_that_is_killed(node: Layout, tree: Tr
     wait_until(lambda: backup.take(node, KEY.hex())["ok"])
 
 
+def test_a_key_on_a_command_line_is_refused(node: Layout, tree: Tree) -> None:
+    argv = [sys.executable, "-I", "-S", str(tree.base / "programs/activator.py"), "--layout", str(node.file)]
+    done = subprocess.run([*argv, "backup", KEY.hex()], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "for a session alone" in done.stderr
+    assert KEY.hex() not in done.stderr
+
+
 def held(pid: int) -> list[str]:
     """Files without a name that a process keeps open."""
     links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]

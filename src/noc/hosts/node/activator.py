@@ -249,16 +249,19 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 VERBS |= {verb.__name__: verb for verb in (revert, recover, settle, receive, rows)}
 VERBS |= {verb.__name__: verb for verb in (backup, chunk, discard)}
+IN_A_SESSION = frozenset({"backup", "chunk", "discard"})
 UNDER_A_FENCE = frozenset({"go", "confirm", "revert"})
 
 
-def answer(argv: Sequence[str], held: int | None = None) -> tuple[int, dict[str, Any]]:
+def answer(argv: Sequence[str], held: int | None = None, *, alone: bool = False) -> tuple[int, dict[str, Any]]:
     """Do one verb: the status to exit with, and the document to print.
 
     `held` is the fence of the session that asks, None where it has none: a lower one than the node's changes nothing.
+    `alone` says that the arguments are a program's, which every user of the machine can read.
     """
     try:
         args = parse(argv, VERBS)
+        _check_place(args.verb, alone=alone)
         layout = load_layout(args.layout)
         if held is not None and args.verb in UNDER_A_FENCE:
             check_fence(layout, held)
@@ -270,6 +273,11 @@ def answer(argv: Sequence[str], held: int | None = None) -> tuple[int, dict[str,
     return int(args.verb in DONE and said["state"] != DONE[args.verb]), said
 
 
+def _check_place(verb: str, *, alone: bool) -> None:
+    if alone and verb in IN_A_SESSION:
+        raise Refused("usage", f"{verb} is for a session alone: a key belongs on no command line")
+
+
 def main() -> None:
     """Do one verb as a program, or serve them all."""
     argv = sys.argv[1:]
@@ -277,7 +285,7 @@ def main() -> None:
         before = argv[:-1]
         Session(lambda question, held: answer([*before, *question], held), sys.stdout.fileno()).serve(sys.stdin.buffer)
         return
-    status, said = answer(argv)
+    status, said = answer(argv, alone=True)
     if status == USAGE:
         sys.stderr.write(f"activator.py: {said['why']}\n")
         sys.exit(USAGE)
