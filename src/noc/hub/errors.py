@@ -230,7 +230,7 @@ class JobTooLong(NocError):
     Give it more minutes where it needs them: a backup takes longer as databases grow.
     """
 
-    code, exit_code = "E791", 8
+    code, exit_code = "E856", 8
 
 
 class LastApprover(NocError):

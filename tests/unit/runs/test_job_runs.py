@@ -80,7 +80,7 @@ def test_no_group_gives_the_runners_own_user_more(groups: frozenset[str]) -> Non
 
 
 def test_a_job_that_the_fleet_file_does_not_have_does_not_begin(headquarters: House) -> None:
-    assert refusal(headquarters, "os-update", "os-update").code == "E790"
+    assert refusal(headquarters, "os-update", "os-update").code == "E539"
 
 
 def test_a_job_stands_for_its_own_runs_alone(headquarters: House) -> None:

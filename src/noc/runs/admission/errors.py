@@ -1,4 +1,4 @@
-"""Why a run may not begin. Codes E530 to E544, and E790 for the schedule."""
+"""Why a run may not begin. Codes E530 to E544."""
 
 from noc.errors import NocError
 
@@ -168,4 +168,4 @@ class RestoredUnreadable(NocError):
 class JobNotScheduled(NocError):
     """HQ does by itself what `[[schedule]]` of fleet.toml says, and no more. `noc schedule` lists the jobs there."""
 
-    code, exit_code = "E790", 4
+    code, exit_code = "E539", 4
