@@ -163,7 +163,7 @@ def _peer(work: Path, layout: Layout, repository: Path, command: tuple[str, ...]
 
 def _run(work: Path, *argv: str) -> None:
     own = {name: value or str(work / f"of-{name.lower()}") for name, value in SECRET.items()}
-    subprocess.run(argv, check=True, env={**os.environ, **own}, stdout=subprocess.DEVNULL)
+    subprocess.run(argv, check=True, env={**os.environ, **own}, capture_output=True)
 
 
 def _cpu() -> float:
