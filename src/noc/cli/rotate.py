@@ -114,7 +114,7 @@ def rotate_signers(asked: Asked) -> None:
     from noc.hub import trustlists as lists  # noqa: PLC0415
     from noc.release.store import ReleaseStore  # noqa: PLC0415
 
-    as_root("list of signers")
+    as_root(asked.secret)
     _check_one(asked)
     text = lists.SIGNERS.read_text()
     if asked.add:
@@ -132,7 +132,7 @@ def rotate_recipients(asked: Asked) -> None:
     """To whom backups are encrypted: HQ's list, then what HQ can seal anew."""
     from noc.hub import trustlists as lists  # noqa: PLC0415
 
-    as_root("list of recipients")
+    as_root(asked.secret)
     _check_one(asked)
     text = lists.RECIPIENTS.read_text()
     if asked.add:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyrage import decrypt, x25519
+from pyrage import DecryptError, decrypt, x25519
 
 from noc.cloud.acme.certificate import Certificate
 from noc.lab.authority import Authority
@@ -44,6 +44,20 @@ def escrow(tmp_path: Path, person: x25519.Identity) -> Escrow:
 def test_a_copy_comes_back_as_it_was_kept(escrow: Escrow) -> None:
     certificate = made()
     assert escrow.keep(NAME, certificate, PRODUCTION) is True
+    assert escrow.copy(NAME, PRODUCTION) == certificate
+
+
+def test_sealed_anew_a_copy_opens_to_who_is_a_recipient_now_and_to_nobody_else(
+    escrow: Escrow, tmp_path: Path, person: x25519.Identity
+) -> None:
+    certificate, other = made(), x25519.Identity.generate()
+    escrow.keep(NAME, certificate, PRODUCTION)
+    (tmp_path / "recipients").write_text(f"{other.to_public()}\n")
+    assert escrow.reseal() == 1
+    (path,) = (tmp_path / "certificates").glob("*.age")
+    assert decrypt(path.read_bytes(), [other])
+    with pytest.raises(DecryptError):
+        decrypt(path.read_bytes(), [person])
     assert escrow.copy(NAME, PRODUCTION) == certificate
 
 
