@@ -7,7 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from noc.hosts.ssh import Target, Trust
+from noc.hosts.shell import Shell
+from noc.hosts.ssh import Pinned, Target, Trust, connect
 from noc.hosts.trust import KeyPair, fingerprint, generate_key, sign_host
 
 
@@ -80,6 +81,16 @@ class LoopbackSshd:
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+
+class LoopbackWays:
+    """Every node is the same server; that is all of the ways that diagnosis takes."""
+
+    def __init__(self, server: LoopbackSshd) -> None:
+        self._server = server
+
+    async def dial(self, *_: object, timeout_s: float, **__: object) -> Shell:
+        return await connect(self._server.target(Pinned(self._server.fingerprint)), timeout_s=timeout_s)
 
 
 def _free_port() -> int:

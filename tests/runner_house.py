@@ -70,6 +70,11 @@ class House:
         self._loop.close()
         self.runner.audit.close()  # the end of a talk may have been written down behind the runner's own
 
+    async def end_talks(self) -> None:
+        """Close what clients have open, as a runner does that is stopped."""
+        for task in list(self.door._open):
+            task.cancel()
+
     async def _cancel_rest(self) -> None:
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:

@@ -60,10 +60,11 @@ def exec_(
     with Client().talk("exec", **fields) as talk:
         asked = (talk.answer() or {})["nodes"]
         said = _Said(asked, live=not as_json and not group, tell=len(asked) > 1)
-        for answer in talk.answers():
-            said.take(answer)
-            if group and "line" not in answer and not as_json:
-                said.show(answer["node"])
+        for answer in talk.answers("end"):
+            if "node" in answer:
+                said.take(answer)
+                if group and "line" not in answer and not as_json:
+                    said.show(answer["node"])
     if as_json:
         print_json({"command": argv, "nodes": said.rows()})
     if status := said.status():

@@ -62,7 +62,7 @@ def logs(
         asked = (talk.answer() or {})["nodes"]
         page = _Lines(asked) if not as_json else _Stream() if follow else _Document()
         try:
-            for answer in talk.answers():
+            for answer in talk.answers("end"):
                 if "entry" in answer:
                     page.entry(answer["entry"])
                 elif "silent" in answer:

@@ -56,8 +56,10 @@ class Screen:
                     return None
                 if self._talk in ready or not ready:
                     answer = self._talk.answer()
-                    if answer is None or "exit" in answer:
-                        return None if answer is None else int(answer["exit"])
+                    if answer is None:
+                        raise self._talk.cut()
+                    if "exit" in answer:
+                        return int(answer["exit"])
                     self._show(b64decode(answer["screen"]))
 
     def _typed(self) -> bool:

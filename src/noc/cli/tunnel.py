@@ -31,7 +31,7 @@ def tunnel(
 
     answer: dict[str, Any] = {}
     with Client().talk("tunnel", node=node, let_in=_let_in(), timeout_s=_TIMEOUT_S) as talk:
-        for said in talk.answers():
+        for said in talk.answers("verdict"):
             if "looking" in said:
                 err.print(f"looking at {plain(said['looking'])}", style="dim")
             else:

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from loopback_sshd import LoopbackSshd
+from loopback_sshd import LoopbackSshd, LoopbackWays
 from noc.errors import NocError
 from noc.fleet.load import load
-from noc.hosts.shell import Shell
-from noc.hosts.ssh import Pinned, connect
+from noc.runs.errors import RunnerAbsent
 from noc.runs.paths import Paths
 from noc.runs.runner import diagnosing
 from noc.runs.runner.client import Talk
@@ -26,16 +25,6 @@ from runner_house import House
 from runs_kit import World, make_site
 
 ALONE = ["sh", "-c", "echo $$; exec sleep 600"]
-
-
-class LoopbackWays:
-    """Every node is the same server on loopback."""
-
-    def __init__(self, server: LoopbackSshd) -> None:
-        self._server = server
-
-    async def dial(self, *_: object, timeout_s: float, **__: object) -> Shell:
-        return await connect(self._server.target(Pinned(self._server.fingerprint)), timeout_s=timeout_s)
 
 
 @pytest.fixture
@@ -57,7 +46,8 @@ def on_loopback(monkeypatch: pytest.MonkeyPatch, paths: Paths, server: LoopbackS
 def run_there(house: House, argv: list[str], *nodes: str, **more: Any) -> list[dict[str, Any]]:
     with house.client.talk("exec", nodes=list(nodes or ["frankfurt"]), argv=argv, **more) as talk:
         # This server is a talkative one, and says so to the sessions that it serves as well.
-        return [answer for answer in talk.answers() if not answer.get("line", "").startswith("debug1: ")]
+        said = list(talk.answers("end"))[:-1]
+        return [answer for answer in said if not answer.get("line", "").startswith("debug1: ")]
 
 
 def shell(house: House, **more: Any) -> Any:
@@ -93,7 +83,7 @@ def told_last(house: House) -> dict[str, Any]:
 
 def refusal(house: House, op: str, **fields: Any) -> str:
     with pytest.raises(NocError) as raised, house.client.talk(op, **fields) as talk:
-        list(talk.answers())
+        list(talk.answers("never"))
     return raised.value.code
 
 
@@ -125,7 +115,7 @@ def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(house: 
 
 def test_a_command_ends_with_the_client_that_asked_for_it(house: House) -> None:
     with house.client.talk("exec", nodes=["frankfurt"], argv=ALONE) as talk:
-        line = next(answer["line"] for answer in talk.answers() if answer.get("line", "").isdigit())
+        line = next(answer["line"] for answer in talk.answers("end") if answer.get("line", "").isdigit())
     gone(int(line))
     end = time.monotonic() + 30
     while told_last(house)["result"] != diagnosing.LEFT:
@@ -172,14 +162,14 @@ def test_a_shell_has_the_terminal_that_was_asked_for_and_follows_its_size(house:
         sees(talk, rb"31 91\s+vt100\s")
         talk.say(size=[92, 32])
         press(talk, b"until stty size | grep '32 92'; do :; done; exit 5\r")
-        *_, last = talk.answers()
+        *_, last = talk.answers("exit")
     assert last == {"exit": 5}
     assert told_last(house)["detail"] == {"exit": 5}
 
 
 def test_a_shell_in_which_nobody_types_is_ended(house: House) -> None:
     with pytest.raises(NocError) as raised, shell(house, idle_s=1) as talk:
-        list(talk.answers())
+        list(talk.answers("never"))
     assert raised.value.code == "E776"
 
 
@@ -224,6 +214,19 @@ def test_a_client_that_makes_no_sense_in_a_shell_loses_it_and_the_runner_lives_o
             refused = [each for each in map(json.loads, said) if "error" in each]
             assert bool(refused) == line.endswith(b"\n")
     assert house.client.ask("list") == {"runs": []}
+
+
+def test_a_runner_that_goes_away_in_the_middle_is_told_from_the_end(house: House) -> None:
+    with shell(house) as talk:
+        assert talk.answer()
+        house.call(house.end_talks())
+        with pytest.raises(RunnerAbsent):
+            list(talk.answers("exit"))
+
+
+@pytest.mark.parametrize("op", ["ssh", "reach", "tunnel"])
+def test_what_is_for_one_node_is_not_for_all(house: House, op: str) -> None:
+    assert refusal(house, op, node="all", size=[80, 24]) == "E002"
 
 
 def test_there_is_an_end_to_how_many_are_open(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from loopback_sshd import LoopbackSshd
+from loopback_sshd import LoopbackSshd, LoopbackWays
 from noc.fleet.model import Fleet
-from noc.hosts.shell import Shell
-from noc.hosts.ssh import Pinned, connect
 from noc.runs.diagnosis import logs as reading
 from noc.runs.diagnosis.logs import logs
 from noc.runs.diagnosis.wish import Wish
@@ -42,16 +40,6 @@ while True:
 """
 
 
-class OneServer:
-    """Every node is the same server on loopback."""
-
-    def __init__(self, server: LoopbackSshd) -> None:
-        self._server = server
-
-    async def dial(self, *_: object, timeout_s: float, **__: object) -> Shell:
-        return await connect(self._server.target(Pinned(self._server.fingerprint)), timeout_s=timeout_s)
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[LoopbackSshd]:
     (tmp_path / "sshd").mkdir()
@@ -62,7 +50,7 @@ def server(tmp_path: Path) -> Iterator[LoopbackSshd]:
 
 @pytest.fixture
 def site(paths: Paths, fleet: Fleet, world: World, server: LoopbackSshd) -> Site:
-    return replace(make_site(paths, fleet, world), ways=OneServer(server))  # type: ignore[arg-type]
+    return replace(make_site(paths, fleet, world), ways=LoopbackWays(server))  # type: ignore[arg-type]
 
 
 @pytest.fixture

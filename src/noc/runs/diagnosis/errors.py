@@ -55,13 +55,7 @@ class BadWish(Usage):
     code = "E777"
 
 
-class NodesUnheard(NocError):
-    """Of none of the nodes could the journal be read."""
-
-    code = "E778"
-
-
 class NothingToReach(NotFound):
     """The node has no address and no tunnel key yet: there is no way to it whose state could be explained."""
 
-    code, exit_code = "E779", 4
+    code = "E779"

@@ -233,10 +233,24 @@ class Talk:
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"it said nothing for {limit_s:g} s")
 
-    def answers(self) -> Iterator[dict[str, Any]]:
-        """All answers, as they come."""
+    def answers(self, last: str) -> Iterator[dict[str, Any]]:
+        """All answers, as they come.
+
+        Args:
+            last: a word that the last of them holds, and no other.
+
+        Raises:
+            as `answer`; RunnerAbsent where the last never came.
+        """
         while (answer := self.answer()) is not None:
             yield answer
+            if last in answer:
+                return
+        raise self.cut()
+
+    def cut(self) -> RunnerAbsent:
+        """What it means that the runner has closed the connection too soon."""
+        return self._absent("it closed the connection in the middle")
 
     def say(self, **message: Any) -> None:  # noqa: ANN401 - any JSON value
         """Say something more; who has ended the talk on the other side says so in its last answer."""

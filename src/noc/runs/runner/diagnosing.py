@@ -10,7 +10,7 @@ from hashlib import sha256
 from shlex import join
 from typing import Any
 
-from noc.errors import NocError
+from noc.errors import NocError, NotFound
 from noc.fleet.model import Node
 from noc.runs.admission.caller import Caller
 from noc.runs.diagnosis.errors import NodeInHand, TooManyTalks
@@ -52,14 +52,14 @@ class Diagnosing:
 
     async def _tunnel(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         site, let_in = self._site(), request.get("let_in")
-        node = site.fleet.node(str(request["node"]))
+        node = _one(site, request)
         async with aclosing(examine(site, node, let_in if isinstance(let_in, bool) else None)) as answers:
             async for answer in answers:
                 yield answer
 
     async def _reach(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         site = self._site()
-        yield await reach(site, site.fleet.node(str(request["node"])))
+        yield await reach(site, _one(site, request))
 
     async def _logs(self, request: Mapping[str, Any], caller: Caller, said: Said) -> Answers:
         site, nodes, wish = *self._asked(request, caller, "read logs"), read_wish(request)
@@ -68,6 +68,7 @@ class Diagnosing:
             yield {"nodes": [node.name for node in nodes]}
             async for answer in _while_there(logs(site, nodes, wish), said):
                 yield answer
+        yield {"end": True}
 
     async def _exec(self, request: Mapping[str, Any], caller: Caller, said: Said) -> Answers:
         site, nodes = self._asked(request, caller, "exec")
@@ -89,9 +90,11 @@ class Diagnosing:
                 yield answer
             if any(exits.values()):
                 facts["result"] = "failed"
+        yield {"end": True}
 
     async def _ssh(self, request: Mapping[str, Any], caller: Caller, said: Said) -> Answers:
-        site, (node, *_) = self._asked({"nodes": [request["node"]]}, caller, "open a shell")
+        site, _ = self._asked({"nodes": [request["node"]]}, caller, "open a shell")
+        node = _one(site, request)
         terminal = read_terminal(request)
         idle_s = min(max(float(request.get("idle_s") or IDLE_S), 1), MAX_IDLE_S)
         with self._noted(f"shell on {node.name}", caller) as facts:
@@ -102,10 +105,14 @@ class Diagnosing:
                 yield {"open": node.name, "idle_s": idle_s, "run": self._in_hand([node])}
                 async with aclosing(converse(channel, said, idle_s)) as answers:
                     async for answer in answers:
-                        facts.update({"exit": answer["exit"], "result": "ok"} if "exit" in answer else {})
-                        yield answer
+                        if "exit" in answer:
+                            facts.update(answer, result="ok")
+                        else:
+                            yield answer
             finally:
                 await shell.close()
+        if "exit" in facts:
+            yield {"exit": facts["exit"]}
 
     def _site(self) -> Site:
         return open_site(self._runner.paths)
@@ -163,6 +170,14 @@ class Diagnosing:
 def _there(site: Site, nodes: Sequence[Node], *, everybody: bool) -> Sequence[Node]:
     """Of all nodes those that have a tunnel; nodes that were asked for by name as they are."""
     return [node for node in nodes if site.book.record(node.name).wireguard_key] if everybody else nodes
+
+
+def _one(site: Site, request: Mapping[str, Any]) -> Node:
+    """The one node that is meant. Raises NotFound, also for all of them."""
+    name = str(request["node"])
+    if name == "all":
+        raise NotFound("that is for one node at a time", fix="name it; noc nodes lists them")
+    return site.fleet.node(name)
 
 
 def _names(nodes: Sequence[Node]) -> str:
