@@ -42,6 +42,7 @@ def main() -> None:
     def tell(text: str) -> None:
         print(f"[{time.monotonic() - started:6.1f} s] {text}", file=sys.stderr, flush=True)
 
+    measured: list[Measured] = []
     work = Path(tempfile.mkdtemp(prefix="noc-bench-"))
     lab = Lab(Places(Path(os.environ.get("NOC_LAB_DIR", str(STATE))), Places.default().cache), tell=tell)
     if lab.is_up():
@@ -51,9 +52,10 @@ def main() -> None:
         house = House(lab, first_nodes(arguments.nodes), work, tell, policy=policy)
         house.found(arguments.dist / f"noc-{__version__}.run")
         house.provision()
-        measured = [Rotations(house).measured(kind) for kind in arguments.kinds or KINDS]
+        # As far as it came is kept where it is interrupted.
+        measured.extend(Rotations(house).measured(kind) for kind in arguments.kinds or KINDS)
     except KeyboardInterrupt:
-        sys.exit(130)
+        tell("interrupted: what follows is what was measured until then")
     finally:
         lab.down()
         shutil.rmtree(work, ignore_errors=True)
@@ -61,8 +63,9 @@ def main() -> None:
         print(json.dumps({"nodes": arguments.nodes, "kinds": [each.as_document() for each in measured]}, indent=2))
     else:
         print(f"{arguments.nodes} nodes, a push every {PUSH_S} s\n{table(HEAD, map(_row, measured))}")
-    bad = [each.kind for each in measured if not each.good]
-    sys.exit(f"not without a loss: {', '.join(bad)}" if bad else 0)
+    if bad := [each.kind for each in measured if not each.good]:
+        sys.exit(f"not without a loss: {', '.join(bad)}")
+    sys.exit(0 if len(measured) == len(arguments.kinds or KINDS) else 130)
 
 
 def _row(found: Measured) -> tuple[str, ...]:
