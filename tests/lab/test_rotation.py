@@ -65,7 +65,7 @@ def caught_up(fleet: Fleet) -> bool:
     """Whether no rotation waits for the node that was down."""
     said = fleet.hq.noc("nodes")["nodes"]
     (record,) = (node for node in said if node["name"] == DOWN)
-    return record["rotating"] == []
+    return bool(record["rotating"] == [])
 
 
 def test_every_node_that_answers_is_rotated_and_the_other_one_is_left_as_it_was(rotated: Rotated) -> None:

@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "job": ("noc.cli.job", "Do a job of HQ's schedule now, as its timer does."),
     "audit": ("noc.cli.audit", "Show who did what, or verify that the record of it is whole."),
     "prune": ("noc.cli.prune", "Remove runs, releases and backups that are old and needed by nobody."),
-    "offboard": ("noc.cli.offboard", "Let somebody leave: groups, approvals, sessions, tokens, and what else they held."),
+    "offboard": ("noc.cli.offboard", "Let somebody leave: groups, approvals, sessions, tokens, and all they had."),
     "lease": ("noc.cli.lease", "Say who may change the fleet at this moment."),
     "halt": ("noc.cli.halt", "Stop everything at the next step, and keep new runs out."),
     "watch": ("noc.cli.watch", "The watch server: heartbeats in, incidents and alerts out."),

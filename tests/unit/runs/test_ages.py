@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_rotation_that_is_not_through_is_due_and_says_what_goes_on(paths: Path
 
 def test_a_node_that_lacks_the_list_of_signers_is_shown(paths: Paths, fleet: Fleet) -> None:
     hub = HubRecord(wireguard_key=HUB_KEY, rotated={"signer": NOW})
-    records = {
+    records: dict[str, Any] = {
         "virginia": live(rotated={"signer": NOW - timedelta(days=1)}),
         "frankfurt": live(rotated={"signer": NOW}),
     }
@@ -131,7 +132,7 @@ def test_a_list_is_as_old_as_its_last_change(paths: Paths, fleet: Fleet) -> None
 
 def test_what_is_wrong_stands_first(paths: Paths, fleet: Fleet) -> None:
     def some(_: Care) -> list[Line]:
-        return [Line("a", "x", state, "") for state in ("ok", "due", "wrong")]  # type: ignore[arg-type]
+        return [Line("a", "x", state, "") for state in ("ok", "due", "wrong")]
 
     found = examine(care_of(paths, fleet), (some, some))
     assert [line.state for line in found] == ["wrong", "wrong", "due", "due", "ok", "ok"]

@@ -34,10 +34,13 @@ SHELL: Any = Here()
 class OneNode:
     """A way to frankfurt alone, which is this machine."""
 
-    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float) -> Any:
+    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float, segment: int | None = None) -> Any:
         if name != "frankfurt":
             raise Unreachable(f"{name} cannot be reached")
         return Here()
+
+    def only(self, key: Path) -> "OneNode":
+        raise AssertionError(key)
 
     def platform(self, node: Any) -> Any:
         raise AssertionError(node)

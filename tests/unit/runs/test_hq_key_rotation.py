@@ -219,7 +219,7 @@ async def test_killed_after_any_record_hq_gets_in_and_the_command_goes_on(
 async def test_killed_after_any_write_of_the_inventory_the_command_goes_on(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, done = book.save_inventory, 0
+    save, done, left = save_inventory, 0, 0
 
     def counted(*args: Any) -> None:
         nonlocal left

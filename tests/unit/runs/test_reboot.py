@@ -59,8 +59,8 @@ class Activator(FakeActivator):
 
 
 class Ways(FakeWays):
-    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float) -> Any:
-        shell = await super().dial(name, address, trust, timeout_s=timeout_s)
+    async def dial(self, name: str, address: str, trust: Any, *, timeout_s: float, segment: int | None = None) -> Any:
+        shell = await super().dial(name, address, trust, timeout_s=timeout_s, segment=segment)
         return Shell(shell.world, shell.machine, shell.address)
 
     def activator(self, shell: Any) -> Any:
