@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from noc import __version__
-from noc.cli.commands import COMMANDS
+from noc.cli.commands import COMMANDS, PANEL_OF
 from noc.errors import NocError, NotPermitted, SystemRefused, Usage
 
 
@@ -17,7 +17,7 @@ class LazyGroup(TyperGroup):
     """A group that knows its commands by name and help, and imports a command's module only to run it."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer does not export its click types
-        """Names in the table's order, which is the order of an operator's first day."""
+        """Names in the table's order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002
@@ -25,11 +25,13 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, help_line = COMMANDS[cmd_name]
+        command: Any
         if cmd_name in _words():
             command = typer.main.get_command(import_module(module).app)
         else:
             command = typer.main.get_command(_placeholder(help_line))
         command.name, command.help, command.short_help = cmd_name, command.help or help_line, help_line
+        command.rich_help_panel = PANEL_OF[cmd_name]
         return command
 
 
