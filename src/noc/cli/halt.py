@@ -6,6 +6,7 @@ import typer
 
 from noc.cli.options import JsonOption
 from noc.cli.output import mark, out, plain, print_json
+from noc.cli.standing import halt_sentence, read_state, show_order
 from noc.errors import Usage
 
 app = typer.Typer(add_completion=False)
@@ -37,8 +38,6 @@ def halt(
 
 
 def _show(*, as_json: bool) -> None:
-    from noc.cli.lease import read_state  # noqa: PLC0415
-
     order = read_state()["halt"]
     if as_json:
         print_json({"halt": order})
@@ -57,7 +56,7 @@ def _lift(*, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     elif answer["lifted"]:
-        out.print(f"{mark('ok', 'lifted')}  it was {plain(_sentence(answer['lifted']))}")
+        out.print(f"{mark('ok', 'lifted')}  it was {plain(halt_sentence(answer['lifted']))}")
     else:
         out.print("nothing was halted")
 
@@ -96,16 +95,3 @@ def _write(reason: str) -> dict[str, Any] | None:
     except OSError:
         return None
     return {"halt": order.model_dump(mode="json"), "run": None}
-
-
-def show_order(order: dict[str, Any]) -> None:
-    """Write a halt as one line: who, when, why, and how it is lifted."""
-    out.print(f"{mark('warn', 'halted')}  {plain(_sentence(order))}; noc halt --lift lets runs begin again")
-
-
-def _sentence(order: dict[str, Any]) -> str:
-    from noc.runs.admission.halt import Order  # noqa: PLC0415
-    from noc.runs.paths import Paths  # noqa: PLC0415
-    from noc.runs.runner.controls import fleet_zone  # noqa: PLC0415
-
-    return Order.model_validate(order).sentence(fleet_zone(Paths.from_environment()))

@@ -6,6 +6,7 @@ import typer
 
 from noc.cli.options import JsonOption
 from noc.cli.output import out, plain, print_json
+from noc.cli.standing import read_state, show_order
 
 app = typer.Typer(add_completion=False)
 
@@ -35,8 +36,6 @@ def lease(
     if above is not None:
         out.print(f"the next fence number is {document['next_fence']}")
     if document["halt"]:
-        from noc.cli.halt import show_order  # noqa: PLC0415
-
         show_order(document["halt"])
 
 
@@ -44,24 +43,3 @@ def _raise(above: int) -> dict[str, Any]:
     from noc.runs.runner.client import Client  # noqa: PLC0415
 
     return Client().ask("lease", above=above)
-
-
-def read_state() -> dict[str, Any]:
-    """Lease and halt as the runner tells them, or as the files do where it does not answer and they are ours to read.
-
-    Raises:
-        RunnerAbsent: neither can be read.
-    """
-    from noc.runs.errors import RunnerAbsent  # noqa: PLC0415 - help stays light
-    from noc.runs.paths import Paths  # noqa: PLC0415
-    from noc.runs.runner.client import Client  # noqa: PLC0415
-    from noc.runs.runner.controls import state  # noqa: PLC0415
-
-    try:
-        return Client().ask("lease")
-    except RunnerAbsent:
-        try:
-            return state(Paths.from_environment())
-        except PermissionError:
-            pass
-        raise

@@ -19,7 +19,8 @@ from noc.hub.backup_manifest import Manifest, Member
 from noc.hub.backup_trees import FENCE, HUB_KEY_MEMBER, WATCH_DATABASE, Tree, trees_below
 from noc.hub.errors import BackupFailed
 from noc.hub.places import CREDENTIALS, OUTGOING, SECOND_KEY
-from noc.hub.second import Copy, Place, copies, file_sha256, name_of, opened
+from noc.hub.second import Copy, Place, copies, file_sha256, name_of
+from noc.hub.second_opening import opened
 from noc.mesh.keys import public_from_private
 from noc.runs.admission.fence import last_fence
 from noc.runs.doctor.second import STATE_FILE, Sending, read_sending

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from noc.fleet.backing import Second
 from noc.fleet.files import sync_directory
 from noc.hub.errors import SecondAbsent, SecondDiffers
 
@@ -145,23 +144,3 @@ def file_sha256(path: Path) -> str:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-@contextmanager
-def opened(second: Second, key: Path) -> Iterator[Place]:
-    """The second place that the fleet file names, open while the body lasts.
-
-    Args:
-        second: `[backup.second]`.
-        key: our private key for it, where it is behind SFTP.
-
-    Raises:
-        SecondAbsent: it cannot be reached, or is another machine than the one that was named.
-    """
-    if second.host is None:
-        yield Directory(Path(second.path))
-        return
-    from noc.hub.second_sftp import connected  # noqa: PLC0415 - asyncssh takes long to load
-
-    with connected(second, key) as place:
-        yield place

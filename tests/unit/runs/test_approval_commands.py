@@ -113,7 +113,7 @@ def test_where_nothing_waits_that_is_said(office: Office) -> None:
 
 def test_an_approval_begins_the_run_and_both_people_see_it_end(office: Office) -> None:
     office.set("one")
-    asking = begin(office.house, "keygen", "frankfurt")
+    asking = begin(office.house, "rotate", "wg", "frankfurt")
     assert asking.stderr is not None
     assert "waiting for an approval" in asking.stderr.readline()
     office.house.let_go()

@@ -42,9 +42,9 @@ def under_way(house: House) -> None:
 def test_runs_begin_again_once_a_halt_is_lifted(house: House, noc: Given) -> None:
     house.let_go()
     noc("halt")
-    assert noc("keygen", "virginia")[0] == 7
+    assert noc("rotate", "wg", "virginia")[0] == 7
     assert noc("halt", "--lift")[0] == 0
-    assert noc("keygen", "virginia")[0] == 0
+    assert noc("rotate", "wg", "virginia")[0] == 0
 
 
 def test_a_halt_is_shown_with_exit_code_7_and_its_absence_with_0(noc: Given) -> None:

@@ -12,7 +12,7 @@ from runner_house import House
 
 def test_without_a_terminal_there_is_a_line_a_transition_and_then_the_table(house: House) -> None:
     house.let_go()
-    status, out, err = noc(house, "keygen", "frankfurt")
+    status, out, err = noc(house, "rotate", "wg", "frankfurt")
     assert status == 0
     assert [line.split()[2:5] for line in err.splitlines()] == [
         ["frankfurt", "switch", "started"],
@@ -23,16 +23,16 @@ def test_without_a_terminal_there_is_a_line_a_transition_and_then_the_table(hous
 
 def test_with_json_stdout_is_one_document(house: House) -> None:
     house.let_go()
-    status, out, _ = noc(house, "keygen", "frankfurt", "--json")
+    status, out, _ = noc(house, "rotate", "wg", "frankfurt", "--json")
     document = json.loads(out)
     assert (status, document["exit"], document["nodes"][0]["verdict"]) == (0, 0, "rotated")
 
 
 def test_a_run_that_is_busy_is_exit_code_7(house: House) -> None:
-    with begin(house, "keygen", "frankfurt") as first:
+    with begin(house, "rotate", "wg", "frankfurt") as first:
         assert first.stderr is not None
         first.stderr.readline()
-        status, _, err = noc(house, "keygen", "virginia")
+        status, _, err = noc(house, "rotate", "wg", "virginia")
         house.let_go()
         first.communicate(timeout=30)
     assert status == 7

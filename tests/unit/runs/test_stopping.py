@@ -23,7 +23,7 @@ def outcome(house: House) -> str:
 @contextmanager
 def under_way(house: House, *more: str) -> "Iterator[subprocess.Popen[str]]":
     """A run whose first step has begun, and that waits there."""
-    with begin(house, "keygen", "frankfurt", *more) as process:
+    with begin(house, "rotate", "wg", "frankfurt", *more) as process:
         assert process.stderr is not None
         assert "started" in process.stderr.readline()
         yield process
@@ -81,7 +81,7 @@ def test_a_terminal_that_is_closed_leaves_the_run_running(house: House) -> None:
 
 def test_ctrl_c_below_the_live_table_stops_the_run_too(house: House) -> None:
     terminal, side = pty.openpty()
-    argv = [*NOC, "keygen", "frankfurt"]
+    argv = [*NOC, "rotate", "wg", "frankfurt"]
     with subprocess.Popen(argv, env=environment(house), stdout=subprocess.PIPE, stderr=side, text=True) as process:
         os.close(side)
         shown = read_until(terminal, b"switch")
@@ -115,5 +115,5 @@ def test_a_halt_stops_the_run_and_keeps_the_next_out(house: House) -> None:
         assert (status, "the database is being moved" in out) == (0, True)
         process.communicate(timeout=30)
     assert (process.returncode, outcome(house)) == (1, "failed")
-    status, _, err = noc(house, "keygen", "virginia")
+    status, _, err = noc(house, "rotate", "wg", "virginia")
     assert (status, "E541" in err, "the database is being moved" in err) == (7, True, True)
