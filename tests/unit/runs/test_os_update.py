@@ -13,11 +13,13 @@ from noc.fleet.model import Fleet
 from noc.fleet.render import render, write
 from noc.hosts.errors import BuildFailed, LockMissing
 from noc.hosts.nixbuilder import Systems
+from noc.runs.errors import NotProven
 from noc.runs.paths import Paths
 from noc.runs.plan.estimate import History
 from noc.runs.plan.plan import Options, Plan, Rules
 from noc.runs.plan.planners import plan_os_update, plan_provision
 from noc.runs.record.run import Run
+from noc.runs.rollout.bringing import bring
 from noc.runs.rollout.survey import survey
 from noc.runs.site.site import Site
 from noc.runs.system.errors import FleetUnwell, LockGone, OutsideWindow
@@ -231,3 +233,24 @@ async def test_it_does_not_begin_while_an_incident_is_open(site: Site, ended: st
 def test_a_run_s_plan_names_its_lock(paths: Paths, site: Site) -> None:
     run: Run = begin_run(paths, outline(site).model_copy(update={"lock": "a" * 64}).sealed())
     assert json.loads(run.plan.model_dump_json())["lock"] == "a" * 64
+
+
+async def test_a_nixos_node_that_is_to_answer_for_the_domain_gets_a_system_that_does(
+    paths: Paths, site: Site, world: World, upstream: Path
+) -> None:
+    run = begin_run(paths, (await planned(site)).sealed())
+    site.book.learn_apex(answers_apex=("singapore",))
+    assert await bring(run, site, site.fleet.node("singapore"), soak_s=0.01) is not None
+    assert site.fleet.domain in (paths.fleet / "nixos/nodes/singapore.nix").read_text()
+    assert world.order("confirm") == [("singapore", "confirm")]
+    assert links(paths) == {"singapore", "singapore.running"}
+
+
+async def test_a_nixos_node_that_goes_back_keeps_the_system_it_had(
+    paths: Paths, site: Site, world: World, upstream: Path
+) -> None:
+    run = begin_run(paths, (await planned(site)).sealed())
+    world.machines["singapore"].flaw = "turned"
+    with pytest.raises(NotProven):
+        await bring(run, site, site.fleet.node("singapore"))
+    assert links(paths) == {"singapore"}

@@ -16,7 +16,6 @@ from noc.fleet.model import Node
 from noc.hosts.certificates import put_certificate
 from noc.hosts.web import Health
 from noc.runs.errors import RunCut
-from noc.runs.naming.alias import reconfigure
 from noc.runs.naming.certificates import certificate_there
 from noc.runs.naming.errors import ApexNotProven
 from noc.runs.naming.issue import certificate_of
@@ -25,6 +24,7 @@ from noc.runs.naming.survey import FOREIGN
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
+from noc.runs.rollout.bringing import bring
 from noc.runs.site.names import zone
 from noc.runs.site.site import Site
 
@@ -124,12 +124,12 @@ class ApexMove:
         return [f"{'new ' if new else ''}certificate of {self._domain}, until {made.ends:%Y-%m-%d}"]
 
     async def alias(self) -> Sequence[str]:
-        """Let the node's proxy answer for the domain. Raises what `reconfigure` raises; then it does not."""
+        """Let the node's proxy answer for the domain. Raises what `bring` raises; then it does not."""
         before = self._site.book.inventory.answers_apex
         if self._node.name not in before:
             self._site.book.learn_apex(answers_apex=(*before, self._node.name))
         try:
-            return await reconfigure(self._run, self._site, self._node)
+            return await self._reconfigure(self._node)
         except NocError:
             self._site.book.learn_apex(answers_apex=before)
             raise
@@ -179,10 +179,14 @@ class ApexMove:
         before = self._site.book.inventory.answers_apex
         self._site.book.learn_apex(answers_apex=tuple(name for name in before if name != node.name))
         try:
-            return [*await reconfigure(self._run, self._site, node), f"{self._domain} no more"]
+            return [*await self._reconfigure(node), f"{self._domain} no more"]
         except NocError:
             self._site.book.learn_apex(answers_apex=before)
             raise
+
+    async def _reconfigure(self, node: Node) -> Sequence[str]:
+        brought = await bring(self._run, self._site, node, soak_s=self._site.fleet.policy.soak)
+        return [f"names of {node.name}'s proxy"] if brought else []
 
     def _wanted(self) -> list[Record]:
         """The domain's records as they are to be."""

@@ -11,7 +11,7 @@ from noc.hosts.shell import Shell
 from noc.runs.errors import HandshakeMissing
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
-from noc.runs.rotation.bringing import bring
+from noc.runs.rollout.bringing import bring
 from noc.runs.site.site import Site
 from noc.runs.site.systems import NIXOS
 
@@ -83,7 +83,7 @@ class HubKeyNode:
         if self._node.platform != NIXOS:
             return await hubkeys.keep(await self._shell(), key)
         # There the key is a part of the system, which has to be made anew.
-        await bring(self._run, self._site, self._node, f"{self._run.id}-hub")
+        await bring(self._run, self._site, self._node, order=f"{self._run.id}-hub")
         return ["system"]
 
     async def _followed(self, key: str) -> Sequence[str]:

@@ -16,7 +16,7 @@ from noc.runs.errors import CredentialExposed, NotProven
 from noc.runs.record.events import State, Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
-from noc.runs.rotation.bringing import bring
+from noc.runs.rollout.bringing import bring
 from noc.runs.rotation.nodes import NEW, one_after_the_other, standing
 from noc.runs.site.escrow import escrow
 from noc.runs.site.link import Link
@@ -76,8 +76,8 @@ class Signers:
 
     async def bring(self) -> Sequence[str]:
         """Bring the node's configuration, of which the list is a part."""
-        boot = await bring(self._run, self._site, self._node, f"{self._run.id}-signers")
-        return ["configuration"] if boot else []
+        brought = await bring(self._run, self._site, self._node, order=f"{self._run.id}-signers")
+        return ["configuration"] if brought else []
 
     async def prove(self) -> Sequence[str]:
         """Let the node itself verify a release of each signer. Raises NotProven."""

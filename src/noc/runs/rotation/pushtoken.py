@@ -16,8 +16,8 @@ from noc.runs.errors import WatchAbsent
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
+from noc.runs.rollout.bringing import bring
 from noc.runs.rollout.eyes import SERVICE
-from noc.runs.rotation.bringing import bring
 from noc.runs.rotation.errors import TokenUnproven
 from noc.runs.rotation.nodes import NEW, one_after_the_other, reached, standing
 from noc.runs.site import pushtoken
@@ -136,7 +136,8 @@ class TokenRotation:
         if self._cut is Cut.PROVE:
             return []
         order = f"{self._run.id}-token"
-        self._boot = await bring(self._run, self._site, self._node, order, restart=True)
+        brought = await bring(self._run, self._site, self._node, order=order, restart=True)
+        self._boot = brought.boot if brought else None
         return ["service restarted"]
 
     async def heartbeat(self) -> Sequence[str]:

@@ -6,7 +6,7 @@ from noc.fleet.model import Node
 from noc.hosts.errors import AuthRefused
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
-from noc.runs.rotation.bringing import bring
+from noc.runs.rollout.bringing import bring
 from noc.runs.rotation.errors import StillAccepted
 from noc.runs.rotation.hqkey import HqKey, HqRotation
 from noc.runs.rotation.nodes import reached
@@ -42,9 +42,9 @@ class SshAtNode:
 
     async def give(self, node: Node, public: str) -> Sequence[str]:
         """Bring the node's configuration, which names the key, and log in with that key alone. Raises AuthRefused."""
-        boot = await bring(self._run, self._site, node, f"{self._run.id}-give")
+        brought = await bring(self._run, self._site, node, order=f"{self._run.id}-give")
         await self._login(node, public)
-        return ["configuration", "login with the new key"] if boot else ["login with the new key"]
+        return ["configuration", "login with the new key"] if brought else ["login with the new key"]
 
     async def take(self, node: Node, public: str) -> Sequence[str]:
         """Bring the configuration that names this key alone, and see every other key of HQ's refused.
@@ -53,13 +53,13 @@ class SshAtNode:
             StillAccepted: another one is let in.
             AuthRefused: the key itself is not.
         """
-        boot = await bring(self._run, self._site, node, f"{self._run.id}-take")
+        brought = await bring(self._run, self._site, node, order=f"{self._run.id}-take")
         others = [line for line in held(self._site.paths.credentials, SSH_KEY).values() if not same_key(line, public)]
         changed = [path for line in others for path in await self._remove(node, line)]
         await self._login(node, public)
         for line in others:
             await self._refused(node, line)
-        return ["configuration", *changed] if boot else changed
+        return ["configuration", *changed] if brought else changed
 
     async def _remove(self, node: Node, public: str) -> list[str]:
         link = self._site.link(node)
