@@ -36,7 +36,7 @@ dist: setup
 
 pilot: setup dist
 	@sh tools/packages.sh lab
-	$(BIN)/noc pilot $(if $(NODES),--nodes $(NODES)) $(if $(CLOUD),--cloud)
+	$(BIN)/noc pilot $(if $(NODES),--nodes $(NODES)) $(if $(CLOUD),--cloud) $(if $(DRILLS),--drills)
 
 # Everything; the lab's tests need root, and saying so is better than a green lie.
 test: setup

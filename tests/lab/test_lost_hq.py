@@ -6,59 +6,37 @@ london, behind its own sshd.
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet_kit import FLEET_FILE, LIVE, Fleet, small_fleet, wait_for
+from fleet_kit import LIVE, Fleet, small_fleet, wait_for
 from noc.lab.hq import Headquarters
+from noc.lab.hqlost import LostHq
 
-SECOND = "/srv/second"
 TIMES = "[rescue]\nfallback_after = 8\nrescue_after = 3600\n"
-SECOND_TABLE = '[backup.second]\nhost = "{host}"\nuser = "root"\npath = "{path}"\nhost_key = "{key}"\nkeep = 3\n'
-LOST = ("etc/noc", "etc/noc-credentials", "etc/noc-trust", "var/lib/noc", "var/lib/noc-watch", "var/lib/noc-tunnel")
-"""What makes a machine this HQ."""
 PAGE = "http://hq/api/v1"
 STOP, GO_ON = 19, 18
 
 
 @dataclass
 class Scene:
-    """The fleet; the HQ that is lost; the machine that becomes HQ."""
+    """The fleet; the HQ that is lost, and the machine that becomes HQ."""
 
     fleet: Fleet
-    old: Headquarters
-    new: Headquarters
-    work: Path
+    lost: LostHq
     restored_at: float = 0
 
     @property
-    def address(self) -> str:
-        """Where HQ comes back."""
-        return self.fleet.lab.address(self.new.name)
+    def old(self) -> Headquarters:
+        return self.lost.old
 
     @property
-    def second(self) -> Path:
-        """The second place's directory, on its own disk."""
-        return self.fleet.lab.disk("london") / SECOND.lstrip("/")
-
-    def newest(self) -> bytes:
-        """The newest backup that the second place holds."""
-        return max(self.second.glob("*.age")).read_bytes()
-
-    def restored(self, sealed: bytes) -> "subprocess.CompletedProcess[bytes]":
-        """`noc unlock` on the operator's machine, `noc hub restore -` on the new one."""
-        identity = self.fleet.stage.operator.directory / "identity" / "operator.agekey"
-        argv = [str(Path(sys.executable).parent / "noc"), "unlock", "-i", str(identity)]
-        opened = subprocess.run(argv, input=sealed, capture_output=True, check=False, timeout=60)
-        command = ("noc", "hub", "restore", "-", "--ip", self.address, "--json")
-        return self.fleet.lab.exec(self.new.name, *command, stdin=opened.stdout, timeout_s=300)
+    def new(self) -> Headquarters:
+        return self.lost.new
 
     def states(self) -> dict[str, str]:
         """How the new HQ's watch sees the live nodes."""
@@ -73,41 +51,26 @@ class Scene:
         late = [each for each in found if datetime.fromisoformat(each["started_at"]) > since]
         return [incident for incident in late if incident["node"] in LIVE]
 
-    def lead(self, address: str) -> None:
-        """Let noc.clavitor.com lead to another address, as a person does at the name's provider."""
-        changes = ("zone-begin {0}", "zone-unset {0} noc A", "zone-set {0} noc 5 A " + address, "zone-commit {0}")
-        knotc = "knotc -c /etc/knot/knot.conf"
-        self.fleet.on("internet", "; ".join(f"{knotc} {change.format('clavitor.com')}" for change in changes))
-
-    def move_disk(self, source: str, target: str) -> None:
-        """Take what makes a machine this HQ off zurich's disk, or bring it back: the machine is off."""
-        disk = self.fleet.lab.disk("zurich")
-        for name in LOST:
-            (disk / target / name).parent.mkdir(parents=True, exist_ok=True)
-            (disk / source / name).rename(disk / target / name)
-
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     work = tmp_path_factory.mktemp("lost")
     with small_fleet(work, TIMES) as fleet:
-        lab = fleet.lab
-        table = SECOND_TABLE.format(host=lab.address("london"), path=SECOND, key=lab.host_key("london"))
-        fleet.write_file(f"{fleet.hq.sh('cat', FLEET_FILE)}\n{table}")
-        lab.authorize("london", fleet.hq.noc("hub", "install")["second_key"])
-        fleet.on("london", f"mkdir -p {SECOND}")
-        yield Scene(fleet, fleet.hq, Headquarters(lab, "singapore"), work)
+        dist = next(work.glob("*.run"))
+        lost = LostHq(fleet.lab, fleet.stage.operator, dist, place="london", spare="singapore")
+        lost.name_second_place()
+        yield Scene(fleet, lost)
 
 
 def test_a_backup_goes_to_the_second_place_and_is_read_back(scene: Scene) -> None:
     made = scene.old.noc("hub", "backup")
     assert made["second"]["error"] is None
-    assert hashlib.sha256(scene.newest()).hexdigest() == made["sha256"]
+    assert hashlib.sha256(scene.lost.newest()).hexdigest() == made["sha256"]
 
 
 def test_nothing_in_it_can_be_read_there(scene: Scene) -> None:
     key = scene.old.sh("cat", "/etc/noc-credentials/ssh_key").encode()
-    assert key.splitlines()[1] not in scene.newest()
+    assert key.splitlines()[1] not in scene.lost.newest()
 
 
 def test_with_the_second_place_gone_it_waits_on_hq(scene: Scene) -> None:
@@ -148,31 +111,28 @@ def test_hq_is_lost_with_a_node_in_hand(scene: Scene) -> None:
         scene.old.noc("hub", "backup")
         scene.old.sh("sh", "-c", f"kill -{GO_ON} $(systemctl show --value --property=MainPID noc-runner)")
         wait_for(lambda: fleet.pending("frankfurt") != {}, 120)
-        fleet.lab.kill("zurich")
-        scene.move_disk("", "lost")
+        scene.lost.lose()
         deploying.kill()
     assert fleet.facts("virginia")["current"] == fleet.second
 
 
 def test_a_flipped_byte_is_refused_and_nothing_is_put_anywhere(scene: Scene) -> None:
-    dist = next(scene.work.glob("*.run"))
-    scene.new.copy(dist, f"/root/{dist.name}")
-    scene.new.sh("python3", f"/root/{dist.name}", "install", timeout_s=300)
-    sealed = bytearray(scene.newest())
+    scene.lost.install_noc()
+    sealed = bytearray(scene.lost.newest())
     sealed[len(sealed) // 2] ^= 1
-    assert scene.restored(bytes(sealed)).returncode != 0
+    assert scene.lost.restore(bytes(sealed)).returncode != 0
     assert scene.fleet.lab.exec("singapore", "ls", "/etc/noc", "/etc/noc-credentials").returncode != 0
 
 
 def test_hq_is_back_on_a_bare_machine_from_that_file_alone(scene: Scene) -> None:
     scene.restored_at = scene.fleet.now("london")
-    done = scene.restored(scene.newest())
+    done = scene.lost.restore(scene.lost.newest())
     assert done.returncode == 0, done.stderr.decode() + scene.new.sh("journalctl", "-n", "60", "-o", "cat")
     assert scene.new.noc("hub", "status", statuses=(0, 1))["checks"]
 
 
 def test_it_does_not_become_hq_twice(scene: Scene) -> None:
-    done = scene.restored(scene.newest())
+    done = scene.lost.restore(scene.lost.newest())
     assert done.returncode == 2
     assert "NOC-E844" in done.stdout.decode() + done.stderr.decode()
 
@@ -188,8 +148,8 @@ def test_no_node_is_blamed_while_it_looks_for_hq(scene: Scene) -> None:
 
 
 def test_nodes_find_hq_by_its_name_and_it_takes_over(scene: Scene) -> None:
-    scene.lead(scene.address)
-    wait_for(lambda: scene.new.noc("hub", "restored", statuses=(0, 7)).get("restored", 1) is None, 90, 1)
+    scene.lost.lead()
+    wait_for(scene.lost.has_taken_over, 90, 1)
     fences = {node: scene.fleet.facts(node)["fence"] for node in LIVE}
     assert fences == dict.fromkeys(LIVE, 1_000_000)
 
@@ -207,8 +167,7 @@ def test_heartbeats_are_back(scene: Scene) -> None:
 
 def test_the_old_hq_finds_that_another_one_has_acted(scene: Scene) -> None:
     """Nodes let nobody in unasked. They come to the old one where they start anew before `noc hub move` was given."""
-    scene.move_disk("lost", "")
-    scene.fleet.lab.boot("zurich")
+    scene.lost.find_again()
     for node in LIVE:
         scene.fleet.on(node, "systemctl restart wg-quick@wg0")
 

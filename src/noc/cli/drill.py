@@ -1,7 +1,7 @@
 """`noc drill`: break something on purpose, and see it noticed, told and mended within what is promised."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,7 +63,7 @@ def _check(fault: str, nodes: list[str], *, only_plan: bool) -> None:
         raise DrillNotPossible(
             "a lost HQ is rehearsed in the lab alone",
             why=why,
-            fix="docs/hq-lost.md: noc hub backup, and noc hub restore on another machine",
+            fix="noc pilot --drills, on a machine with a lab; docs/hq-lost.md says what it does",
         )
     if not nodes and fault not in _ROOT:
         raise Usage(f"noc drill {fault} takes a node", fix=f"noc drill {fault} NODE")
@@ -91,7 +91,7 @@ def _execute(request: dict[str, Any], *, only_plan: bool, wait_s: float, as_json
     if as_json:
         print_json(as_document(view) | {"drills": table})
     else:
-        _show(table)
+        show_table(table)
         _close(view)
     if code := Interrupted.exit_code if stopping.asked else view.exit_code:
         raise typer.Exit(code)
@@ -111,7 +111,8 @@ def _attended(events: Iterable["Event"], table: list[dict[str, Any]]) -> Iterato
         yield event
 
 
-def _show(table: list[dict[str, Any]]) -> None:
+def show_table(table: Sequence[Mapping[str, Any]]) -> None:
+    """Print what drills came to, a row each, and why where one was missed or left out."""
     print_table(
         ("fault", "node", "noticed after / bound", "told after / bound", "over after / bound", "verdict"),
         [

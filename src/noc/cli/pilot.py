@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from noc.cli.lab import first_nodes
-from noc.cli.output import err, mark, out, plain, print_json
+from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.errors import Usage
 
 if TYPE_CHECKING:
+    from noc.lab.hqlost import Phase
     from noc.lab.lab import Lab
     from noc.lab.pilot import Setting
     from noc.runs.review.report import Report
@@ -18,6 +20,7 @@ app = typer.Typer(add_completion=False)
 
 LEAST_IN_BATCHES = 4
 """The pilot's three, and one of the batches after them."""
+MOST_IN_DRILLS = 18
 APPROVER = "johan"
 """Who decides in a rehearsal: of the people of the fleet that is rehearsed."""
 
@@ -31,6 +34,9 @@ def pilot(
     cloud: Annotated[
         bool, typer.Option("--cloud", help="The whole way: machines from a stand-in for AWS, batch by batch, to M6.")
     ] = False,
+    drills: Annotated[
+        bool, typer.Option("--drills", help="Every drill instead, a lost HQ among them, each time beside its bound.")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards, to look around.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
 ) -> None:
@@ -38,6 +44,9 @@ def pilot(
 
     With --cloud there are no nodes at first, and no names: preflight, launch, DNS, provisioning, rollouts, reviews and
     the signed decision take the fleet from nothing to milestone M6, batch by batch. It takes four nodes or more.
+
+    With --drills it is the operation after the launch that is rehearsed: noc drill all, and then HQ's disk is destroyed
+    and another machine becomes HQ from its backup. Two machines more take part, and there is no HTML report.
 
     Needs root on Linux. With warm caches the three nodes take under three minutes.
     """
@@ -47,7 +56,11 @@ def pilot(
     lab = Lab()
     with tempfile.TemporaryDirectory(prefix="noc-pilot-") as work:
         setting = _setting(nodes, dist, Path(work), cloud=cloud)
+        if drills and (cloud or nodes > MOST_IN_DRILLS):
+            raise Usage("--drills takes nodes that are at no cloud, and two machines more", fix="noc pilot --drills")
         try:
+            if drills:
+                raise typer.Exit(_drill(lab, setting, as_json=as_json))
             seen = _sail(lab, setting) if cloud else _play(lab, setting)
         finally:
             if not keep:
@@ -68,6 +81,29 @@ def _play(lab: "Lab", setting: "Setting") -> "Report":
     return play(lab, setting, err.print)
 
 
+def _drill(lab: "Lab", setting: "Setting", *, as_json: bool) -> int:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from noc.cli.drill import show_table  # noqa: PLC0415
+    from noc.lab.drilling import TABLES, drill  # noqa: PLC0415
+
+    *_, place, spare = machines = first_nodes(len(setting.nodes) + 2)
+    err.print(f"lab: HQ and {len(setting.nodes)} nodes; {place} is the second place, {spare} becomes HQ")
+    lab.up(machines, bare=[spare])
+    done = drill(lab, replace(setting, tables=TABLES), place=place, spare=spare, tell=err.print)
+    if as_json:
+        print_json(done.as_document())
+    else:
+        show_table(done.rows)
+        cells = [(phase.name, f"{phase.took_s:.1f} s / {phase.bound_s:g} s", _held(phase)) for phase in done.lost]
+        print_table(("hq-lost", "after / bound", "verdict"), cells)
+    return 0 if done.held else 1
+
+
+def _held(phase: "Phase") -> str:
+    return mark("ok", "held") if phase.held else mark("fail", "missed")
+
+
 def _sail(lab: "Lab", setting: "Setting") -> "Report":
     from noc.lab.cloud.account import new_account  # noqa: PLC0415
     from noc.lab.voyage import sail  # noqa: PLC0415
@@ -79,7 +115,7 @@ def _sail(lab: "Lab", setting: "Setting") -> "Report":
 
 def _setting(count: int, dist: Path, work: Path, *, cloud: bool) -> "Setting":
     from noc import __version__  # noqa: PLC0415
-    from noc.errors import NotFound, Usage  # noqa: PLC0415
+    from noc.errors import NotFound  # noqa: PLC0415
     from noc.lab.pilot import Setting  # noqa: PLC0415
 
     file = dist / f"noc-{__version__}.run" if dist.is_dir() else dist

@@ -42,7 +42,7 @@ def lab_fleet(
     *,
     cloud: bool = False,
     approver: Approver | None = None,
-    judging: Mapping[str, float] | None = None,
+    tables: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, Any]:
     """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
 
@@ -52,7 +52,7 @@ def lab_fleet(
         policy: values that replace the policy's.
         cloud: nodes stay at their provider, which is the lab's stand-in.
         approver: who decides; None where nobody has to.
-        judging: values that replace those by which incidents are judged.
+        tables: values that replace those of further tables, by the table's name.
 
     Raises:
         NotFound: a name is not in the fleet.
@@ -63,7 +63,7 @@ def lab_fleet(
         **document,
         "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ), "rescue": [str(HQ)]},
         "policy": {**document.get("policy", {}), **policy},
-        "judging": {**document.get("judging", {}), **(judging or {})},
+        **{name: {**document.get(name, {}), **values} for name, values in (tables or {}).items()},
         "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
         "dns": {**document.get("dns", {}), "provider": "rfc2136", "server": NAME_SERVER, "ttl": TTL_S},
         "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
@@ -83,14 +83,14 @@ def write_fleet(
     *,
     cloud: bool = False,
     approver: Approver | None = None,
-    judging: Mapping[str, float] | None = None,
+    tables: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
     """Write a lab's fleet directory: `fleet.toml` and the certificates that it trusts.
 
     Args:
         directory: where; made when missing.
         source: the fleet directory that is rehearsed.
-        nodes, policy, cloud, approver, judging: as `lab_fleet`.
+        nodes, policy, cloud, approver, tables: as `lab_fleet`.
         trust_bundle: the lab's certificates, PEM.
 
     Returns:
@@ -98,7 +98,7 @@ def write_fleet(
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = tomllib.loads((source / "fleet.toml").read_text())
-    document = lab_fleet(written, nodes, policy, cloud=cloud, approver=approver, judging=judging)
+    document = lab_fleet(written, nodes, policy, cloud=cloud, approver=approver, tables=tables)
     (directory / "fleet.toml").write_text(tomli_w.dumps(document))
     shutil.copy(trust_bundle, directory / TRUST)
     return directory

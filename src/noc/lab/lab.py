@@ -289,7 +289,7 @@ class Lab:
         *,
         cloud: bool = False,
         approver: Approver | None = None,
-        judging: Mapping[str, float] | None = None,
+        tables: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Path:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
         return write_fleet(
@@ -300,7 +300,7 @@ class Lab:
             self.trust_bundle,
             cloud=cloud,
             approver=approver,
-            judging=judging,
+            tables=tables,
         )
 
     def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document

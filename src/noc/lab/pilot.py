@@ -4,7 +4,7 @@ Every step is what an operator would do on the real fleet, by the same commands;
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from noc.lab.trials import Trial, Trials
 from noc.runs.review.report import Report
 
 Tell = Callable[[str], None]
-JUDGING = {"flap_within": 0}
+TABLES: Mapping[str, Mapping[str, float]] = {"judging": {"flap_within": 0}}
 POLICY = {"push_interval": 5, "sev1_after": 15, "recovery_steady": 10, "soak": 2, "canary_soak": 4}
 
 
@@ -35,6 +35,7 @@ class Setting:
         work: a directory for identities and releases of this pilot.
         cloud: the nodes are at the lab's stand-in for AWS.
         approver: who of the fleet file's people decides, "" for nobody.
+        tables: what stands in further tables of the fleet file than its policy.
     """
 
     nodes: tuple[str, ...]
@@ -45,6 +46,7 @@ class Setting:
     policy: dict[str, float] = field(default_factory=lambda: dict(POLICY))
     cloud: bool = False
     approver: str = ""
+    tables: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: dict(TABLES))
 
 
 class Stage:
@@ -69,8 +71,8 @@ class Stage:
         self.tell("operator: identities made, 1.0.0 and 1.1.0 built and signed")
         fleet = self.setting.work / "fleet"
         approver = self.operator.approver(self.setting.approver) if self.setting.approver else None
-        nodes, policy, cloud = self.setting.nodes, self.setting.policy, self.setting.cloud
-        self.lab.fleet_directory(fleet, nodes, policy, cloud=cloud, approver=approver, judging=JUDGING)
+        nodes, policy, cloud, tables = self.setting.nodes, self.setting.policy, self.setting.cloud, self.setting.tables
+        self.lab.fleet_directory(fleet, nodes, policy, cloud=cloud, approver=approver, tables=tables)
         self.hq.install(self.setting.dist, fleet, self.operator.trust, self.lab.ntfy_token)
         hashes = [self.hq.add_release(release.directory) for release in releases]
         self.tell(f"HQ: installed from {self.setting.dist.name}, releases verified")
