@@ -32,6 +32,7 @@ WantedBy=sysinit.target
 """
 # The stand-in has no daemon: whoever calls it writes into the store himself.
 RUNNER = "[Service]\nReadWritePaths=/nix\n"
+RUNNER_DROP_IN = "/etc/systemd/system/noc-runner.service.d"
 
 
 class Nixos:
@@ -55,7 +56,7 @@ class Nixos:
                 node,
                 "mkdir -p /nix/var/nix/gcroots; systemctl enable -q nix-boot; mv /var/lib/noc-node/config.json /root/",
             )
-        self.put("zurich", "/etc/systemd/system/noc-runner.service.d/standin.conf", RUNNER)
+        self.put("zurich", f"{RUNNER_DROP_IN}/standin.conf", RUNNER)
         script = "install -d -o noc-runner /nix; systemctl daemon-reload; systemctl restart noc-runner"
         self.fleet.hq.sh("sh", "-euc", script)
         document = tomllib.loads(self.fleet.hq.sh("cat", FLEET_FILE))
@@ -127,7 +128,9 @@ def nixos(half_fleet: Fleet) -> Iterator[Nixos]:
             half_fleet.on(node, "rm -rf /nix /boot/default-system /run/*-system /usr/local/bin/nix*")
         made.as_runner("tee", FLEET_FILE, stdin=before)
         made.as_runner("noc", "render")
-        half_fleet.hq.sh("rm", "-rf", "/nix", "/var/lib/noc/closures", "/usr/local/bin/nix", LOCK)
+        # A runner that has to have /nix to start would never start again without it.
+        script = f"rm -r {RUNNER_DROP_IN}; systemctl daemon-reload; systemctl restart noc-runner"
+        half_fleet.hq.sh("sh", "-euc", f"{script}; rm -rf /nix /var/lib/noc/closures /usr/local/bin/nix* {LOCK}")
 
 
 def test_the_weekly_update_pushes_tries_confirms_and_only_then_boots_the_new_system(nixos: Nixos) -> None:
