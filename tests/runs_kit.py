@@ -555,7 +555,7 @@ OPEN: list[Journal] = []
 
 
 def begin_run(paths: Paths, plan: Plan) -> Run:
-    OPEN.append(Journal.create(paths.runs, new_run_id(NOW)))
+    OPEN.append(Journal.create(paths.runs, new_run_id(NOW + timedelta(milliseconds=len(OPEN)))))
     return Run(plan, "james", 7, OPEN[-1])
 
 

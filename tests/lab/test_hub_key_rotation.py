@@ -22,7 +22,7 @@ def test_hq_and_all_nodes_have_another_key_and_no_push_is_lost(fleet: Fleet) -> 
     wait_for(lambda: all(has_one_key(fleet, node, key) for node in NODES))
     pushed_twice_more(fleet)
     assert [found for found in fleet.events(event) if found["kind"] in LOST] == []
-    assert {row["node"]: row["differing"] for row in fleet.hq.noc("drift", "all")["nodes"]} == {n: [] for n in NODES}
+    assert {row["node"]: row["paths"] for row in fleet.hq.noc("drift", "all")["nodes"]} == {n: [] for n in NODES}
 
 
 def test_a_node_that_is_down_is_waited_for_and_caught_up_when_it_is_back(fleet: Fleet) -> None:

@@ -13,7 +13,7 @@ from noc.hub.doors import ensure_firewall, ensure_keys_only
 from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
 from noc.hub.fleetdir import choose_fleet, ensure_fleet
-from noc.hub.keys import ensure_keys, ensure_second_key
+from noc.hub.keys import ensure_keys, ensure_modes, ensure_second_key
 from noc.hub.nix import ensure_nix
 from noc.hub.places import (
     BACKUP_KEY,
@@ -135,9 +135,11 @@ class Installation:
 
     def credentials(self) -> list[str]:
         """HQ's own keys."""
+        changed = ensure_modes()
         self.settled = settle(load_inventory(self.directory))
         keys = ensure_keys(self.fleet.hub.name)
-        self.record, changed = keys.record, self.settled + keys.changed
+        self.record = keys.record
+        changed += self.settled + keys.changed
         if (second := self.fleet.backup.second) is not None and second.host is not None:
             self.second_key, made = ensure_second_key(self.fleet.hub.name)
             changed += made

@@ -31,7 +31,7 @@ def ensure_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST)
         credentials: directory of the private halves, mode 0700.
         trust: directory of the public halves.
     """
-    changed = [each for path in sorted(credentials.iterdir()) for each in ensure_owned(path, Owner(mode=0o600))]
+    changed = ensure_modes(credentials)
     tunnel, made = ensure_hub_key(credentials)
     changed += made
     changed += _ensure_escrow_key(credentials / ESCROW_KEY) + _ensure_backup_key(credentials / BACKUP_KEY)
@@ -53,6 +53,11 @@ def ensure_second_key(name: str, credentials: Path = CREDENTIALS, trust: Path = 
     """
     line, made = _ensure_ssh_key(credentials / SECOND_KEY, f"backups of {name}")
     return line, made + ensure_file(trust / PUBLIC_FILES[SECOND_KEY], line + "\n")
+
+
+def ensure_modes(credentials: Path = CREDENTIALS) -> list[str]:
+    """Put owner and mode of every credential right, before anything reads one. Returns what was changed."""
+    return [each for path in sorted(credentials.iterdir()) for each in ensure_owned(path, Owner(mode=0o600))]
 
 
 def _ensure_escrow_key(path: Path) -> list[str]:
