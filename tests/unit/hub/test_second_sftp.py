@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
@@ -14,9 +15,10 @@ import pytest
 from noc.fleet.backing import Second
 from noc.hosts.trust import generate_key
 from noc.hub.errors import SecondAbsent, SecondDiffers
-from noc.hub.second import copies, name_of, opened
-from unit.hub.test_hub_backup import NOW
+from noc.hub.second import copies, name_of
+from noc.hub.second_opening import opened
 
+NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 NAME = name_of("zurich", NOW)
 
 
