@@ -16,7 +16,7 @@ from noc.lab.publicfaults import PublicFaults
 
 DOMAIN = "clavitor.com"
 NODE, OTHER = LIVE
-SETTINGS = "\n[witness]\ninterval = 4\nrecheck = 1\n\n[judging]\nflap_within = 0\n"
+SETTINGS = "\n[witness]\ninterval = 4\nrecheck = 1\n"
 TRUST = "/etc/noc/lab-trust.pem"
 SOCKET = ("curl", "-sS", "--fail-with-body", "--unix-socket", "/run/noc-watch/watch.sock")
 Fault = Callable[[PublicFaults, Fleet], AbstractContextManager[None]]
@@ -49,10 +49,12 @@ def fleet(half_fleet: Fleet) -> Iterator[Fleet]:
     """The small fleet, whose public addresses are looked at every four seconds."""
     fleet = half_fleet
     before = fleet.hq.sh("cat", FLEET_FILE)
-    write(fleet, FLEET_FILE, before + SETTINGS)
-    wait_for(lambda: {state(fleet, node) for node in LIVE} == {"up"})
-    yield fleet
-    write(fleet, FLEET_FILE, before)
+    try:
+        write(fleet, FLEET_FILE, before + SETTINGS)
+        wait_for(lambda: {state(fleet, node) for node in LIVE} == {"up"})
+        yield fleet
+    finally:
+        write(fleet, FLEET_FILE, before)
 
 
 @pytest.fixture(autouse=True)
