@@ -120,7 +120,7 @@ class _Said:
         stream.flush()
 
     def _end(self, node: str, answer: dict[str, Any]) -> None:
-        if error := answer.get("error"):
+        if error := answer.get("failed"):
             err.print(f"{mark('fail', node)}: {plain(': '.join(filter(None, (error['what'], error['why']))))}")
             return
         words = f"exit {answer['exit']} after {answer['seconds']:g} s"

@@ -17,6 +17,7 @@ import pytest
 from loopback_sshd import LoopbackSshd, LoopbackWays
 from noc.errors import NocError
 from noc.fleet.load import load
+from noc.hosts.errors import Unreachable
 from noc.runs.errors import RunnerAbsent
 from noc.runs.paths import Paths
 from noc.runs.runner import diagnosing
@@ -105,6 +106,22 @@ def test_what_a_command_says_beyond_the_bound_is_counted(house: House, monkeypat
     _, *lines, end = run_there(house, ["python3", "-c", "for _ in range(100): print('x' * 99)"])
     assert 0 < len(lines) <= 50
     assert end["cut"] >= 100 * (100 - len(lines))
+
+
+def test_a_node_that_cannot_be_reached_is_told_of_and_ends_nothing_for_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dial = LoopbackWays.dial
+
+    async def some(self: LoopbackWays, name: str, *where: Any, **more: Any) -> Any:
+        if name == "virginia":
+            raise Unreachable(f"{name} cannot be reached")
+        return await dial(self, name, *where, **more)
+
+    monkeypatch.setattr(LoopbackWays, "dial", some)
+    _, *ends = run_there(house, ["true"], "virginia", "frankfurt")
+    found = {end["node"]: end.get("exit", end.get("failed", {}).get("what")) for end in ends}
+    assert found == {"virginia": "virginia cannot be reached", "frankfurt": 0}
 
 
 def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(house: House) -> None:

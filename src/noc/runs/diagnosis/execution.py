@@ -69,7 +69,7 @@ async def execute(site: Site, nodes: Sequence[Node], order: Order) -> AsyncGener
 
     Yields:
         `{"node", "stream": "out"|"err", "line"}` as it comes, and for each node one `{"node", "exit", "seconds",
-        "cut"}`, where `cut` is how many bytes were dropped, or `{"node", "error"}` where it could not be run or did not
+        "cut"}`, where `cut` is how many bytes were dropped, or `{"node", "failed"}` where it could not be run or did not
         end. Exit 124 is that of a command whose time was over, 126 and 127 of one that could not be started.
     """
     answers: asyncio.Queue[Answer] = asyncio.Queue(_AHEAD)
@@ -111,9 +111,9 @@ class _Execution:
                 await shell.close()
         except TimeoutError:
             what = f"{self._order.argv[0]} did not end on {self._node.name} within {self._order.within_s:g} s"
-            return {"node": self._node.name, "error": tame(Overdue(what, fix="give it more: --timeout").as_dict())}
+            return {"node": self._node.name, "failed": tame(Overdue(what, fix="give it more: --timeout").as_dict())}
         except NocError as error:
-            return {"node": self._node.name, "error": tame(error.as_dict())}
+            return {"node": self._node.name, "failed": tame(error.as_dict())}
         seconds = asyncio.get_running_loop().time() - begun
         return {"node": self._node.name, "exit": status, "seconds": round(seconds, 3), "cut": self._dropped}
 
