@@ -69,8 +69,8 @@ async def execute(site: Site, nodes: Sequence[Node], order: Order) -> AsyncGener
 
     Yields:
         `{"node", "stream": "out"|"err", "line"}` as it comes, and for each node one `{"node", "exit", "seconds",
-        "cut"}`, where `cut` is how many bytes were dropped, or `{"node", "failed"}` where it could not be run or did not
-        end. Exit 124 is that of a command whose time was over, 126 and 127 of one that could not be started.
+        "cut"}`, where `cut` is how many bytes were dropped, or `{"node", "failed"}` where it could not be run or did
+        not end. Exit 124 is that of a command whose time was over, 126 and 127 of one that could not be started.
     """
     answers: asyncio.Queue[Answer] = asyncio.Queue(_AHEAD)
     at_once = asyncio.Semaphore(order.at_once)
