@@ -89,7 +89,7 @@ def _drill(lab: "Lab", setting: "Setting", *, as_json: bool) -> int:
 
     *_, place, spare = machines = first_nodes(len(setting.nodes) + 2)
     err.print(f"lab: HQ and {len(setting.nodes)} nodes; {place} is the second place, {spare} becomes HQ")
-    lab.up(machines, bare=[spare])
+    lab.up(machines)
     done = drill(lab, replace(setting, tables=TABLES), place=place, spare=spare, tell=err.print)
     if as_json:
         print_json(done.as_document())
