@@ -1,7 +1,7 @@
 """A steady load on a node's public name over strict TLS; counts what was sent and what was not answered.
 
 As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--fresh] [--until FILE] [--least
-N]`, which prints one JSON document: requests sent, why those failed that did, and the seconds of the slowest one. An
+N]`, which prints one JSON document: requests sent, which failed, why and when, and the seconds of the slowest one. An
 address that is a name is looked up for each connection. Half of the senders open a connection for each request, with
 `--fresh` all of them; the others keep theirs as browsers do: told to close it, they open the next one. Half of either
 kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the machine is slow the load
@@ -16,6 +16,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 PAUSE_S = 0.06
@@ -41,13 +42,17 @@ class Sender(threading.Thread):
             begun = time.monotonic()
             try:
                 if (status := self._ask()) not in ANSWERED:
-                    self.failed.append(f"answered {status}")
+                    self._fail(f"answered {status}")
             except (OSError, http.client.HTTPException) as error:
                 self._hang_up()
-                self.failed.append(type(error).__name__)
+                self._fail(type(error).__name__)
             self.slowest = max(self.slowest, time.monotonic() - begun)
             time.sleep(PAUSE_S)
         self._hang_up()
+
+    def _fail(self, why: str) -> None:
+        kind = f"{'kept' if self._kept else 'fresh'} {' '.join(WRITE if self._writes else READ)}"
+        self.failed.append(f"{why} ({kind}, {self._node.hostname}, {datetime.now(UTC):%H:%M:%S.%f})")
 
     def _ask(self) -> int:
         connection = self._connection = self._connection or self._node.connect()
@@ -89,7 +94,7 @@ class Node:
     def __init__(
         self, hostname: str, address: str, trust: str, seconds: float, *, until: Path | None = None, least: int = 0
     ) -> None:
-        self._hostname, self._address, self._until, self._least = hostname, address, until, least
+        self.hostname, self._address, self._until, self._least = hostname, address, until, least
         self.senders: list[Sender] = []
         self._trust = ssl.create_default_context(cafile=trust)
         self._end = time.monotonic() + seconds
@@ -104,9 +109,9 @@ class Node:
 
     def connect(self) -> http.client.HTTPSConnection:
         """A new connection, verified."""
-        connection = http.client.HTTPSConnection(self._hostname, timeout=20, context=self._trust)
+        connection = http.client.HTTPSConnection(self.hostname, timeout=20, context=self._trust)
         raw = socket.create_connection((self._address, 443), timeout=20)
-        connection.sock = self._trust.wrap_socket(raw, server_hostname=self._hostname)
+        connection.sock = self._trust.wrap_socket(raw, server_hostname=self.hostname)
         return connection
 
 

@@ -14,7 +14,7 @@ failed=0
 if [ "$(id -u)" = 0 ]; then
   "$bin/pytest" --basetemp "$scratch/all" || failed=1
 else
-  "$bin/pytest" --basetemp "$scratch/all" tests/unit tests/web || failed=1
+  "$bin/pytest" --basetemp "$scratch/all" tests/unit tests/security tests/web || failed=1
   echo "LEFT OUT: tests/lab, every test that boots real hosts: they need root on Linux (sudo make test)." >&2
 fi
 

@@ -13,7 +13,7 @@ FLOORS = (
     ("mesh",),
     ("release", "hosts", "cloud", "backup"),
     ("runs", "watch"),
-    ("lab", "hub"),
+    ("lab", "hub", "agent"),
     ("demo",),
     ("cli",),
     ("__main__",),
@@ -28,6 +28,8 @@ WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
     *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
 )
+AGENT = ("errors", "doors", "words", "verbs", "mcp", "bot", "telegram", "discord", "openclaw")
+HOUSES = {"runs": RUNS, "watch": WATCH, "agent": AGENT}
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 
 
@@ -71,19 +73,20 @@ def test_a_room_imports_only_from_below(room: str) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize(("house", "room"), [("runs", room) for room in RUNS] + [("watch", room) for room in WATCH])
+@pytest.mark.parametrize(("house", "room"), [(house, room) for house, rooms in HOUSES.items() for room in rooms])
 def test_a_room_within_a_room_imports_only_from_below(house: str, room: str) -> None:
-    rooms = {"runs": RUNS, "watch": WATCH}[house]
+    rooms = HOUSES[house]
     below = rooms[: rooms.index(room) + 1]
     files = [path for path in FILES if f"{module_of(path)}.".startswith(f"noc.{house}.{room}.")]
     names = [(path, name.split(".")) for path in files for name in imports(path) if name.startswith(f"noc.{house}.")]
     assert [f"{module_of(path)} imports {'.'.join(name)}" for path, name in names if name[2] not in below] == []
 
 
-def test_every_part_of_the_runs_and_of_the_watch_has_a_place() -> None:
+def test_every_part_of_a_house_has_a_place() -> None:
     places = {(path.relative_to(SOURCE / "noc").parts) for path in FILES}
     assert {parts[1].removesuffix(".py") for parts in places if parts[0] == "runs"} - {"__init__"} == set(RUNS)
     assert {parts[1].removesuffix(".py") for parts in places if parts[0] == "watch"} - {"__init__"} <= set(WATCH)
+    assert {parts[1].removesuffix(".py") for parts in places if parts[0] == "agent"} - {"__init__"} <= set(AGENT)
 
 
 def test_the_service_imports_nothing_of_noc() -> None:

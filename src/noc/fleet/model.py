@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from noc.errors import NotFound
 from noc.fleet.backing import Backup
 from noc.fleet.building import Nixos, OsUpdate
+from noc.fleet.chatting import Agent, Discord, Telegram
 from noc.fleet.judging import Judging, Maintenance, TelemetryRule
 from noc.fleet.keeping import Keep
 from noc.fleet.launching import Launch
@@ -229,6 +230,9 @@ class Fleet(Part):
     channel: tuple[Channel, ...] = ()
     route: tuple[Route, ...] = ()
     briefing: Briefing = Briefing()
+    telegram: Telegram | None = None
+    discord: Discord | None = None
+    agent: Agent = Agent()
     nodes: tuple[Node, ...]
 
     def node(self, name: str) -> Node:

@@ -1,0 +1,1 @@
+"""What can go wrong between chat, an agent and the fleet. Codes E860 to E879."""
