@@ -3,14 +3,15 @@
 As a program: `steady_load.py HOSTNAME ADDRESS TRUST SECONDS [--senders N] [--stream] [--fresh] [--until FILE] [--least
 N]`, which prints one JSON document: requests sent, which failed, why and when, and the seconds of the slowest one. An
 address that is a name is looked up for each connection. Half of the senders open a connection for each request, with
-`--fresh` all of them; the others keep theirs as browsers do: told to close it, they open the next one. Half of either
-kind write, with a body. A stream is one more sender, whose body takes 5 s to send. Where the machine is slow the load
-goes on until the least number is sent, for a minute at most.
+`--fresh` all of them; the others keep theirs as browsers do: told to close it, or where it was closed while it was idle
+(RFC 9112, 9.6), they open the next one. Half of either kind write, with a body. A stream is one more sender, whose body
+takes 5 s to send. Where the machine is slow the load goes on until the least number is sent, for a minute at most.
 """
 
 import argparse
 import http.client
 import json
+import select
 import socket
 import ssl
 import threading
@@ -55,6 +56,8 @@ class Sender(threading.Thread):
         self.failed.append(f"{why} ({kind}, {self._node.hostname}, {datetime.now(UTC):%H:%M:%S.%f})")
 
     def _ask(self) -> int:
+        if self._connection is not None and _was_closed(self._connection):
+            self._hang_up()
         connection = self._connection = self._connection or self._node.connect()
         self._send(connection)
         answer = connection.getresponse()
@@ -72,6 +75,11 @@ class Sender(threading.Thread):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _was_closed(kept: http.client.HTTPSConnection) -> bool:
+    """Whether the other side has closed a connection on which no request was under way, as it may at any time."""
+    return kept.sock is not None and bool(select.select([kept.sock], [], [], 0)[0])
 
 
 class Stream(Sender):

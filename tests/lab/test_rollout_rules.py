@@ -69,6 +69,8 @@ def test_an_edited_fleet_file_drifts_and_is_rolled_out_as_a_release_is(fleet: Fl
     document = fleet.hq.noc("deploy", "virginia", "--config", fleet.release())
     assert verdicts(document) == {"virginia": "confirmed"}
     assert fleet.hq.noc("drift", "virginia")["nodes"][0]["state"] == "same"
+    fleet.hq.noc("deploy", "all", "--config")
+    assert {row["state"] for row in fleet.hq.noc("drift")["nodes"]} == {"same"}
 
 
 class TestData:
