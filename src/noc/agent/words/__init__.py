@@ -1,0 +1,1 @@
+"""Short texts for people in chats, made from documents of the runner and the watch."""
