@@ -92,7 +92,7 @@ class Reach:
 
 
 class Transport(Protocol):
-    """A chat service. Its calls raise ChannelAway, ChatRefused or MessageGone (`noc.agent.bot.errors`), nothing else."""
+    """A chat service. Its calls raise ChannelAway, ChatRefused or MessageGone (`noc.agent.bot.errors`) alone."""
 
     @property
     def channel(self) -> Channel:
