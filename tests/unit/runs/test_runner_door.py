@@ -218,7 +218,7 @@ def test_who_follows_a_run_whose_last_record_cannot_be_written_is_let_go(
 def test_a_runner_that_falls_silent_is_not_waited_for_without_end(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("noc.runs.runner.client._SILENT_AFTER_S", 0.2)
+    monkeypatch.setattr("noc.runs.runner.client.SILENT_AFTER_S", 0.2)
     _, events = house.client.start(house.client.ask("plan", action="keygen", nodes=["virginia"])["plan"])
     with pytest.raises(RunnerAbsent):
         list(events)

@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,12 +15,13 @@ from noc.errors import NocError
 from noc.runs.admission.caller import not_an_operator
 from noc.runs.errors import BadRequest, RunnerAbsent
 from noc.runs.paths import Paths
-from noc.runs.record.events import Event
+from noc.runs.record.events import RUN, Event, State
 
-_ANSWER_TIMEOUT_S = 60.0
-_SILENT_AFTER_S = 120.0
+ANSWER_TIMEOUT_S = 60.0
+SILENT_AFTER_S = 120.0
 """A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
-_MAX_LINE = 4 * 1024 * 1024
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of one line that the runner says."""
 _PIECE = 64 * 1024
 _AWAKE_S = 0.5
 
@@ -36,7 +37,7 @@ class Client:
         """
         self._path = path or Paths.from_environment(os.environ).runner_socket
 
-    def ask(self, op: str, *, timeout_s: float = _ANSWER_TIMEOUT_S, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+    def ask(self, op: str, *, timeout_s: float = ANSWER_TIMEOUT_S, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
         """One question, one answer.
 
         Args:
@@ -148,7 +149,7 @@ class Client:
         return _events(self._stream("follow", {"run": run, "after": after}))
 
     def _stream(self, op: str, fields: dict[str, Any]) -> Generator[dict[str, Any]]:
-        with self._request(op, fields, _SILENT_AFTER_S) as stream:
+        with self._request(op, fields, SILENT_AFTER_S) as stream:
             ended = False
             while True:
                 try:
@@ -157,8 +158,7 @@ class Client:
                     if ended:
                         return
                     raise
-                # Not the end in itself: a run that was cut and resumed has such a record in its middle.
-                ended = answer.get("step") == "run" and answer.get("state") in ("ok", "failed")
+                ended = may_be_last(answer)
                 yield answer
 
     @contextmanager
@@ -172,7 +172,7 @@ class Client:
     @contextmanager
     def _connected(self, op: str, fields: dict[str, Any], timeout_s: float | None) -> Iterator[socket.socket]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_ANSWER_TIMEOUT_S)
+            connection.settimeout(ANSWER_TIMEOUT_S)
             try:
                 connection.connect(str(self._path))
                 connection.sendall(json.dumps({"op": op, **fields}).encode() + b"\n")
@@ -184,11 +184,7 @@ class Client:
             yield connection
 
     def _absent(self, why: str) -> RunnerAbsent:
-        return RunnerAbsent(
-            f"the runner does not answer at {self._path}",
-            why=why,
-            fix="on HQ: systemctl status noc-runner; a run that had begun is found with noc run list",
-        )
+        return absent(self._path, why)
 
 
 class Talk:
@@ -220,11 +216,11 @@ class Talk:
                 piece = self._connection.recv(_PIECE)
             except OSError as error:
                 raise self._absent(error.strerror or str(error)) from error
-            if not piece or len(self._heard) > _MAX_LINE:
+            if not piece or len(self._heard) > MAX_ANSWER:
                 return None
             self._heard += piece
         line, _, self._heard = self._heard.partition(b"\n")
-        return _read(bytes(line))
+        return read_answer(bytes(line))
 
     def _wait(self) -> None:
         """Wait for more, awake every now and then: a Ctrl-C in the instant before a read would be heard behind it."""
@@ -265,13 +261,33 @@ def _events(lines: Generator[dict[str, Any]]) -> Generator[Event]:
 
 
 def _answer(stream: BinaryIO) -> dict[str, Any]:
-    line = stream.readline(_MAX_LINE)
+    line = stream.readline(MAX_ANSWER)
     if not line.endswith(b"\n"):
         raise EOFError
-    return _read(line)
+    return read_answer(line)
 
 
-def _read(line: bytes) -> dict[str, Any]:
+def absent(path: Path, why: str) -> RunnerAbsent:
+    """What it means that nobody answers at a socket, or no longer."""
+    return RunnerAbsent(
+        f"the runner does not answer at {path}",
+        why=why,
+        fix="on HQ: systemctl status noc-runner; a run that had begun is found with noc run list",
+    )
+
+
+def may_be_last(answer: Mapping[str, Any]) -> bool:
+    """Whether a record ends its run. No proof that none follows: a run that was resumed has one in its middle."""
+    return answer.get("step") == RUN and answer.get("state") in (State.OK, State.FAILED)
+
+
+def read_answer(line: bytes) -> dict[str, Any]:
+    """One line of the runner's.
+
+    Raises:
+        BadRequest: it is no JSON object.
+        NocError: the runner's own refusal, with its code and exit code.
+    """
     answer = json.loads(line)
     if not isinstance(answer, dict):
         raise BadRequest("the runner's answer is not a JSON object")

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h11
@@ -16,7 +18,13 @@ class HttpFailed(Exception):
 
 
 async def request(
-    socket: Path, method: str, target: str, document: object = None, *, within_s: float
+    socket: Path,
+    method: str,
+    target: str,
+    document: object = None,
+    *,
+    within_s: float,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[int, bytes]:
     """Ask once, over a connection of its own, so that a server that restarts is found again.
 
@@ -26,6 +34,7 @@ async def request(
         target: path and query, escaped.
         document: a body, sent as JSON; None for none.
         within_s: seconds for all of it.
+        more: headers besides.
 
     Returns:
         Status and body.
@@ -34,7 +43,7 @@ async def request(
         HttpFailed: nobody listens, no answer came in time, or what came is no HTTP.
     """
     body = b"" if document is None else json.dumps(document).encode()
-    headers = [("Host", "localhost"), ("Connection", "close"), ("Content-Length", str(len(body)))]
+    headers = [("Host", "localhost"), ("Connection", "close"), ("Content-Length", str(len(body))), *more.items()]
     if body:
         headers.append(("Content-Type", "application/json"))
     try:

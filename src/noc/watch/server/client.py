@@ -60,7 +60,7 @@ def ask(
     finally:
         connection.close()
     if not 200 <= status < 300:
-        raise _refusal(status, text, path)
+        raise refusal(status, text, path)
     try:
         return json.loads(text) if text else None
     except ValueError as error:
@@ -86,7 +86,7 @@ class _Connection(HTTPConnection):
         self.sock.connect(str(self._listener.path))
 
 
-def _refusal(status: int, text: bytes, path: str) -> NocError:
+def refusal(status: int, text: bytes, path: str) -> NocError:
     """What the watch said as the error of a command, with the exit code that fits the status."""
     try:
         said = json.loads(text)["error"]
