@@ -13,6 +13,9 @@ from noc.cli.options import FleetOption, JsonOption
 from noc.cli.output import err, mark, out, print_json, print_table
 from noc.cli.root import as_root
 
+SECRETS = (
+    "ntfy_token, dead_man_url, dns_token, dns_tsig, aws, telegram_token, discord_token, model_key, or a channel's."
+)
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="HQ itself: install it, look at it, keep its secrets."
 )
@@ -131,24 +134,24 @@ def move(
 
 @secret.command("set")
 def set_secret(
-    name: Annotated[str, typer.Argument(help="ntfy_token, dead_man_url, dns_token, dns_tsig, aws, or a channel's.")],
+    name: Annotated[str, typer.Argument(help=SECRETS)],
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Keep a secret given on standard input, and let the unit that reads it have it."""
     from noc.fleet.load import load  # noqa: PLC0415
     from noc.hub.places import FLEET, UNITS  # noqa: PLC0415
-    from noc.hub.secrets import ALWAYS, MAX_CHARS, RUNNER, watch_secrets  # noqa: PLC0415
+    from noc.hub.secrets import MAX_CHARS, outside_secrets  # noqa: PLC0415
     from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
 
     as_root()
     given = sys.stdin.buffer.read(4 * MAX_CHARS + 2).decode(errors="surrogateescape")
     fleet = load(FLEET) if (UNITS / "noc-watch.service").exists() else None
-    changed = keep(name, given, known=(*(watch_secrets(fleet) if fleet else ALWAYS), *RUNNER))
+    changed = keep(name, given, known=outside_secrets(fleet))
     if fleet is not None:
-        from noc.hub.install import ensure_runner, ensure_watch  # noqa: PLC0415
+        from noc.hub.install import ensure_reader  # noqa: PLC0415
 
-        changed |= bool(ensure_runner(fleet) if name in RUNNER else ensure_watch(fleet))
+        changed |= bool(ensure_reader(name, fleet))
     if as_json:
         print_json({"secret": name, "changed": changed})
     else:

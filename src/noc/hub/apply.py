@@ -1,4 +1,4 @@
-"""Bringing HQ to its fleet file as that is now: all of the installation that follows from it, and nothing else."""
+"""Bringing HQ to its fleet file and its noc as they are now: all of the installation that follows from them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +17,8 @@ from noc.hub.steps import Done, Step, run_steps
 from noc.runs.admission.grant import Standing, read_lease
 from noc.watch.server.client import ask
 
-LEFT_OUT: Final = frozenset({"packages", "users", "fleet"})
-"""Steps of the installation that do not follow from the fleet file, and the one that is another here."""
+LEFT_OUT: Final = frozenset({"packages", "fleet"})
+"""The step of the installation that neither fleet file nor another noc asks for, and the one that is another here."""
 
 
 class Application:

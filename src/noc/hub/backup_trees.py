@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from noc.hub.places import CREDENTIALS, FLEET, STATE, TRUST, TUNNEL_STATE, WATCH_STATE
+from noc.hub.places import BOT_STATE, CREDENTIALS, FLEET, STATE, TRUST, TUNNEL_STATE, WATCH_STATE
 from noc.hub.system import Owner
 
 
@@ -54,6 +54,7 @@ TREES = (
         0o600,
         frozenset({WATCH_DATABASE, f"{WATCH_DATABASE}-wal", f"{WATCH_DATABASE}-shm"}),
     ),
+    Tree("bot", BOT_STATE, Owner("noc-bot", "noc", 0o700), 0o600),
     Tree("tunnel", TUNNEL_STATE, Owner(mode=0o700), 0o600),
 )
 

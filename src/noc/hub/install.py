@@ -9,6 +9,7 @@ from noc.fleet.inventory import HubRecord, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub import units
+from noc.hub.chat import ensure_bot
 from noc.hub.doors import ensure_firewall, ensure_keys_only
 from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
@@ -17,6 +18,7 @@ from noc.hub.keys import ensure_keys, ensure_modes, ensure_second_key
 from noc.hub.nix import ensure_nix
 from noc.hub.places import (
     BACKUP_KEY,
+    BOT_STATE,
     CADDYFILE,
     CREDENTIALS,
     DISTRIBUTION,
@@ -35,13 +37,14 @@ from noc.hub.places import (
 from noc.hub.proxy import BANNER, caddyfile
 from noc.hub.rotation import restart_runner, settle
 from noc.hub.schedule import ensure_timers
-from noc.hub.secrets import RUNNER, watch_secrets
+from noc.hub.secrets import AGENT, AGENT_UNIT, CHAT, RUNNER, watch_secrets
 from noc.hub.steps import Done, Step, run_steps
 from noc.hub.system import (
     Owner,
     ensure_directory,
     ensure_file,
     ensure_group,
+    ensure_member,
     ensure_packages,
     ensure_running,
     ensure_unit_files,
@@ -63,6 +66,7 @@ DIRECTORIES = {
     STATE / "releases": Owner("noc-runner", "noc", 0o750),
     WATCH_STATE: Owner("noc-watch", "noc", 0o700),
     PUBLIC_PAGES: Owner("noc-watch", "noc", 0o755),
+    BOT_STATE: Owner("noc-bot", "noc", 0o700),
     OUTGOING: Owner("root", "noc", 0o750),
 }
 
@@ -109,6 +113,7 @@ class Installation:
             Step("firewall", lambda: ensure_firewall(self.fleet)),
             Step("watch", lambda: ensure_watch(self.fleet)),
             Step("runner", self.runner),
+            Step("bot", lambda: ensure_bot(self.fleet, installed_build())),
             Step("proxy", self.proxy),
             Step("schedule", lambda: ensure_timers(self.fleet)),
             *([Step("nix", lambda: ensure_nix(self.fleet.nixos.builder_key))] if self.nix else []),
@@ -216,17 +221,18 @@ def certificates(path: Path) -> str:
 
 
 def users() -> list[str]:
-    """The three users and their groups."""
+    """The four users and their groups: runner and watch, and who asks them for people in chats, and for the agent."""
     changed = []
     for group in ("noc", "noc-operators", "noc-agent", WEB_GROUP):
         changed += ensure_group(group)
     for user, group, home in (
         ("noc-watch", "noc", WATCH_STATE),
         ("noc-runner", "noc", STATE),
+        ("noc-bot", "noc", BOT_STATE),
         ("noc-agent", "noc-agent", "/nonexistent"),
     ):
         changed += ensure_user(user, group, str(home))
-    return changed
+    return changed + ensure_member("noc-agent", "noc")
 
 
 def directories() -> list[str]:
@@ -262,6 +268,25 @@ def ensure_runner(fleet: Fleet) -> list[str]:
     changed = ensure_unit_files({"noc-runner.service": unit})
     reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]
     return changed + ensure_running("noc-runner.service", reads)
+
+
+def ensure_reader(name: str, fleet: Fleet) -> list[str]:
+    """Let those units that read a secret have it as it is now.
+
+    Args:
+        name: the secret, one of `outside_secrets`.
+        fleet: the fleet.
+    """
+    changed = []
+    if name in RUNNER:
+        changed += ensure_runner(fleet)
+    if name in CHAT:
+        changed += ensure_bot(fleet, installed_build())
+    if name in AGENT:
+        run("systemctl", "try-restart", AGENT_UNIT, check=False)
+    if name in watch_secrets(fleet):
+        changed += ensure_watch(fleet)
+    return changed
 
 
 def installed_build() -> str:

@@ -10,6 +10,7 @@ TRUST = Path("/etc/noc-trust")
 STATE = Path("/var/lib/noc")
 WATCH_STATE = Path("/var/lib/noc-watch")
 PUBLIC_PAGES = Path("/var/lib/noc-public")
+BOT_STATE = Path("/var/lib/noc-bot")
 TUNNEL_STATE = Path("/var/lib/noc-tunnel")
 OUTGOING = Path("/var/lib/noc-outgoing")
 WEB_SOCKET = Path("/run/noc-watch/web.sock")
@@ -27,6 +28,7 @@ NTFY_TOKEN, DEAD_MAN_URL = "ntfy_token", "dead_man_url"
 ESCROW_KEY, BACKUP_KEY = "escrow_key", "backup_key"
 SECOND_KEY = "second_key"
 DNS_TOKEN, DNS_TSIG, AWS = "dns_token", "dns_tsig", "aws"
+TELEGRAM_TOKEN, DISCORD_TOKEN, MODEL_KEY = "telegram_token", "discord_token", "model_key"
 
 WEB_GROUP = "noc-web"
 """Who may connect to the watch's socket for the proxy: Caddy, and nobody else."""

@@ -10,20 +10,28 @@ from noc.hub.places import (
     BACKUP_KEY,
     CREDENTIALS,
     DEAD_MAN_URL,
+    DISCORD_TOKEN,
     DNS_TOKEN,
     DNS_TSIG,
     ESCROW_KEY,
     HOST_CA,
     HUB_KEY,
+    MODEL_KEY,
     NTFY_TOKEN,
     SECOND_KEY,
     SSH_KEY,
+    TELEGRAM_TOKEN,
 )
 from noc.hub.system import Owner, ensure_directory, ensure_file
 
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
 RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
+CHAT = (TELEGRAM_TOKEN, DISCORD_TOKEN)
+"""Secrets that the bot reads: each opens a chat to it."""
+AGENT = (MODEL_KEY,)
+"""What the agent's unit reads: it opens the model to it."""
+AGENT_UNIT = "noc-agent.service"
 OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, BACKUP_KEY, SECOND_KEY})
 MAX_CHARS = 4096
 FILES = frozenset({AWS})
@@ -37,6 +45,11 @@ def watch_secrets(fleet: Fleet) -> tuple[str, ...]:
     """
     named = (channel.credential for channel in fleet.channel if channel.credential)
     return tuple(name for name in dict.fromkeys((*ALWAYS, *named)) if name not in OWN_KEYS)
+
+
+def outside_secrets(fleet: Fleet | None) -> tuple[str, ...]:
+    """Every secret from outside that a unit of HQ reads, where its fleet file is this; None where it has none yet."""
+    return tuple(dict.fromkeys((*(watch_secrets(fleet) if fleet else ALWAYS), *RUNNER, *CHAT, *AGENT)))
 
 
 def set_secret(name: str, value: str, credentials: Path = CREDENTIALS, *, known: Sequence[str] = ALWAYS) -> bool:

@@ -9,6 +9,7 @@ from noc.errors import NocError
 from noc.fleet.inventory import Inventory, Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
+from noc.hub.chat import BOT, shut, tokens
 from noc.hub.doors import FIREWALL_UNIT, firewall_kind
 from noc.hub.places import CREDENTIALS, FLEET, HOST_CA, HUB_KEY, SSH_KEY, TRUST, UNITS
 from noc.hub.system import run
@@ -48,7 +49,7 @@ def look() -> list[Check]:
         return checks
     tunnel = _unit(f"wg-quick@{fleet.tunnel.interface}.service")
     followed = _guarded("address", lambda: hub_known(fleet, load_inventory(FLEET)))
-    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed, *named(fleet)]
+    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed, *named(fleet), *bot(fleet)]
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -96,6 +97,16 @@ def named(fleet: Fleet) -> Iterator[Check]:
 def _unit(name: str) -> Check:
     state = run("systemctl", "is-active", name, check=False).stdout.strip() or "unknown"
     return Check(name, ok=state == "active", seen=state)
+
+
+def bot(fleet: Fleet, credentials: Path = CREDENTIALS, unit_files: Path = UNITS) -> Iterator[Check]:
+    """Whether the bot runs exactly while HQ has a chat and its token, and which chats are shut for want of one."""
+    if given := tokens(fleet, credentials):
+        yield _unit(BOT)
+        yield from (_file(credentials / name, 0o600) for name in given)
+    elif (unit_files / BOT).exists():
+        yield Check(BOT, ok=False, seen="there, and HQ has no chat: noc hub apply")
+    yield from (Check(f"chat {name}", ok=False, seen=seen) for name, seen in shut(fleet, credentials))
 
 
 def _credentials() -> Iterator[Check]:

@@ -94,6 +94,14 @@ def ensure_user(name: str, group: str, home: str) -> list[str]:
     return []
 
 
+def ensure_member(user: str, group: str) -> list[str]:
+    """Make a user a member of a group beside its own."""
+    if user in grp.getgrnam(group).gr_mem:
+        return []
+    run("gpasswd", "--add", user, group)
+    return [f"{user} in group {group}"]
+
+
 def ensure_directory(path: Path, owner: Owner) -> list[str]:
     """Make a directory with owner and mode; what is in it is not looked at."""
     made = not os.path.lexists(path)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from noc.hub.places import (
+    BOT_STATE,
     CREDENTIALS,
     FIREWALL,
     FLEET,
@@ -149,6 +150,44 @@ ReadWritePaths={FLEET} {STATE}
 CapabilityBoundingSet=
 PrivateDevices=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+{HARDENED}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def bot_unit(build: str, settings: str, credentials: Sequence[str]) -> str:
+    """The bot of the chats: people talk to it, and it asks runner and watch; no key to any node.
+
+    What it has in memory, the chats' tokens among it, comes to no disk.
+
+    Args:
+        build: as `watch_unit`.
+        settings: names the chats as the fleet file has them, so that other ones count as a change.
+        credentials: the tokens that HQ has, at least one.
+    """
+    return f"""\
+[Unit]
+Description=noc bot: the fleet, from chats
+Wants=network-online.target
+After=network-online.target noc-runner.service noc-watch.service
+StartLimitIntervalSec=0
+X-Noc-Build={build}
+X-Noc-Chats={settings}
+
+[Service]
+Type=exec
+ExecStart={PROGRAM} bot serve
+User=noc-bot
+Group=noc
+{_load(*credentials)}\
+{_SERVICE}\
+LimitCORE=0
+MemorySwapMax=0
+ReadWritePaths={BOT_STATE}
+CapabilityBoundingSet=
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 {HARDENED}
 [Install]
 WantedBy=multi-user.target

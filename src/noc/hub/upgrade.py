@@ -17,6 +17,7 @@ from noc.errors import NocError
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub.apply import check_idle
+from noc.hub.chat import BOT
 from noc.hub.distribution import Distribution, check_meant, check_newer, read_distribution
 from noc.hub.errors import NotUpgradable, UpgradeFailed
 from noc.hub.installer import point
@@ -144,12 +145,14 @@ def _go_back(version: str, units: dict[Path, bytes], *, migrated: bool) -> int:
         kept = put_back()
     point(PREFIX / "current", version)
     for path in (path for path in UNITS.glob("noc-*") if path.is_file() and path not in units):
+        run("systemctl", "disable", "--now", path.name, check=False, timeout_s=60)
         path.unlink()
     for path, content in units.items():
         path.write_bytes(content)
     run("systemctl", "daemon-reload")
     run("systemctl", "start", *[unit for unit in _PUSHES if UNITS / unit in units], timeout_s=60)
     run("systemctl", "restart", *_SERVICES[:2], timeout_s=60)
+    run("systemctl", "try-restart", BOT, check=False, timeout_s=60)
     return kept
 
 
@@ -175,7 +178,7 @@ def _proven(fleet: Fleet, version: str) -> list[str]:
 
 def _missing(fleet: Fleet, version: str) -> str:
     """What does not answer yet as it should; "" once all does."""
-    for unit in _SERVICES:
+    for unit in (*_SERVICES, *([BOT] if (UNITS / BOT).exists() else [])):
         if run("systemctl", "is-active", unit, check=False).stdout.strip() != "active":
             return f"{unit} does not run"
     health = ask("/health", timeout_s=_ANSWER_S)

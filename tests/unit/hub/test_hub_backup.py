@@ -67,6 +67,7 @@ def test_what_is_put_back_is_what_was_taken(root: Path, tmp_path: Path) -> None:
         "credentials": "etc/noc-credentials",
         "trust": "etc/noc-trust",
         "fleet": "etc/noc",
+        "bot": "var/lib/noc-bot",
         "tunnel": "var/lib/noc-tunnel",
     }
     for name, place in taken.items():

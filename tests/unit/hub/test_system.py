@@ -15,7 +15,7 @@ from noc.hub.doors import in_ssh_session
 from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
 from noc.hub.install import certificates, check_trust, keep_foreign
 from noc.hub.proxy import BANNER
-from noc.hub.secrets import RUNNER, set_secret, watch_secrets
+from noc.hub.secrets import OWN_KEYS, RUNNER, outside_secrets, set_secret, watch_secrets
 from noc.hub.steps import Step, run_steps
 from noc.hub.system import Owner, ensure_directory, ensure_file, ensure_owned, run
 from noc.lab.authority import Authority
@@ -163,6 +163,14 @@ def test_the_watch_gets_the_secrets_of_its_channels_and_never_a_key_of_hq() -> N
     channels = tuple(Channel(name=f"c{n}", kind="apprise", credential=name) for n, name in enumerate(named))
     fleet = load(SOURCE).model_copy(update={"channel": channels})
     assert watch_secrets(fleet) == ("ntfy_token", "dead_man_url", "chat_url")
+
+
+def test_tokens_of_chats_and_the_models_key_are_known_before_the_fleet_file_is() -> None:
+    assert {"telegram_token", "discord_token", "model_key"} <= set(outside_secrets(None))
+
+
+def test_no_key_of_hq_can_be_set_as_a_secret_from_outside() -> None:
+    assert OWN_KEYS.isdisjoint(outside_secrets(load(SOURCE)))
 
 
 def test_trust_must_hold_a_signer_and_a_recipient(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ TEXTS = {
     "noc-watch.service": units.watch_unit("wg0", "abc", ["ntfy_token", "dead_man_url"]),
     "noc-watch.socket": units.watch_socket("10.84.0.1", 8084),
     "noc-runner.service": units.runner_unit("wg0", "abc", ["dns_token"]),
+    "noc-bot.service": units.bot_unit("abc", "def", ["telegram_token"]),
     "noc-peers.service": units.peers_service("wg0", "abc"),
     "noc-tunnels.socket": units.tunnels_socket(),
     "noc-tunnels@.service": units.tunnels_service("wg0"),
@@ -42,6 +43,7 @@ def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
     assert {name: credentials(text) for name, text in TEXTS.items() if credentials(text)} == {
         "noc-watch.service": {"ntfy_token", "dead_man_url"},
         "noc-runner.service": {*OWN_KEYS, "dns_token"},
+        "noc-bot.service": {"telegram_token"},
     }
 
 
@@ -59,15 +61,16 @@ def test_the_runner_starts_without_a_key_that_only_a_rotation_makes() -> None:
     assert stand_in == OWN_KEYS - {"ssh_key", "host_ca"}
 
 
-@pytest.mark.parametrize(("name", "user"), [("noc-watch.service", "noc-watch"), ("noc-runner.service", "noc-runner")])
-def test_servers_run_as_their_own_user_without_capabilities(name: str, user: str) -> None:
-    assert f"\nUser={user}\n" in TEXTS[name]
-    assert "\nCapabilityBoundingSet=\n" in TEXTS[name]
+@pytest.mark.parametrize("user", ["noc-watch", "noc-runner", "noc-bot"])
+def test_servers_run_as_their_own_user_without_capabilities(user: str) -> None:
+    text = TEXTS[f"{user}.service"]
+    assert f"\nUser={user}\n" in text
+    assert "\nCapabilityBoundingSet=\n" in text
 
 
-def test_what_the_runner_has_in_memory_comes_to_no_disk() -> None:
-    lines = units.runner_unit("wg0", "1").splitlines()
-    assert {"LimitCORE=0", "MemorySwapMax=0"} <= set(lines)
+@pytest.mark.parametrize("name", ["noc-runner.service", "noc-bot.service"])
+def test_what_holds_keys_in_memory_leaves_them_on_no_disk(name: str) -> None:
+    assert {"LimitCORE=0", "MemorySwapMax=0"} <= set(TEXTS[name].splitlines())
 
 
 def test_the_runner_may_bring_the_node_in_hand_to_its_end() -> None:
@@ -79,7 +82,7 @@ def test_a_server_counts_as_started_when_it_says_so(name: str) -> None:
     assert "\nType=notify\n" in TEXTS[name]
 
 
-@pytest.mark.parametrize("name", ["noc-watch.service", "noc-runner.service", "noc-peers.service"])
+@pytest.mark.parametrize("name", [f"noc-{name}.service" for name in ("watch", "runner", "peers", "bot")])
 def test_servers_come_back_however_often_they_fall(name: str) -> None:
     assert "\nRestart=always\n" in TEXTS[name]
     assert "\nStartLimitIntervalSec=0\n" in TEXTS[name]
@@ -93,6 +96,12 @@ def test_every_service_is_hardened(name: str) -> None:
 
 def test_another_noc_makes_another_unit() -> None:
     assert units.runner_unit("wg0", "abc") != units.runner_unit("wg0", "def")
+    assert units.bot_unit("abc", "1", ["telegram_token"]) != units.bot_unit("def", "1", ["telegram_token"])
+
+
+def test_the_bot_writes_nowhere_but_in_its_own_directory() -> None:
+    lines = TEXTS["noc-bot.service"].splitlines()
+    assert [line for line in lines if "Write" in line and "Paths" in line] == ["ReadWritePaths=/var/lib/noc-bot"]
 
 
 def test_counters_are_shown_without_private_keys() -> None:
