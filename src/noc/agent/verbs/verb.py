@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from noc.agent.doors.actor import Actor
 from noc.agent.doors.house import House
+from noc.agent.doors.runner import PLAN_S
 from noc.agent.words.message import Message
 from noc.fleet.model import Role
 
@@ -44,11 +45,21 @@ class Call:
         house: the doors.
         actor: who asks.
         progress: hears how far a verb is that takes long.
+        patience_s: seconds that who asks waits for a plan.
     """
 
     house: House
     actor: Actor
     progress: Progress = _unheard
+    patience_s: float = PLAN_S
+
+
+@dataclass(frozen=True)
+class Done(Generic[A]):
+    """What came of a verb: the answer as data, for a model, and as a message, for people in a chat."""
+
+    answer: A
+    message: Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +81,6 @@ class Verb(Generic[P, A]):
         doors: where it is offered.
         act: does it. Raises NocError where it is refused.
         parse: what follows the command in a chat, as words, to what the verb takes; raises Usage with the usage as fix.
-        tell: an answer as a chat shows it.
     """
 
     name: str
@@ -79,8 +89,7 @@ class Verb(Generic[P, A]):
     summary: str
     params: type[P]
     answer: type[A]
-    act: Callable[[Call, P], Awaitable[A]]
-    tell: Callable[[A], Message]
+    act: Callable[[Call, P], Awaitable[Done[A]]]
     parse: Callable[[Sequence[str]], P] | None = None
     role: Role = "viewer"
     chat: str = ""
