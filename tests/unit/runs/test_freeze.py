@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.fleet.freezing import frozen
 from noc.fleet.model import Fleet, Freeze
 from noc.fleet.windows import DAYS
 from noc.runs.admission.errors import FleetFrozen
-from noc.runs.admission.freeze import check_freeze, frozen
+from noc.runs.admission.freeze import check_freeze
 from noc.runs.plan.plan import Options, Plan
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -4,9 +4,9 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from noc.fleet.freezing import frozen
 from noc.fleet.load import load
 from noc.fleet.rotating import Secret
-from noc.runs.admission.freeze import frozen
 from noc.runs.admission.risk import OF_HQ
 from noc.runs.rollout.catchup import CatchUp, Due
 from noc.runs.rotation.returning import Missed, Returning
