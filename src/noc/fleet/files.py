@@ -4,19 +4,22 @@ import os
 from pathlib import Path
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write a file whole: a temporary name beside it, fsynced, renamed over it, the directory fsynced.
 
     A link that somebody laid in the temporary's place is removed, never followed.
 
     Args:
-        path: the file; its directory exists. An existing file's mode is kept, a new one is 0644 less the umask.
+        path: the file; its directory exists. A new one is 0644 less the umask.
         text: its new content, written as UTF-8.
+        mode: what the file's is to be; None to keep that of an existing file.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     with temporary.open("x", encoding="utf-8", newline="") as file:
-        if path.exists():
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        elif path.exists():
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
         file.write(text)
         file.flush()

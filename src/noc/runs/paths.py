@@ -102,6 +102,11 @@ class Paths:
         return self.runs.with_name("requests")
 
     @property
+    def identities(self) -> Path:
+        """Which chats are whose."""
+        return self.runs.with_name("identities.json")
+
+    @property
     def doors(self) -> Path:
         """The nodes whose cloud may have a rule for 22, by name."""
         return self.runs.with_name("doors.json")

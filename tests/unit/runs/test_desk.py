@@ -57,7 +57,7 @@ def office(tmp_path: Path, fleet: Fleet) -> Iterator[Office]:
 
 def test_a_plan_that_nobody_has_to_agree_to_begins_as_it_is(office: Office) -> None:
     assert office.desk.ask(plan("low"), caller("james"), office.standing(), Inventory()) is None
-    assert office.desk.consume(plan("low"), "run-1", office.standing()) is None
+    assert office.desk.consume(plan("low"), "run-1", "james", office.standing()) is None
 
 
 def test_a_plan_that_makes_itself_small_is_refused(office: Office) -> None:
@@ -70,13 +70,13 @@ async def test_asked_approved_and_used_once(office: Office) -> None:
     waiting = office.ask()
     assert waiting.state(NOW) is State.PENDING
     with pytest.raises(NotApproved):
-        office.desk.consume(waiting.plan, "run-0", office.standing())
+        office.desk.consume(waiting.plan, "run-0", "james", office.standing())
     await office.approve()
-    used = office.desk.consume(waiting.plan, "run-1", office.standing(LATER))
+    used = office.desk.consume(waiting.plan, "run-1", "james", office.standing(LATER))
     assert used is not None
     assert used.use is not None
     with pytest.raises(ApprovalUsed, match="run-1"):
-        office.desk.consume(waiting.plan, "run-2", office.standing(LATER))
+        office.desk.consume(waiting.plan, "run-2", "james", office.standing(LATER))
     with pytest.raises(ApprovalUsed):
         office.ask()
 
@@ -211,7 +211,7 @@ def test_to_an_agents_plan_somebody_always_has_to_agree(office: Office) -> None:
     asked_for = office.desk.ask(plan("low"), caller("claude"), office.standing(), Inventory())
     assert asked_for is not None
     with pytest.raises(NotApproved, match="needs an approver"):
-        office.desk.consume(asked_for.plan, "run-1", office.standing())
+        office.desk.consume(asked_for.plan, "run-1", "james", office.standing())
 
 
 def test_a_viewer_may_not_even_ask(fleet: Fleet) -> None:

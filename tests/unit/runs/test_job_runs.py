@@ -12,8 +12,9 @@ from approval_kit import plan as kit_plan
 from noc.errors import NocError, Usage
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
-from noc.runs.admission.caller import Caller, check_operation, operators_only
+from noc.runs.admission.caller import Caller, check_known
 from noc.runs.admission.errors import JobNotScheduled, NotApproved
+from noc.runs.admission.permits import check_permitted
 from noc.runs.admission.scheduled import check_standing
 from noc.runs.errors import CallerRefused
 from noc.runs.plan.plan import Options
@@ -73,10 +74,10 @@ def test_the_runners_own_user_may_ask_for_nothing_else(headquarters: House, oper
 @pytest.mark.parametrize("groups", [frozenset(), frozenset({"noc-operators"})])
 def test_no_group_gives_the_runners_own_user_more(groups: frozenset[str]) -> None:
     caller = Caller(990, "noc-runner", groups)
-    operators_only(caller)
-    check_operation(caller, "job")
+    check_known(caller)
+    check_permitted(caller, None, {"op": "job"})
     with pytest.raises(CallerRefused):
-        check_operation(caller, "start")
+        check_permitted(caller, None, {"op": "start"})
 
 
 def test_a_job_that_the_fleet_file_does_not_have_does_not_begin(headquarters: House) -> None:

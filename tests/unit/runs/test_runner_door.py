@@ -11,7 +11,7 @@ import pytest
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
-from noc.runs.admission.caller import Caller, operators_only
+from noc.runs.admission.caller import Caller, check_known
 from noc.runs.errors import CallerRefused, JournalBroken, RunnerAbsent
 from noc.runs.paths import Paths
 from noc.runs.plan.planners import plan_keygen
@@ -101,7 +101,7 @@ def test_each_run_gets_a_higher_fence(house: House) -> None:
 
 
 def test_a_stranger_is_refused_with_exit_code_5(paths: Paths) -> None:
-    house = House(paths, permit=lambda caller: operators_only(Caller(4242, "mallory", frozenset({"users"}))))
+    house = House(paths, permit=lambda caller: check_known(Caller(4242, "mallory", frozenset({"users"}))))
     try:
         with pytest.raises(NocError) as raised:
             house.client.ask("list")
@@ -112,12 +112,12 @@ def test_a_stranger_is_refused_with_exit_code_5(paths: Paths) -> None:
 
 @pytest.mark.parametrize("caller", [Caller(0, "root", frozenset()), Caller(7, "james", frozenset({"noc-operators"}))])
 def test_root_and_operators_pass(caller: Caller) -> None:
-    operators_only(caller)
+    check_known(caller)
 
 
 def test_nobody_else_passes() -> None:
     with pytest.raises(CallerRefused):
-        operators_only(Caller(7, "james", frozenset({"noc"})))
+        check_known(Caller(7, "james", frozenset({"noc"})))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from noc.fleet.model import Approval as Policy
 from noc.fleet.model import Fleet, Person, Role, Rule
-from noc.runs.admission.caller import Caller
+from noc.runs.admission.caller import AGENT, Caller
 from noc.runs.admission.clock import told
 from noc.runs.admission.errors import ApprovalDenied, ApprovalExpired, ApprovalUsed, NotAnApprover, NotApproved
 from noc.runs.admission.request import Approval, Denial, Request, State, Use
@@ -56,8 +56,8 @@ def approver_of(caller: Caller, fleet: Fleet, signer: Person | None = None, key:
         key: fingerprint of the key that made it.
     """
     person = signer or next((person for person in fleet.people if person.name == caller.name), None)
-    name, role = (person.name, person.role) if person else (caller.name, None)
-    return Approver(name, caller.name, role, caller.uid == 0, key)
+    name = person.name if person else caller.name
+    return Approver(name, caller.name, role_of(name, fleet), caller.uid == 0, key)
 
 
 def rule_of(plan: Plan, policy: Policy, requester: Role | None = None) -> Rule:
@@ -68,7 +68,9 @@ def rule_of(plan: Plan, policy: Policy, requester: Role | None = None) -> Rule:
 
 
 def role_of(login: str, fleet: Fleet) -> Role | None:
-    """What the fleet file says of a login, None where it does not list it."""
+    """What the fleet file says of a login, None where it does not list it; the model's is an agent whatever it says."""
+    if login == AGENT:
+        return "agent"
     return next((person.role for person in fleet.people if person.name == login), None)
 
 

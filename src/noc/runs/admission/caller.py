@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, and whether the runner listens to them."""
+"""Who is at the other end of a Unix socket, and whether the runner's door lets them in."""
 
 import grp
 import os
@@ -13,17 +13,42 @@ from noc.runs.errors import CallerRefused
 OPERATORS = "noc-operators"
 RUNNER = "noc-runner"
 """The runner's own user, as which HQ's timers ask for what the schedule says."""
-ITS_OPERATION = "job"
+AGENT = "noc-agent"
+"""Whom a model speaks through."""
+BOT, WATCH = "noc-bot", "noc-watch"
+"""Those that speak for people: the bot for whom it hears in a chat, the watch for whom is signed in at its pages."""
+SERVICES = frozenset({RUNNER, AGENT, BOT, WATCH})
+"""Logins that are nobody's; `noc.runs.admission.permits` says what each may ask for."""
+SOCKET = "socket"
 _UCRED = struct.Struct("3i")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A process, as the kernel vouches for it (`SO_PEERCRED`, unix(7)). Its name is for people: uid N where unknown."""
+    """Who asks: a process, as the kernel knows it (`SO_PEERCRED`, unix(7)), or a person whom a service vouches for.
+
+    Attributes:
+        uid: of the process; also where it speaks for somebody, so that nobody becomes root by being spoken for.
+        name: of its login, `uid N` where there is none; the person's where a service speaks for somebody.
+        groups: its login's; none for somebody who is spoken for.
+        channel: by which the person came: `telegram`, `discord`, `page`; `socket` for the process itself.
+        id: the person's identity there, in decimal digits; "" where the channel has none.
+        voucher: the service that speaks for the person, "" for the process itself.
+    """
 
     uid: int
     name: str
     groups: frozenset[str]
+    channel: str = SOCKET
+    id: str = ""
+    voucher: str = ""
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What the audit notes beside the name: nothing for who is logged in on HQ."""
+        if not self.voucher:
+            return {}
+        return {"channel": self.channel, **({"id": self.id} if self.id else {})}
 
 
 Permit = Callable[[Caller], None]
@@ -40,24 +65,14 @@ def identify(connection: socket.socket) -> Caller:
     return Caller(uid, name, frozenset(filter(None, map(_group_name, gids))))
 
 
-def operators_only(caller: Caller) -> None:
-    """Let root and members of `noc-operators` pass, and the runner's own user for what `check_operation` leaves it.
+def check_known(caller: Caller) -> None:
+    """Let root, members of `noc-operators` and the services' users in; what these may ask for, `permits` says.
 
     Raises:
         CallerRefused: it is somebody else.
     """
-    if caller.uid != 0 and caller.name != RUNNER and OPERATORS not in caller.groups:
+    if caller.uid != 0 and caller.name not in SERVICES and OPERATORS not in caller.groups:
         raise not_an_operator(caller.name)
-
-
-def check_operation(caller: Caller, operation: str) -> None:
-    """Let the runner's own user ask for its one operation, whatever groups it is in. Raises CallerRefused."""
-    if caller.name == RUNNER and operation != ITS_OPERATION:
-        raise CallerRefused(
-            f"{RUNNER} may not ask for that",
-            why="it does what the schedule of fleet.toml says, and nothing else",
-            fix="give the command as yourself",
-        )
 
 
 def not_an_operator(name: str) -> CallerRefused:

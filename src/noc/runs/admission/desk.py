@@ -71,7 +71,7 @@ class Desk:
             approval.check_open(known, standing.now)
             return known
         request = approval.asked(plan, caller.name, standing.fleet.approval, standing.now)
-        with self._audit.acting(f"ask for {plan.label()}", caller.name, **_facts(request)):
+        with self._audit.acting(f"ask for {plan.label()}", caller.name, **_facts(request), **caller.origin):
             self._requests.add(request, standing.now)
         return request
 
@@ -91,7 +91,7 @@ class Desk:
                 `approval.approve` does.
             AuditUnwritable, AuditBroken: it cannot be written down.
         """
-        with self._audit.refusals("approve", caller.name, wanted=wanted):
+        with self._audit.refusals("approve", caller.name, wanted=wanted, **caller.origin):
             request = self._requests.find(wanted, standing.now)
             signer = await asyncio.to_thread(signer_of, request, standing.fleet, caller, signature) if signature else ()
             request = self._still(request)
@@ -104,19 +104,20 @@ class Desk:
 
     def deny(self, wanted: str, caller: Caller, reason: str, standing: Standing) -> Request:
         """Deny a request. Raises as `Requests.find` and `approval.deny` do, and where the audit cannot be written."""
-        with self._audit.refusals("deny", caller.name, wanted=wanted):
+        with self._audit.refusals("deny", caller.name, wanted=wanted, **caller.origin):
             request = self._requests.find(wanted, standing.now)
             who = approval.approver_of(caller, standing.fleet)
             denied = approval.deny(request, who, str(tame(reason)), standing.now)
         self._change(f"deny {request.plan.label()}", caller, request, denied, reason=reason)
         return denied
 
-    def consume(self, plan: Plan, run: str, standing: Standing) -> Request | None:
+    def consume(self, plan: Plan, run: str, by: str, standing: Standing) -> Request | None:
         """Use a plan's approval up for a run that is about to begin; it is gone when this returns, whatever follows.
 
         Args:
             plan: what is about to be carried out.
             run: the run's id.
+            by: in whose name; an agent's plan needs an approval whatever the rules say.
             standing: what the decision rests on.
 
         Returns:
@@ -127,7 +128,8 @@ class Desk:
         """
         policy = standing.fleet.approval
         request = self._requests.get(plan.digest)
-        if request is None and approval.rule_of(plan, policy) == "nobody":
+        rule = approval.rule_of(plan, policy, approval.role_of(by, standing.fleet))
+        if request is None and rule == "nobody":
             return None
         if request is None:
             raise NotApproved(f"nobody asked for {plan.label()}", why="it needs an approval", fix="ask for it first")
@@ -161,7 +163,7 @@ class Desk:
         return self._requests.get(known.plan.digest) or known
 
     def _change(self, what: str, caller: Caller, was: Request, now: Request, **detail: str) -> None:
-        with self._audit.acting(what, caller.name, **_facts(was), **detail):
+        with self._audit.acting(what, caller.name, **_facts(was), **detail, **caller.origin):
             self._requests.put(now, was)
         self._wake()
 

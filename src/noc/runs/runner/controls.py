@@ -66,7 +66,7 @@ class Controls:
         yield {"run": run.id}
 
     def _note(self, what: str, caller: Caller, **detail: Any) -> None:  # noqa: ANN401 - any JSON value
-        with self._runner.audit.acting(what, caller.name, **detail):
+        with self._runner.audit.acting(what, caller.name, **detail, **caller.origin):
             """It has happened: to stop must not hang on being able to write."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-from noc.runs.admission.caller import Permit, operators_only
+from noc.runs.admission.caller import Permit, check_known
 from noc.runs.admission.errors import LeaseUnreadable
 from noc.runs.admission.fence import last_fence
 from noc.runs.admission.grant import Standing, read_lease
@@ -173,13 +173,15 @@ def build(paths: Paths) -> Runner:
     )
 
 
-async def serve(runner: Runner, permit: Permit = operators_only) -> None:
+async def serve(runner: Runner, permit: Permit = check_known) -> None:
     """Close what was cut, open the door, and run until SIGTERM or SIGINT."""
     paths = runner.paths
     paths.runs.mkdir(mode=0o750, parents=True, exist_ok=True)
     operations = Operations(runner)
     recover(runner)
-    door, asked_to_stop = Door(operations.by_name, permit, operations.talks), asyncio.Event()
+    principals = operations.principals
+    door = Door(operations.by_name, permit, principals.vouching.admit, operations.talks)
+    asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
     await door.open(listening_socket(paths.runner_socket))
@@ -189,6 +191,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     pruning = asyncio.create_task(operations.pruning.keep(), name="retention")
     taking = asyncio.create_task(runner.taking.keep(), name="whose the fleet is")
+    telling = asyncio.create_task(principals.keep(), name="strangers")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")
@@ -198,6 +201,7 @@ async def serve(runner: Runner, permit: Permit = operators_only) -> None:
     shutting.cancel()
     pruning.cancel()
     taking.cancel()
+    telling.cancel()
     await runner.stop()
     await door.close()
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from noc.errors import NocError
-from noc.runs.admission.caller import Caller, Permit, check_operation, identify, operators_only
+from noc.runs.admission.caller import Caller, Permit, identify
 from noc.runs.errors import BadRequest
 from noc.runs.record.tame import tame
 
@@ -29,6 +29,7 @@ Answers = AsyncGenerator[Mapping[str, Any], None]
 Operation = Callable[[Mapping[str, Any], Caller], Answers]
 Said = AsyncIterator[Mapping[str, Any]]
 Talk = Callable[[Mapping[str, Any], Caller, Said], Answers]
+Admit = Callable[[Caller, Mapping[str, Any]], Caller]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ class Door:
     def __init__(
         self,
         operations: Mapping[str, Operation],
-        permit: Permit = operators_only,
+        permit: Permit,
+        admit: Admit,
         talks: Mapping[str, Talk] = MappingProxyType({}),
     ) -> None:
         """Offer operations.
@@ -51,9 +53,10 @@ class Door:
         Args:
             operations: by the name that requests give as `op`.
             permit: raises for a caller that may not pass.
+            admit: takes who is there and the request, and returns for whom it is; raises where that may not ask for it.
             talks: by name as well; none of them may be an operation's.
         """
-        self._operations, self._permit, self._talks = operations, permit, talks
+        self._operations, self._permit, self._admit, self._talks = operations, permit, admit, talks
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -91,8 +94,7 @@ class Door:
             # Read before refusing: a socket that is closed with something unread takes the answer down with it.
             request = await _read(reader)
             self._permit(caller)
-            check_operation(caller, str(request.get("op")))
-            async with aclosing(self._served(request, caller, reader)) as answers:
+            async with aclosing(self._served(request, self._admit(caller, request), reader)) as answers:
                 async for answer in answers:
                     yield answer
         except ClientGone:

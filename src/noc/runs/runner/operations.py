@@ -8,6 +8,7 @@ from typing import Any
 from noc.runs.admission.approval import check_may_ask
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import describe
+from noc.runs.admission.permits import check_plan
 from noc.runs.errors import RunNotFound
 from noc.runs.plan.plan import Plan
 from noc.runs.record.anchors import anchors_of, verify
@@ -18,12 +19,13 @@ from noc.runs.runner.door import Answers, Operation, Talk
 from noc.runs.runner.history import summaries, summary
 from noc.runs.runner.jobs import Jobs
 from noc.runs.runner.peering import Peering
+from noc.runs.runner.principals import Principals
 from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
 from noc.runs.runner.unsealing import Unsealing
-from noc.runs.runner.waiting import Heard, Told
+from noc.runs.runner.waiting import Told
 
 _LISTED = 50
 
@@ -32,12 +34,14 @@ class Operations:
     """The door's operations over one runner.
 
     Attributes:
+        principals: who people are.
         pruning: what lets old things go.
     """
 
     def __init__(self, runner: Runner) -> None:
         """Offer them."""
         self._runner, self._starts = runner, Starts(runner)
+        self.principals = Principals(runner)
         self.pruning = Pruning(runner, self._starts)
 
     @property
@@ -60,6 +64,7 @@ class Operations:
             **Peering(self._runner).operations,
             **Reviews(self._runner).operations,
             **Jobs(self._runner, self._followed).operations,
+            **self.principals.operations,
             **self.pruning.operations,
             **Diagnosing(self._runner).operations,
             **Unsealing(self._runner).operations,
@@ -75,27 +80,30 @@ class Operations:
         yield {"plan": plan.model_dump(mode="json"), **self._starts.about(plan, caller)}
 
     async def _start(self, request: Mapping[str, Any], caller: Caller) -> Answers:
-        plan, wait_s = self._starts.remembered(request["plan"]), float(request.get("wait_s", 0))
-        with self._runner.audit.refusals(plan.label(), caller.name, digest=plan.digest):
+        plan, wait_s = self._starts.asked_for(request), float(request.get("wait_s", 0))
+        with self._runner.audit.refusals(plan.label(), caller.name, digest=plan.digest, **caller.origin):
+            check_plan(caller, plan)
             if asked := self._starts.ask(plan, caller):
                 yield {"approval": describe(asked, self._starts.standing())}
                 told = Told(partial(self._starts.approved, asked))
             else:
-                told = Told(lambda heard: self._begun(plan, caller.name, wait_s, heard))
+                beginning = partial(Beginning, caller.name, wait_s, origin=caller.origin)
+                told = Told(lambda heard: self._begun(plan, beginning(heard)))
             async for words in told.words():
                 yield {"waiting": words}
             run = told.result()
         async for answer in self._followed(run):
             yield answer
 
-    async def _begun(self, plan: Plan, by: str, wait_s: float, heard: Heard, **more: str) -> str:
-        return (await self._starts.begin(plan, by, wait_s, heard, **more)).id
+    async def _begun(self, plan: Plan, beginning: Beginning) -> str:
+        return (await self._starts.begin(plan, beginning)).id
 
     async def _resume(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         name, wait_s = self._find(str(request["run"])), float(request.get("wait_s", 0))
-        with self._runner.audit.refusals(f"resume {name}", caller.name):
+        with self._runner.audit.refusals(f"resume {name}", caller.name, **caller.origin):
             check_may_ask(caller, self._starts.standing().fleet)
-            told = Told(lambda heard: self._runner.resume(name, Beginning(caller.name, wait_s, heard)))
+            beginning = partial(Beginning, caller.name, wait_s, origin=caller.origin)
+            told = Told(lambda heard: self._runner.resume(name, beginning(heard)))
             async for words in told.words():
                 yield {"waiting": words}
             told.result()
@@ -105,7 +113,8 @@ class Operations:
     async def _pending(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         standing = self._starts.standing()
         if "request" in request:
-            yield {"request": self._starts.desk.find(str(request["request"]), standing)}
+            found = self._starts.desk.find(str(request["request"]), standing)
+            yield {"request": found, "labels": self._starts.labels(Plan.model_validate(found["plan"]))}
         else:
             yield {"requests": self._starts.desk.pending(standing)}
 
@@ -116,7 +125,8 @@ class Operations:
         yield {"approved": describe(given, standing)}
         assert given.approval is not None
         by, approved_by = given.requester, given.approval.by
-        told = Told(lambda heard: self._begun(given.plan, by, wait_s, heard, approved_by=approved_by))
+        more = {"approved_by": approved_by}
+        told = Told(lambda heard: self._begun(given.plan, Beginning(by, wait_s, heard, more=more)))
         async for words in told.words():
             yield {"waiting": words}
         async for answer in self._followed(told.result()):

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,7 @@ class Beginning:
         heard: told what it waits for.
         use: called with the run's id before its first record; raises where the run has no right to begin.
         more: facts for its first record.
+        origin: by which chat or page the person came, for the audit alone; empty for a login.
     """
 
     by: str
@@ -49,6 +50,7 @@ class Beginning:
     heard: Callable[[str], None] = lambda _: None
     use: Callable[[str], object] = lambda _: None
     more: dict[str, Any] | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 class Runner:
@@ -146,7 +148,7 @@ class Runner:
 
     def _intend(self, plan: Plan, name: str, beginning: Beginning) -> int:
         facts = {"run": name, "digest": plan.digest, "phrase": plan.phrase, "risk": plan.risk, "nodes": plan.nodes}
-        return self.audit.intend(plan.label(), beginning.by, **facts, **(beginning.more or {}))
+        return self.audit.intend(plan.label(), beginning.by, **facts, **(beginning.more or {}), **beginning.origin)
 
     def _open(self, plan: Plan, beginning: Beginning, lease: Lease, journal: Callable[[], Journal], intent: int) -> Run:
         """The run with its first record written; an approval is used up before that, and never twice."""

@@ -2,9 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from noc.errors import Usage
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
 from noc.release.store import ReleaseStore
@@ -22,6 +24,7 @@ from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.waiting import EVERY_S, Heard
 
 REMEMBERED = 64
+MIN_DIGITS = 12
 
 
 class Starts:
@@ -63,13 +66,35 @@ class Starts:
         waiting = self._requests.waiting(datetime.now(UTC))
         return [*self._made.values(), *(request.plan for request in waiting)]
 
-    def remembered(self, sent: Mapping[str, Any]) -> Plan:
-        """The plan that a client sends back.
+    def asked_for(self, request: Mapping[str, Any]) -> Plan:
+        """The plan that a client wants to begin: whole, as `plan`, or by digits of its digest, as `digest`.
 
         Raises:
             PlanRefused: it was changed, was not made here, or the fleet has moved since.
+            Usage: the digits are too few, or fit several plans.
             NodeBlocked: it cannot be carried out, with every problem of every node.
         """
+        plan = self._named(str(request["digest"])) if "digest" in request else self._remembered(request["plan"])
+        check_basis(plan, self._paths.fleet)
+        check_blocked(plan)
+        return plan
+
+    def _named(self, digits: str) -> Plan:
+        """A plan that may still begin, by twelve digits or more of its digest."""
+        if len(digits) < MIN_DIGITS:
+            raise Usage(f"a plan is named by {MIN_DIGITS} or more digits of its digest")
+        found = {plan.digest: plan for plan in self.open_plans() if plan.digest.startswith(digits.lower())}
+        if not found:
+            raise PlanRefused(
+                f"no plan is known by {digits[:64]}",
+                why="the runner has not made it, or has forgotten it",
+                fix="give the command again: the runner then makes a new plan",
+            )
+        if len(found) > 1:
+            raise Usage(f"several plans begin with {digits[:64]}", fix="give more digits")
+        return next(iter(found.values()))
+
+    def _remembered(self, sent: Mapping[str, Any]) -> Plan:
         plan = check(sent, load(self._paths.fleet))
         if plan.digest not in self._made:
             raise PlanRefused(
@@ -77,20 +102,21 @@ class Starts:
                 why="a run begins from what the runner itself has found, not from what it is told",
                 fix="give the command again: the runner then makes a new plan",
             )
-        check_basis(plan, self._paths.fleet)
-        check_blocked(plan)
         return plan
 
     def about(self, plan: Plan, caller: Caller) -> dict[str, Any]:
         """What helps a person to read a plan: what its releases are called (`labels`, by hash), who has to agree."""
         fleet, now = load(self._paths.fleet), datetime.now(UTC)
         policy, role = fleet.approval, role_of(caller.name, fleet)
-        known = {kept.sha256: kept.manifest for kept in ReleaseStore(self._paths.releases).list()}
-        named = {sha: known[sha] for row in plan.rows for sha in (row.running, row.target) if sha and sha in known}
-        labels = {sha: f"{manifest.version} ({manifest.build})" for sha, manifest in named.items()}
         nobody = rule_of(plan, policy, role) == "nobody"
         agreement = "" if nobody else needs(asked(plan, caller.name, policy, now), policy, now)
-        return {"labels": labels, "agreement": agreement}
+        return {"labels": self.labels(plan), "agreement": agreement}
+
+    def labels(self, plan: Plan) -> dict[str, str]:
+        """What the releases of a plan are called, by hash, as far as they are kept here: `1.4.2 (7)`."""
+        known = {kept.sha256: kept.manifest for kept in ReleaseStore(self._paths.releases).list()}
+        named = {sha: known[sha] for row in plan.rows for sha in (row.running, row.target) if sha and sha in known}
+        return {sha: f"{manifest.version} ({manifest.build})" for sha, manifest in named.items()}
 
     def ask(self, plan: Plan, caller: Caller) -> Request | None:
         """Ask for the agreement that a plan needs; None where it needs none.
@@ -119,19 +145,18 @@ class Starts:
             request = await self.desk.changed(request, min(EVERY_S, max(left, 0) + 0.1))
         return request.use.run
 
-    async def begin(self, plan: Plan, by: str, wait_s: float, heard: Heard, **more: str) -> Run:
+    async def begin(self, plan: Plan, beginning: Beginning) -> Run:
         """Begin the run of a plan, using up the approval that it may need.
 
         Args:
             plan: what to do.
-            by: in whose name.
-            wait_s: seconds to wait where another run is under way.
-            heard: told what it waits for.
-            more: facts for the run's first record.
+            beginning: in whose name, and how; what uses the approval up comes from here.
 
         Raises:
             NotApproved and the others of `Desk.consume`; and as `Runner.begin`.
         """
-        return await self._runner.begin(
-            plan, Beginning(by, wait_s, heard, lambda run: self.desk.consume(plan, run, self.standing()), more)
-        )
+
+        def use(run: str) -> None:
+            self.desk.consume(plan, run, beginning.by, self.standing())
+
+        return await self._runner.begin(plan, replace(beginning, use=use))
