@@ -1,6 +1,8 @@
 """`noc audit`: who did what, over all runs."""
 
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,10 +13,12 @@ import typer
 from noc.cli.options import JsonOption
 from noc.cli.output import err, mark, out, plain, print_json
 from noc.cli.times import shown
+from noc.errors import Usage
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
 
 _EVERY_S = 0.5
+_DIGITS = 12
 _MARKS = {"intent": ("info", "begins"), "refusal": ("warn", "refused")}
 
 
@@ -41,24 +45,65 @@ def audit(
 
 
 @app.command()
-def verify(*, as_json: JsonOption = False) -> None:
-    """Verify that the audit is whole: its chain, and that no run knows of an entry that is not there.
+def verify(
+    *,
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", metavar="SEQ:HASH", help="An entry as a briefing told it; may be given again."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify that the audit is whole: its chain, and that nobody knows of an entry that is not there.
 
-    The place of the last entry is printed. Noted elsewhere, it tells later whether what lies before it was changed.
+    It is held against what runs have noted in their journals, against what the job audit-head has noted in the second
+    place where root asks, and against entries that are given. Returns 1 where it does not hold, 3 where the second
+    place could not be looked at.
     """
     from noc.runs.runner.client import Client  # noqa: PLC0415 - help stays light
 
-    found = Client().ask("audit", verify=True)
+    noted, trouble = _second_place()
+    heads = [*(_given(each) for each in head or ()), *noted]
+    found = Client().ask("audit", verify=True, heads=heads)
     last, problems = found["last"], found["problems"]
     if as_json:
-        print_json(found)
+        print_json({**found, "held_against": len(heads), "second_place": trouble or "ok"})
     else:
+        if trouble:
+            err.print(mark("warn", trouble))
         for problem in problems:
             err.print(f"{mark('fail', '')}{plain(problem)}", soft_wrap=True)
         state = mark("fail", "broken") if problems else mark("ok", "whole")
         out.print(f"{state}  {last['seq']} entries, the last is {last['hash']}")
-    if problems:
-        raise typer.Exit(1)
+    if problems or trouble:
+        raise typer.Exit(1 if problems else 3)
+
+
+def _given(text: str) -> list[object]:
+    seq, _, sha256 = text.partition(":")
+    if not (seq.isdecimal() and len(seq) < _DIGITS and re.fullmatch(r"[0-9a-f]{64}", sha256)):
+        raise Usage(f"{text[:100]!r} is no entry of the audit", fix="--head NUMBER:HASH, as a briefing told it")
+    return [int(seq), sha256, "your note"]
+
+
+def _second_place() -> tuple[list[list[object]], str]:
+    """What was noted in the second place, and why it could not be looked at, "" where it was, or need not be."""
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.hub.audithead import noted  # noqa: PLC0415
+    from noc.hub.errors import SecondAbsent  # noqa: PLC0415
+    from noc.hub.places import CREDENTIALS, SECOND_KEY  # noqa: PLC0415
+    from noc.hub.second_opening import opened  # noqa: PLC0415
+    from noc.runs.paths import Paths  # noqa: PLC0415
+
+    if os.geteuid() != 0:
+        return [], ""
+    fleet = load(Paths.from_environment().fleet)
+    if fleet.backup.second is None:
+        return [], ""
+    try:
+        with opened(fleet.backup.second, CREDENTIALS / SECOND_KEY) as place:
+            return [[each.seq, each.hash, each.source] for each in noted(place, fleet.hub.name)], ""
+    except SecondAbsent as absent:
+        return [], str(absent)
 
 
 def _list(after: int | None, limit: int, *, as_json: bool) -> None:

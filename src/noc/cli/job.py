@@ -29,7 +29,7 @@ def job() -> None:
 
 @app.command()
 def run(
-    name: Annotated[str, typer.Argument(metavar="JOB", help="backup, hub-backup, certificates, prices, os-update.")],
+    name: Annotated[str, typer.Argument(metavar="JOB", help="One of noc schedule: backup, briefing …")],
     *,
     as_json: JsonOption = False,
     at: AtOption = None,
@@ -47,12 +47,17 @@ def run(
     from noc.runs.paths import Paths  # noqa: PLC0415
     from noc.runs.runner.client import Client  # noqa: PLC0415
     from noc.watch.config import Config  # noqa: PLC0415
+    from noc.watch.server.client import ask  # noqa: PLC0415
 
     paths = Paths.from_environment()
     fleet = load(paths.fleet)
     schedule, began = scheduled(name, fleet), datetime.now(UTC)
     _tell_watch(name, {"state": "running", "began": began.isoformat()}, at, within_s=0)
-    outcome = carry_out(schedule, Work(fleet, Client(), follow, tell), lambda: Config.read(paths.fleet))
+    outcome = carry_out(
+        schedule,
+        Work(fleet, Client(), follow, tell, lambda path, body: ask(path, method="POST", body=body, at=at)),
+        lambda: Config.read(paths.fleet),
+    )
     ended = datetime.now(UTC)
     document = {"state": outcome.state, "began": began.isoformat(), "ended": ended.isoformat(), **_said(outcome)}
     told = _tell_watch(name, document, at, within_s=TELL_S)

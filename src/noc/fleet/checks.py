@@ -148,10 +148,10 @@ def _tables(document: Document, key: str) -> Iterator[dict[str, Any]]:
 
 def known_timezones(document: Document) -> Iterator[Problem]:
     """Every time zone is an IANA zone that this machine knows."""
-    tables = ("freeze", "maintenance", "route", "briefing", "os_update", "schedule")
+    tables = ("freeze", "maintenance", "route", "os_update", "schedule")
     places = (("timezone",), *((table, "zone") for table in tables))
     for path, zone in chain.from_iterable(document.texts(*place) for place in places):
-        fleets_own = zone == "" and path[0] in {"route", "briefing"}
+        fleets_own = zone == "" and path[0] == "route"
         if not fleets_own and not known_zone(zone):
             fix = "an IANA name, such as Europe/Zurich" if available_timezones() else "apt-get install tzdata"
             yield document.problem(path, f"timezone {zone!r} is not known here", fix)

@@ -10,9 +10,9 @@ from pydantic import Field
 from noc.fleet.cron import Cron
 from noc.fleet.part import Part
 
-Job = Literal["backup", "hub-backup", "certificates", "prices", "os-update"]
+Job = Literal["backup", "hub-backup", "certificates", "prices", "os-update", "briefing", "audit-head"]
 """Backups of all nodes; HQ's own, to the second place; a look at every certificate; the provider's prices read anew;
-the weekly update of the nodes' systems."""
+the weekly update of the nodes' systems; the day's briefing; the audit's last entry, noted in the second place."""
 Missed = Literal["catch-up", "skip"]
 
 _DAY: Final = timedelta(days=1)

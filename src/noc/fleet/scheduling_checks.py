@@ -46,8 +46,8 @@ def schedule_needs(document: Document) -> Iterator[Problem]:
     """A job comes with what it needs: a second place, or a window that its times lie in."""
     backup = document.data.get("backup")
     for path, table in document.tables("schedule"):
-        if table.get("job") == "hub-backup" and not (isinstance(backup, dict) and "second" in backup):
-            what = "hub-backup has no place to go to"
+        if table.get("job") in {"hub-backup", "audit-head"} and not (isinstance(backup, dict) and "second" in backup):
+            what = f"{table['job']} has no place to go to"
             yield document.problem((*path, "job"), what, "name one in [backup.second], or take the job out")
     for path, times in _times(document):
         if document.data["schedule"][path[1]].get("job") == "os-update" and isinstance(times, Cron):

@@ -53,13 +53,9 @@ class Route(Part):
 
 
 class Briefing(Part):
-    """The day's digest, once a day at low priority.
+    """Where short messages go, at low priority, that tell what changed and what needs a person.
 
-    Attributes:
-        at: on which clock of `zone`; `never` for none.
-        zone: an IANA name; "" for the fleet's own.
+    One comes after each deployment and each milestone; when the day's comes, the job `briefing` of `[[schedule]]` says.
     """
 
-    at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|never)$")] = "08:00"
     channel: ChannelName = DEFAULT_CHANNEL
-    zone: str = ""

@@ -13,6 +13,7 @@ from noc.errors import NocError
 from noc.fleet.model import Fleet
 from noc.fleet.scheduling import Schedule
 from noc.hub.errors import JobTooLong
+from noc.hub.places import CREDENTIALS, SECOND_KEY
 from noc.runs.admission.errors import FleetFrozen, Halted
 from noc.runs.admission.scheduled import ACTIONS, LOOKS
 from noc.runs.errors import FleetBusy
@@ -32,6 +33,7 @@ NOT_ITS_FAULT: Final = frozenset(kind.code for kind in (FleetFrozen, Halted, Fle
 
 Follow = Callable[[str, Iterable[Event]], View]
 Heard = Callable[[Mapping[str, Any]], None]
+Tell = Callable[[str, dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Work:
         client: of the runner.
         follow: shows a run until its last record.
         heard: told what is waited for.
+        tell: posts a document to the watch, and returns its answer.
     """
 
     fleet: Fleet
     client: Client
     follow: Follow
     heard: Heard
+    tell: Tell
 
 
 def carry_out(schedule: Schedule, work: Work, look: Callable[[], Config]) -> Outcome:
@@ -74,7 +78,7 @@ def carry_out(schedule: Schedule, work: Work, look: Callable[[], Config]) -> Out
                 return _back_up()
             if schedule.job in LOOKS:
                 answer = work.client.ask("job", job=schedule.job, timeout_s=LOOK_S)["look"]
-                return _certificates(answer, look()) if schedule.job == "certificates" else _prices(answer)
+                return _looked(schedule, work, answer, look)
             return _runs(schedule, work)
     except NocError as error:
         return of_error(error.code, error.what, error.why)
@@ -84,6 +88,18 @@ def of_error(code: str, what: str, why: str, run: str = "") -> Outcome:
     """What an error means for a job: it failed, or it was kept from its time by what is no fault of its own."""
     missed = code.removeprefix("NOC-").removeprefix("E") in {each.removeprefix("E") for each in NOT_ITS_FAULT}
     return Outcome("missed" if missed else "failed", ": ".join(filter(None, (what, why))), run)
+
+
+def _looked(schedule: Schedule, work: Work, answer: Mapping[str, Any], look: Callable[[], Config]) -> Outcome:
+    match schedule.job:
+        case "certificates":
+            return _certificates(answer, look())
+        case "briefing":
+            return _brief(work, answer)
+        case "audit-head":
+            return _note_head(work.fleet, answer)
+        case _:
+            return _prices(answer)
 
 
 def _runs(schedule: Schedule, work: Work) -> Outcome:
@@ -126,6 +142,29 @@ def _certificates(answer: Mapping[str, Any], config: Config) -> Outcome:
 
 def _prices(answer: Mapping[str, Any]) -> Outcome:
     return Outcome("ok", f"{len(answer['prices'])} prices in {answer['path']}")
+
+
+def _brief(work: Work, head: Mapping[str, Any]) -> Outcome:
+    """The day's briefing, by the watch; with it goes the audit's last entry, to where people read it."""
+    lines = [f"! the audit does not hold: {problem}"[:300] for problem in head["problems"][:3]]
+    lines.append(f"audit: {head['seq']}:{head['hash']}")
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M}"
+    told = work.tell("/api/v1/briefing", {"about": "day", "name": name, "lines": lines})
+    return Outcome("ok", f"{told['id']}, with the audit's entry {head['seq']}")
+
+
+def _note_head(fleet: Fleet, head: Mapping[str, Any]) -> Outcome:
+    """The audit's last entry, in the second place; one that does not hold is nothing to go on from."""
+    from noc.hub.audithead import note  # noqa: PLC0415 - for this job alone
+    from noc.hub.second_opening import opened  # noqa: PLC0415
+
+    if head["problems"]:
+        return Outcome("failed", f"the audit does not hold: {head['problems'][0]}")
+    if fleet.backup.second is None:
+        return Outcome("failed", "no second place is named: [backup.second] in fleet.toml")
+    with opened(fleet.backup.second, CREDENTIALS / SECOND_KEY) as place:
+        name = note(place, fleet.hub.name, head["seq"], head["hash"], datetime.now(UTC))
+    return Outcome("ok", f"{name} in {place.where}")
 
 
 def _back_up() -> Outcome:

@@ -14,6 +14,8 @@ PREFIX: Final = "noc-job-"
 MISSED: Final = 7
 """How `noc job run` ends where the job was kept from its time, which is no failure of its unit."""
 _DAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+BY_ROOT: Final = frozenset({"hub-backup", "audit-head"})
+"""Jobs that write to the second place."""
 _FAREWELL_S: Final = 90
 """Seconds for a job that has used its time up to say so."""
 _RUNNERS: Final = "User=noc-runner\nGroup=noc\nCapabilityBoundingSet=\nPrivateDevices=yes\n"
@@ -64,13 +66,13 @@ WantedBy=timers.target
 
 
 def service(schedule: Schedule, second: Second | None) -> str:
-    """The service of a job: the runner's user, and its door decides; HQ's own backup needs root, which reads all of it.
+    """The service of a job: the runner's user, and its door decides; what goes to the second place needs root.
 
     Args:
         schedule: its table.
         second: where HQ's backups go.
     """
-    by_root = schedule.job == "hub-backup"
+    by_root = schedule.job in BY_ROOT
     there = f" -{second.path}" if second is not None and second.host is None else ""
     writes = f"ReadWritePaths={STATE} -{OUTGOING} -{WATCH_STATE}{there}\n" if by_root else ""
     return f"""\

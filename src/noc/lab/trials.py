@@ -99,7 +99,7 @@ class Trials:
         return self._wait(f"alert about {node}", since, lambda m: m["priority"] >= 4 and about(m, node))
 
     def _recovery(self, node: str, since: float) -> Message:
-        return self._wait(f"recovery of {node}", since, lambda m: m["priority"] <= 3 and about(m, node))
+        return self._wait(f"recovery of {node}", since, lambda m: is_recovery(m) and about(m, node))
 
     def _wait(self, what: str, since: float, wanted: Callable[[Message], bool]) -> Message:
         end = time.monotonic() + self.deadline_s
@@ -128,6 +128,11 @@ class Trials:
             recovered_s=recovery["received_at"] - since,
             escalated_s=None if escalation is None else escalation["received_at"] - since,
         )
+
+
+def is_recovery(message: Message) -> bool:
+    """Whether a message tells of the end of incidents: a briefing is told at low priority as well."""
+    return message["priority"] <= 3 and "-briefing-" not in str(message.get("sequence_id", ""))
 
 
 def about(message: Message, node: str) -> bool:

@@ -221,7 +221,7 @@ class JobNotScheduled(NotFound):
 
 
 class NotHeadquarters(NotPermitted):
-    """What became of a job is told by HQ itself: by root or the runner's user, on the watch's own socket."""
+    """What became of a job or a run is told by HQ itself: by root or the runner's user, on the watch's own socket."""
 
     code = "E671"
 
@@ -230,3 +230,45 @@ class BadOutcome(NocError):
     """An outcome of a job contradicts itself: only one that runs has no end, and none ends before it began."""
 
     code, exit_code = "E672", 2
+
+
+class RunnerAway(NocError):
+    """The runner does not answer the watch. Pages go on without it; what waits for an approval they cannot show.
+
+    Approve on HQ meanwhile, once it runs: `noc pending`, `noc approve`.
+    """
+
+    code = "E680"
+
+
+class RunnerUnclear(NocError):
+    """The runner answered the watch with something that is no answer: the two may be of different releases of noc."""
+
+    code = "E681"
+
+
+class RunNotBegun(NocError):
+    """A plan was approved on the page, and its run has not begun, for the reason that follows.
+
+    The approval stays until the request expires: approve it again once the reason is gone.
+    """
+
+    code, exit_code = "E682", 7
+
+
+class DecidedElsewhere(NotPermitted):
+    """Plans are decided about by a person who has signed in, or is logged in on HQ, and in nobody else's name.
+
+    A program, a token, and the bot of the chats decide nothing on the pages, whoever they speak for.
+    """
+
+    code = "E683"
+
+
+class NotTheBot(NotPermitted):
+    """A request said for whom it is made, and its caller is not the bot of the chats, or the fleet file has no such person.
+
+    `Noc-For` counts from the login noc-bot on the watch's own socket alone.
+    """
+
+    code = "E684"

@@ -113,10 +113,6 @@ def test_a_budget_without_a_ceiling_is_refused(fleet_file: Callable[..., Path]) 
     assert problem.what == "budget.ceiling_usd = Infinity is not allowed"
 
 
-def test_a_briefing_keeps_the_fleets_own_clock_where_its_zone_is_left_empty(fleet_file: Callable[..., Path]) -> None:
-    assert load(fleet_file(("[ntfy]", '[briefing]\nzone = ""\n\n[ntfy]'))).briefing.zone == ""
-
-
 def test_a_missing_key_is_named_at_its_table(fleet_file: Callable[..., Path]) -> None:
     (problem,) = problems_of(fleet_file(('city = "Frankfurt"\n', "")))
     assert (problem.line, problem.what, problem.fix) == (44, "nodes.2.city is missing", "add city = …")

@@ -16,16 +16,16 @@ Written = Callable[..., Path]
 
 
 def test_channels_routes_and_the_briefing_are_read(fleet_file: Written) -> None:
-    text = MAIL + OWN + '[[route]]\nseverities = ["SEV1"]\nchannels = ["ntfy", "mail"]\n[briefing]\nat = "06:30"\n'
+    text = MAIL + OWN + '[[route]]\nseverities = ["SEV1"]\nchannels = ["ntfy", "mail"]\n[briefing]\nchannel = "own"\n'
     fleet = load(fleet_file((END, END + text)))
     assert [channel.name for channel in fleet.channel] == ["mail", "own"]
     assert (fleet.route[0].channels, fleet.route[0].hours) == (("ntfy", "mail"), "00:00-24:00")
-    assert (fleet.briefing.at, fleet.briefing.channel) == ("06:30", "ntfy")
+    assert fleet.briefing.channel == "own"
 
 
-def test_without_a_word_everything_goes_to_ntfy_and_a_briefing_at_eight(fleet_file: Written) -> None:
+def test_without_a_word_everything_goes_to_ntfy(fleet_file: Written) -> None:
     fleet = load(fleet_file())
-    assert (fleet.channel, fleet.route, fleet.briefing.at) == ((), (), "08:00")
+    assert (fleet.channel, fleet.route, fleet.briefing.channel) == ((), (), "ntfy")
 
 
 NIGHT = '[[route]]\nseverities = ["SEV2"]\nchannels = ["ntfy"]\nhours = "07:00-22:00"\n'
@@ -43,7 +43,6 @@ MISTAKES = [
     (NIGHT.replace("22:00", "25:00"), "is not allowed"),
     (NIGHT.replace("SEV2", "SEV1"), "a SEV1 cannot wait"),
     (NIGHT + 'zone = "Europe/Atlantis"\n', "timezone 'Europe/Atlantis' is not known"),
-    ('[briefing]\nat = "8"\n', "is not allowed"),
 ]
 
 

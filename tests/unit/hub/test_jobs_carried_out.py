@@ -3,11 +3,13 @@
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from noc.errors import NocError
+from noc.fleet.backing import Backup, Second
 from noc.fleet.inventory import Inventory
 from noc.fleet.scheduling import Job, Schedule
 from noc.hub import jobs
@@ -45,12 +47,17 @@ def follow(_run: str, events: Iterable[Event]) -> View:
     return view
 
 
-def done(job: Job, runner: Runner, within: int = 10) -> Outcome:
+def done(job: Job, runner: Runner, within: int = 10, told: list[Any] | None = None, **changed: object) -> Outcome:
     fleet = example_fleet()
-    fleet = fleet.model_copy(update={"hub": fleet.hub.model_copy(update={"names": ()})})
+    fleet = fleet.model_copy(update={"hub": fleet.hub.model_copy(update={"names": ()}), **changed})
+
+    def tell(path: str, body: dict[str, Any]) -> dict[str, str]:
+        (told if told is not None else []).append((path, body))
+        return {"id": "briefing-day-7"}
+
     schedule = Schedule(job=job, cron="40 3 * * *", within=within)
     config = Config.of(fleet, Inventory(), EXAMPLE)
-    return carry_out(schedule, Work(fleet, runner, follow, lambda _: None), lambda: config)
+    return carry_out(schedule, Work(fleet, runner, follow, lambda _: None, tell), lambda: config)
 
 
 def ended(code: int = 0, *, good: bool = True, error: dict[str, str] | None = None) -> View:
@@ -116,3 +123,37 @@ def test_certificates_that_hold_are_counted() -> None:
 @pytest.mark.parametrize("state", ["failed", "not run"])
 def test_a_certificate_that_does_not_hold_or_was_not_seen_is_named(state: str) -> None:
     assert done("certificates", Runner(look=looked("ok", state))) == Outcome("failed", "node-1: 3.0 days left")
+
+
+HEAD: dict[str, Any] = {"seq": 41, "hash": "ab" * 32, "problems": []}
+
+
+def test_the_days_briefing_carries_the_audits_last_entry_to_where_people_read_it() -> None:
+    told: list[Any] = []
+    outcome = done("briefing", Runner(look=HEAD), told=told)
+    assert outcome == Outcome("ok", "briefing-day-7, with the audit's entry 41")
+    [(path, body)] = told
+    assert (path, body["about"], body["lines"]) == ("/api/v1/briefing", "day", [f"audit: 41:{'ab' * 32}"])
+
+
+def test_an_audit_that_does_not_hold_is_told_first() -> None:
+    told: list[Any] = []
+    done("briefing", Runner(look=HEAD | {"problems": ["entry 6 does not follow"]}), told=told)
+    assert told[0][1]["lines"][0] == "! the audit does not hold: entry 6 does not follow"
+
+
+def test_the_audits_last_entry_is_noted_in_the_second_place(tmp_path: Path) -> None:
+    backup = Backup(second=Second(path=str(tmp_path)))
+    name = f"noc-zurich-audit-0000000041-{'ab' * 32}.json"
+    assert done("audit-head", Runner(look=HEAD), backup=backup) == Outcome("ok", f"{name} in {tmp_path}")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_an_audit_that_does_not_hold_is_not_noted(tmp_path: Path) -> None:
+    look = HEAD | {"problems": ["entry 6 does not follow"]}
+    outcome = done("audit-head", Runner(look=look), backup=Backup(second=Second(path=str(tmp_path))))
+    assert (outcome.state, list(tmp_path.iterdir())) == ("failed", [])
+
+
+def test_without_a_second_place_there_is_nowhere_to_note_it() -> None:
+    assert done("audit-head", Runner(look=HEAD)).words.startswith("no second place")

@@ -288,6 +288,20 @@ def test_an_audit_whose_tail_was_cut_off_is_not(office: Office) -> None:
     assert err == ""
 
 
+def test_an_audit_is_held_against_what_a_person_has_noted(office: Office) -> None:
+    office.ask("one")
+    last = json.loads(office.noc("audit", "verify", "--json")[1])["last"]
+    noted = f"{last['seq']}:{last['hash']}"
+    assert office.noc("audit", "verify", "--head", noted)[0] == 0
+    status, _, err = office.noc("audit", "verify", "--head", f"{last['seq']}:{'0' * 64}")
+    assert (status, "your note saw another entry 2 than the audit has" in err) == (1, True)
+
+
+def test_what_is_no_entry_of_the_audit_is_refused_with_the_right_form(office: Office) -> None:
+    status, _, err = office.noc("audit", "verify", "--head", "37")
+    assert (status, "--head NUMBER:HASH" in err) == (2, True)
+
+
 def test_a_plan_that_is_shown_as_another_is_not_approved() -> None:
     from noc.cli.approve import _check
     from noc.runs.errors import PlanRefused

@@ -1,7 +1,7 @@
 """What the watch's page is told of a run, and that a run does not care whether it is."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,18 @@ class Page(WatchDoor):
     def __init__(self) -> None:
         super().__init__(Path("/nowhere"))
         self.told: list[ShownRun] = []
+        self.briefed: list[tuple[str, str, str]] = []
         self.fails = False
 
     async def show_run(self, run: str, document: dict[str, Any]) -> None:
         if self.fails:
             raise WatchAbsent("the watch does not answer")
         self.told.append(ShownRun.model_validate(document))
+
+    async def brief(self, about: str, name: str, title: str, lines: Sequence[str]) -> None:
+        if self.fails:
+            raise WatchAbsent("the watch does not answer")
+        self.briefed.append((about, name, title))
 
 
 @pytest.fixture
@@ -117,3 +123,22 @@ async def test_texts_are_cut_to_what_the_page_takes(run: Run) -> None:
     assert (len(page.told[-1].nodes[0].says), len(page.told[-1].nodes[0].before)) == (2000, 100)
     end(run)
     await broadcast.close()
+
+
+async def test_the_end_of_a_deployment_is_briefed_once(run: Run) -> None:
+    page = Page()
+    broadcast = RunBroadcast(page, every_s=0)
+    broadcast.show(run)
+    end(run)
+    await broadcast.close()
+    assert page.briefed == [("run", run.id, f"{run.plan.label()}: done")]
+
+
+async def test_a_watch_that_takes_no_briefing_ends_the_showing_as_well(run: Run) -> None:
+    page = Page()
+    page.fails = True
+    broadcast = RunBroadcast(page, every_s=0)
+    broadcast.show(run)
+    end(run)
+    await asyncio.wait_for(broadcast.close(), 5)
+    assert page.briefed == []

@@ -255,3 +255,22 @@ def test_a_duration_is_told_in_its_two_largest_units() -> None:
         "2 h 10 min",
         "1 h",
     ]
+
+
+@pytest.mark.parametrize(
+    ("still", "words"),
+    [
+        ([], "Nothing else is open."),
+        ([replace(OPEN, node="zurich", topic="disk")], "Still open: SEV2 HQ (zurich)."),
+        ([replace(OPEN, id=number) for number in range(7)], "and more"),
+    ],
+)
+def test_the_end_of_an_incident_says_what_is_still_open(fleet: Fleet, still: list[Incident], words: str) -> None:
+    over = alone(waiting("closed", replace(OPEN, ended=AT, end_reason="it pushes again")))
+    text = compose(over, fleet, AT, still=still).text
+    assert ("2 more." if words == "and more" else words) in text
+
+
+def test_what_cannot_be_known_of_others_is_not_said(fleet: Fleet) -> None:
+    over = alone(waiting("closed", replace(OPEN, ended=AT, end_reason="it pushes again")))
+    assert "open" not in compose(over, fleet, AT).text

@@ -1,4 +1,4 @@
-"""The day's briefing: what it says, and that it comes once a day."""
+"""Briefings: what they say, and that each comes once."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -8,23 +8,20 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
-from noc.fleet.telling import Briefing
 from noc.watch.alerts.backlog import read_backlog
-from noc.watch.alerts.briefer import Briefer
-from noc.watch.alerts.briefing import USEFUL_MS, due_at, is_due, write_briefing
-from noc.watch.alerts.facts import DAY_MS, Facts, first_event, read_facts
+from noc.watch.alerts.briefer import USEFUL_MS, Briefer
+from noc.watch.alerts.briefing import write_briefing, write_news
+from noc.watch.alerts.facts import DAY_MS, Facts, read_facts
+from noc.watch.clock import now
 from noc.watch.store.database import Store
 from noc.watch.store.records import AlertFailed, Event, Incident, IncidentSaved, Sighting, Window
 from noc.watch.store.writer import Writer
 from watch_kit import to, write_fleet
 
 ZURICH = ZoneInfo("Europe/Zurich")
-EIGHT = Briefing()
 
 
 def ms(text: str) -> int:
@@ -46,43 +43,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path / "watch.db", to("ntfy"))
     yield store
     store.close()
-
-
-@pytest.mark.parametrize(
-    ("now", "due"),
-    [
-        ("2026-03-04 07:59", "2026-03-03 08:00"),
-        ("2026-03-04 08:00", "2026-03-04 08:00"),
-        ("2026-03-29 09:00", "2026-03-29 08:00"),  # clocks were set forward in the night
-        ("2026-10-25 09:00", "2026-10-25 08:00"),  # and back
-    ],
-)
-def test_a_briefing_is_due_at_its_time_on_the_fleets_clocks(now: str, due: str) -> None:
-    assert due_at(EIGHT, "Europe/Zurich", ms(now)) == ms(due)
-
-
-def test_a_time_that_clocks_skip_is_due_when_they_skip_it() -> None:
-    half_past_two = Briefing(at="02:30")
-    assert due_at(half_past_two, "Europe/Zurich", ms("2026-03-29 12:00")) == ms("2026-03-29 03:00")
-
-
-def test_never_is_never() -> None:
-    assert due_at(Briefing(at="never"), "Europe/Zurich", AT) is None
-
-
-@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)), st.integers(0, 23))  # noqa: DTZ001
-def test_the_last_briefing_was_due_within_25_hours(now: datetime, hour: int) -> None:
-    wall = round(now.replace(tzinfo=ZURICH).timestamp() * 1000)
-    due = due_at(Briefing(at=f"{hour:02}:15"), "Europe/Zurich", wall)
-    assert due is not None
-    assert wall - 25 * 3_600_000 <= due <= wall
-
-
-def test_a_briefing_that_comes_too_late_is_no_news_and_a_new_watch_has_nothing_to_tell() -> None:
-    assert is_due(AT, AT + 60_000, AT - 1)
-    assert not is_due(AT, AT + USEFUL_MS, AT - 1)
-    assert not is_due(AT, AT + 60_000, None)
-    assert not is_due(AT, AT + 60_000, AT)
 
 
 def test_a_quiet_day_is_three_short_lines(fleet: Fleet) -> None:
@@ -142,25 +102,37 @@ async def briefing(store: Store, fleet: Fleet) -> AsyncIterator[Briefer]:
     await writer.close()
 
 
-async def test_a_day_has_one_briefing_however_often_the_watch_starts(store: Store, fleet: Fleet) -> None:
-    store.write([Event("boot", "virginia", AT - DAY_MS)])
-    for late in (0, 20_000, 3_600_000):
+def notes(store: Store) -> list[tuple[str, str]]:
+    return [(note.id, note.kind) for note in read_backlog(store.engine, "ntfy").notes]
+
+
+async def test_a_briefing_of_one_name_is_queued_once(store: Store, fleet: Fleet) -> None:
+    for _ in range(2):
         async with briefing(store, fleet) as briefer:
-            await briefer.look(AT + late)
-            await briefer.look(AT + late + 1)
+            await briefer.queue("day", "20260304T0800", "", [])
+            await briefer.queue("run", "20260304T090000000-beef", "deploy 1.2.0 to 2 nodes: done", [])
+    assert notes(store) == [
+        ("briefing-day-20260304T0800", "briefing"),
+        ("briefing-run-20260304T090000000-beef", "briefing"),
+    ]
+
+
+async def test_a_briefing_that_could_not_go_out_for_hours_is_no_news(store: Store, fleet: Fleet) -> None:
+    async with briefing(store, fleet) as briefer:
+        await briefer.queue("milestone", "M4-1", "M4: go, decided by mia", [])
     [note] = read_backlog(store.engine, "ntfy").notes
-    assert (note.kind, note.expires) == ("briefing", AT + USEFUL_MS)
-    async with briefing(store, fleet) as briefer:
-        await briefer.look(AT + DAY_MS)
-    assert len(read_backlog(store.engine, "ntfy").notes) == 2
+    assert 0 < note.expires - now().wall <= USEFUL_MS
 
 
-async def test_a_watch_that_was_away_at_the_time_tells_it_when_it_is_back(store: Store, fleet: Fleet) -> None:
-    store.write([Event("boot", "virginia", AT - 60_000)])
-    async with briefing(store, fleet) as briefer:
-        await briefer.look(AT + USEFUL_MS - 1)
-    assert len(read_backlog(store.engine, "ntfy").notes) == 1
+def test_news_of_a_run_say_what_needs_a_person_and_what_is_open(fleet: Fleet) -> None:
+    facts = replace(QUIET, incidents=(OPEN,), states={"virginia": "up", "frankfurt": "down"})
+    told = write_news("deploy 1.2.0 to 2 nodes: not as planned", ["1 of 2 done, 1 failed", "by mia"], facts, fleet)
+    assert told == {
+        "title": "clavitor: deploy 1.2.0 to 2 nodes: not as planned",
+        "text": "1 of 2 done, 1 failed\nby mia\n"
+        "! SEV2 frankfurt, liveness: nobody has taken over for 2 h\ndown: frankfurt\n1 incident open",
+    }
 
 
-async def test_an_empty_database_has_no_past(store: Store) -> None:
-    assert first_event(store.engine) is None
+def test_lines_from_elsewhere_end_the_days_briefing(fleet: Fleet) -> None:
+    assert write_briefing(QUIET, fleet, ["audit: 7:ab"])["text"].splitlines()[-1] == "audit: 7:ab"

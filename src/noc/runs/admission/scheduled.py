@@ -15,7 +15,12 @@ from noc.runs.plan.plan import Action, Options, Plan
 
 ACTIONS: Final[Mapping[Job, tuple[Action, ...]]] = {"backup": ("backup",), "os-update": ("os-update", "reboot")}
 """The runs of a job, in their order."""
-LOOKS: Final[Mapping[Job, str]] = {"certificates": "health", "prices": "prices"}
+LOOKS: Final[Mapping[Job, str]] = {
+    "certificates": "health",
+    "prices": "prices",
+    "briefing": "audit-head",
+    "audit-head": "audit-head",
+}
 """The looks of jobs that change no node, by the runner's operation."""
 
 

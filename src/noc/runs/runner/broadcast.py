@@ -1,4 +1,5 @@
-"""Runs are shown on the watch's page while they go on. A page that cannot be told holds no run up, nor ends one."""
+"""Runs are shown on the watch's page while they go on, and told of once they have ended. A watch that cannot be told
+holds no run up, nor ends one."""
 
 import asyncio
 import logging
@@ -8,6 +9,7 @@ from typing import Any
 
 from noc.runs.errors import WatchAbsent
 from noc.runs.record.run import Run
+from noc.runs.runner.briefing import briefing
 from noc.runs.runner.view import Row, View, advance, closing, counted, footer
 from noc.runs.site.watchdoor import WatchDoor
 
@@ -47,6 +49,7 @@ class RunBroadcast:
                 if not latest.over:
                     await asyncio.sleep(self._every_s)
             await following
+            await self._brief(run, latest.view)
         except Exception:
             log.exception("run %s can no longer be shown", run.id)
         finally:
@@ -55,6 +58,12 @@ class RunBroadcast:
     async def _tell(self, run: str, view: View) -> None:
         with suppress(WatchAbsent):
             await self._watch.show_run(run, as_shown(view, datetime.now(UTC)))
+
+
+    async def _brief(self, run: Run, view: View) -> None:
+        if told := briefing(view, run.plan.action, str(run.events[0].detail.get("approved_by", ""))):
+            with suppress(WatchAbsent):
+                await self._watch.brief("run", run.id, *told)
 
 
 class _Latest:

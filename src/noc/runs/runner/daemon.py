@@ -52,6 +52,7 @@ from noc.runs.rollout.survey import survey
 from noc.runs.rotation.hubdesk import HubDesk
 from noc.runs.rotation.rotate import rotate as rotate_secret
 from noc.runs.rotation.rotate import survey_rotate
+from noc.runs.runner.audithead import audit_head
 from noc.runs.runner.catchingup import catching_up, going_on
 from noc.runs.runner.door import Door
 from noc.runs.runner.history import close_cut_runs
@@ -166,6 +167,7 @@ def build(paths: Paths) -> Runner:
                 "preflight": looking(preflight_look),
                 "prices": looking(prices_look),
                 "doctor": looking(doctor_look),
+                "audit-head": looking(audit_head),
                 "backups": looking(list_backups),
                 "backup-verify": looking(verify_backups),
             },

@@ -1,6 +1,5 @@
 """What the runner's door offers: each operation takes a request and yields its answers."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -11,8 +10,8 @@ from noc.runs.admission.desk import describe
 from noc.runs.admission.permits import check_plan
 from noc.runs.errors import RunNotFound
 from noc.runs.plan.plan import Plan
-from noc.runs.record.anchors import anchors_of, verify
 from noc.runs.record.journal import read, run_ids
+from noc.runs.runner.audithead import verified
 from noc.runs.runner.controls import Controls
 from noc.runs.runner.diagnosing import Diagnosing
 from noc.runs.runner.door import Answers, Operation, Talk
@@ -140,8 +139,7 @@ class Operations:
     async def _audit(self, request: Mapping[str, Any], _caller: Caller) -> Answers:
         paths = self._runner.paths
         if request.get("verify"):
-            finding = await asyncio.to_thread(lambda: verify(paths.audit, anchors_of(paths.runs)))
-            yield {"last": {"seq": finding.last.seq, "hash": finding.last.hash}, "problems": list(finding.problems)}
+            yield await verified(paths, request.get("heads", ()))
             return
         after = request.get("after")
         found = self._runner.audit.entries(None if after is None else int(after), int(request.get("limit", 50)))

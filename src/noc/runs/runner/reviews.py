@@ -1,10 +1,13 @@
 """Reviews at the runner's door: it alone can look at the nodes, and what it says was looked at is what is signed."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from noc.errors import Usage
 from noc.runs.admission.caller import Caller
+from noc.runs.errors import WatchAbsent
 from noc.runs.review.decision import Word
 from noc.runs.review.review import review, take_decision, what_to_sign
 from noc.runs.runner.door import Answers, Operation
@@ -42,7 +45,14 @@ class Reviews:
             raise Usage("that is no signature", why=f"it is longer than {MOST_SIGNATURE} characters")
         with self._runner.audit.acting(f"decide {word} on {name[:8]}", caller.name):
             decision = take_decision(self._site(), name, word, signature, str(request.get("digest", "")))
+        await self._brief(name[:8], decision)
         yield {"decision": decision}
+
+    async def _brief(self, name: str, decision: Mapping[str, Any]) -> None:
+        title = f"{name}: {decision['word']}, decided by {decision['person']}"
+        at = datetime.now(UTC)
+        with suppress(WatchAbsent):
+            await self._site().watch.brief("milestone", f"{name}-{at:%Y%m%dT%H%M%S}", title, [])
 
     def _site(self) -> Site:
         return open_site(self._runner.paths)

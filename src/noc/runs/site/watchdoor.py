@@ -1,6 +1,7 @@
 """The watch's local API, as runs use it: who was heard, and which node is being deployed to."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,11 @@ class WatchDoor:
     async def show_run(self, run: str, document: dict[str, Any]) -> None:
         """Show what a run is like now on the watch's page, which keeps it in memory."""
         await self._call("PUT", f"/api/v1/runs/{run}", document)
+
+    async def brief(self, about: str, name: str, title: str, lines: Sequence[str]) -> None:
+        """Have people told of what was done, in one short message about a `run` or a `milestone` of that name."""
+        document = {"about": about, "name": name, "title": title, "lines": list(lines)}
+        await self._call("POST", "/api/v1/briefing", document)
 
     async def reload(self) -> None:
         """Let the watch read the fleet directory again: who is live, and which tokens count."""

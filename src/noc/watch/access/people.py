@@ -6,6 +6,7 @@ from typing import Final
 
 from noc.fleet.model import Fleet, Role
 from noc.watch.access.caller import RANK, Caller
+from noc.watch.errors import NotHeadquarters
 
 RUNNER: Final = "noc-runner"
 
@@ -26,6 +27,12 @@ def caller_at(fleet: Fleet, uid: int) -> Caller:
     if uid in {0, os.geteuid()} or name == RUNNER:
         role = max(role, "operator", key=lambda each: RANK[each])
     return Caller(name, role, "socket")
+
+
+def check_headquarters(caller: Caller, fix: str) -> None:
+    """Let HQ itself pass: root and the runner's user, on the watch's own socket. Raises NotHeadquarters."""
+    if caller.via != "socket" or caller.name not in {"root", RUNNER}:
+        raise NotHeadquarters(f"{caller.name} does not tell what HQ itself tells", fix=fix)
 
 
 def _login(uid: int) -> str:

@@ -1,6 +1,7 @@
 """What waits on a channel, read from the database."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Engine, RowMapping, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,13 +12,20 @@ from noc.watch.store.outbox import WAITING
 from noc.watch.store.records import Incident
 from noc.watch.store.schema import incidents, outbox
 
+_STILL: Final = select(incidents).where(incidents.c.ended.is_(None), incidents.c.parent.is_(None)).limit(100)
+
 
 @dataclass(frozen=True)
 class Backlog:
-    """The alerts of incidents, each with its incident as it stands now, and the messages about no incident."""
+    """The alerts of incidents, each with its incident as it stands now, and the messages about no incident.
+
+    Attributes:
+        still: the open incidents that stand for themselves; None where that cannot be known.
+    """
 
     alerts: list[Waiting]
     notes: list[Note]
+    still: list[Incident] | None = None
 
 
 def read_backlog(engine: Engine, channel: str) -> Backlog:
@@ -31,10 +39,11 @@ def read_backlog(engine: Engine, channel: str) -> Backlog:
     try:
         with engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
+            still = [Incident(**row) for row in connection.execute(_STILL).mappings()] if rows else []
     except SQLAlchemyError as error:
         raise StoreTrouble("the waiting alerts cannot be read", why=type(error).__name__) from error
     alerts = [_alert(row) for row in rows if row["i_id"] is not None]
-    return Backlog(alerts, [_note(row) for row in rows if row["message"] is not None])
+    return Backlog(alerts, [_note(row) for row in rows if row["message"] is not None], still)
 
 
 def waiting_channels(engine: Engine) -> list[str]:

@@ -1,64 +1,50 @@
-"""The day's briefing: one short message a day, what needs a person first."""
+"""Briefings: one short message, what needs a person first."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Sequence
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from noc.fleet.model import Fleet
-from noc.fleet.telling import Briefing
-from noc.fleet.windows import first_shown
 from noc.watch.alerts.facts import DAY_MS, Facts
 from noc.watch.alerts.messages import subject
 from noc.watch.clock import local, span
 from noc.watch.store.records import Incident
 
-USEFUL_MS: Final = 6 * 3_600_000
-"""So long after its time a briefing is still news."""
 SOON_MS: Final = 14 * DAY_MS
 MOST_NAMED: Final = 8
 
 
-def due_at(briefing: Briefing, fleet_zone: str, now: int) -> int | None:
-    """The last time at which a briefing was due (ms UTC); None where none ever is.
-
-    Args:
-        briefing: the fleet's settings.
-        fleet_zone: the fleet's time zone, for settings that name none.
-        now: ms UTC.
-    """
-    if briefing.at == "never":
-        return None
-    zone = ZoneInfo(briefing.zone or fleet_zone)
-    here = datetime.fromtimestamp(now / 1000, UTC)
-    today = here.astimezone(zone).date()
-    days = (today + timedelta(days=number) for number in (1, 0, -1))  # a clock that is set may show a day's time late
-    moments = (first_shown(datetime.combine(day, time.fromisoformat(briefing.at)), zone) for day in days)
-    return next(round(moment.timestamp() * 1000) for moment in moments if moment <= here)
-
-
-def is_due(due: int, now: int, known_since: int | None) -> bool:
-    """Whether a briefing that was due is to be sent: while it is news, and only of a fleet that was watched before."""
-    return now < due + USEFUL_MS and known_since is not None and known_since < due
-
-
-def briefing_id(due: int) -> str:
-    """The name of a briefing: one for each time at which one is due, so that none is sent twice."""
-    return f"briefing-{due // 1000}"
-
-
-def write_briefing(facts: Facts, fleet: Fleet) -> dict[str, str]:
-    """Title and text of a day's briefing."""
-    still = [incident for incident in facts.incidents if incident.ended is None]
+def write_briefing(facts: Facts, fleet: Fleet, more: Sequence[str] = ()) -> dict[str, str]:
+    """Title and text of a day's briefing, with lines that come from elsewhere at its end."""
+    still = _still(facts)
     lines = [
         *_needs_a_person(facts, still, fleet),
         _nodes(facts),
         _incidents(facts, still, fleet),
         *(f"silenced until {local(until, fleet.timezone)[:8]}: {scope}" for scope, until in facts.silences),
         *_versions(facts),
+        *more,
     ]
     up, all_nodes = sum(state == "up" for state in facts.states.values()), len(facts.states)
     title = f"{fleet.name}: {up} of {all_nodes} nodes up, {_counted(len(still), 'incident')} open"
     return {"title": title, "text": "\n".join(line for line in lines if line)}
+
+
+def write_news(title: str, lines: Sequence[str], facts: Facts, fleet: Fleet) -> dict[str, str]:
+    """Title and text of a briefing after something was done: what changed, what needs a person, what is open.
+
+    Args:
+        title: what was done, and how it went.
+        lines: what there is to say of it.
+        facts: the fleet as it is now.
+        fleet: its file.
+    """
+    needs, still = _needs_a_person(facts, _still(facts), fleet), _still(facts)
+    text = [*lines, *needs, _nodes(facts), f"{_counted(len(still), 'incident')} open"]
+    return {"title": f"{fleet.name}: {title}", "text": "\n".join(text)}
+
+
+def _still(facts: Facts) -> list[Incident]:
+    return [incident for incident in facts.incidents if incident.ended is None]
 
 
 def _needs_a_person(facts: Facts, still: list[Incident], fleet: Fleet) -> list[str]:

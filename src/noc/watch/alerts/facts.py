@@ -1,4 +1,4 @@
-"""What a day's briefing speaks of, read from the database and from the nodes' states."""
+"""What a briefing speaks of, read from the database and from the nodes' states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,15 +54,6 @@ def read_facts(engine: Engine, states: Mapping[str, str], at: int) -> Facts:
         )
     except SQLAlchemyError as error:
         raise StoreTrouble("the day's briefing cannot be read", why=type(error).__name__) from error
-
-
-def first_event(engine: Engine) -> int | None:
-    """When the oldest event that is kept happened (ms UTC); None in an empty database. Raises StoreTrouble."""
-    try:
-        with engine.connect() as connection:
-            return connection.scalar(select(events.c.at).order_by(events.c.id).limit(1))
-    except SQLAlchemyError as error:
-        raise StoreTrouble("the watch's past cannot be read", why=type(error).__name__) from error
 
 
 def _incidents(engine: Engine, at: int) -> tuple[Incident, ...]:

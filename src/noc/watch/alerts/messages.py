@@ -15,21 +15,26 @@ TITLE_CHARS: Final = 120
 TEXT_BYTES: Final = 3_500
 DETAIL_CHARS: Final = 100
 BARE_CHARS: Final = 300
+MOST_OPEN: Final = 5
 NOT_STORED: Final = "Not stored: the watch's database is in trouble, see noc watch stats."
 _LIVENESS: Final = {"death": "its service died", "public": "its public address does not serve"}
 
 
-def compose(delivery: Delivery, fleet: Fleet, now: int, *, acknowledge: str = "") -> Message:
+def compose(
+    delivery: Delivery, fleet: Fleet, now: int, *, acknowledge: str = "", still: Sequence[Incident] | None = None
+) -> Message:
     """The words of one message about one or more incidents.
 
     Args:
         delivery: what it speaks of.
         now: ms UTC; a message that comes late says so.
         acknowledge: the address that takes the one incident over, if there is such an address.
+        still: the incidents that are open, which a message about the end of others names; None where that is unknown.
     """
     several = len(delivery.alerts) > 1
     message = _several(delivery, fleet) if several else _one(delivery.alerts[0], delivery, fleet, acknowledge)
-    text = " ".join([message.text, *_remarks(delivery.alerts, now)])
+    over = [_still_open(still, fleet)] if message.level == "recovery" and still is not None else []
+    text = " ".join([message.text, *over, *_remarks(delivery.alerts, now)])
     return replace(message, id=f"{fleet.name}-{delivery.id}", title=_cut(message.title, TITLE_CHARS), text=text)
 
 
@@ -136,6 +141,14 @@ def _remarks(alerts: Sequence[Waiting], now: int) -> list[str]:
     late = now - min(alert.due or alert.created for alert in alerts)
     remarks = [f"Told {span(late)} late."] if late > LATE_MS else []
     return remarks if all(alert.stored for alert in alerts) else [*remarks, NOT_STORED]
+
+
+def _still_open(still: Sequence[Incident], fleet: Fleet) -> str:
+    if not still:
+        return "Nothing else is open."
+    named = [f"{incident.severity} {subject(incident, fleet)}" for incident in still[:MOST_OPEN]]
+    more = [f"{len(still) - MOST_OPEN} more"] if len(still) > MOST_OPEN else []
+    return f"Still open: {', '.join([*named, *more])}."
 
 
 def _several(delivery: Delivery, fleet: Fleet) -> Message:

@@ -20,7 +20,17 @@ from noc.watch.alerts.messages import bare, compose, compose_note, page
 from noc.watch.alerts.patience import Patience
 from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
-from noc.watch.store.records import AlertDropped, AlertFailed, AlertSent, Event, Key, KeySaved, Outcome, Record
+from noc.watch.store.records import (
+    AlertDropped,
+    AlertFailed,
+    AlertSent,
+    Event,
+    Incident,
+    Key,
+    KeySaved,
+    Outcome,
+    Record,
+)
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +126,7 @@ class Outbox:
             result.set_result(await self._try(note))
         if self._patience.channel > moment.mono:
             self._again(self._patience.channel - moment.mono)
-        elif await self._alerts(backlog.alerts):
+        elif await self._alerts(backlog):
             await self._notes([note for note in backlog.notes if note.kind != "test" and note.id not in expired])
 
     async def _backlog(self) -> Backlog:
@@ -133,7 +143,7 @@ class Outbox:
             await self._store([AlertSent(self.channel.name, (name,), at) for name, at in self._sent.items()])
         alerts = [*stored.alerts, *(alert for name, alert in self._unstored.items() if name not in names)]
         waiting = [self._held(alert) for alert in alerts if alert.id not in self._sent]
-        return Backlog(waiting, [note for note in stored.notes if note.id not in self._sent])
+        return Backlog(waiting, [note for note in stored.notes if note.id not in self._sent], stored.still)
 
     def _held(self, alert: Waiting) -> Waiting:
         """The alert, due no sooner than it may be tried again."""
@@ -142,9 +152,9 @@ class Outbox:
             return alert
         return replace(alert, due=max(alert.due or 0, moment.wall + round(left * 1000)))
 
-    async def _alerts(self, waiting: list[Waiting]) -> bool:
+    async def _alerts(self, backlog: Backlog) -> bool:
         """Send what is due. Returns whether the channel works."""
-        moment = now()
+        waiting, moment = backlog.alerts, now()
         plan = plan_round(waiting, moment.wall, singles=singles_left(self._recent, moment.mono))
         await self._drop(plan.needless, "told")
         if later := [alert.due for alert in waiting if alert.due is not None and alert.due > moment.wall]:
@@ -153,13 +163,14 @@ class Outbox:
             self._again(pause)
             return True
         for delivery in plan.deliveries:
-            if not await self._deliver(delivery):
+            if not await self._deliver(delivery, backlog.still):
                 return False
         return True
 
-    async def _deliver(self, delivery: Delivery) -> bool:
+    async def _deliver(self, delivery: Delivery, still: Sequence[Incident] | None) -> bool:
         """Send one message about incidents. Returns whether others are worth a try."""
-        message = compose(delivery, self._fleet(), now().wall, acknowledge=await self._link(delivery))
+        link = await self._link(delivery)
+        message = compose(delivery, self._fleet(), now().wall, acknowledge=link, still=still)
         names = [alert.id for alert in delivery.alerts]
         try:
             await self._send(bare(message) if self._patience.refusals(names[0]) >= BARE_AFTER else message)

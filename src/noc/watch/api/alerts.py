@@ -1,10 +1,14 @@
-"""What goes out to people, through the API: the outbox, the channels, a test, the day's briefing."""
+"""What goes out to people, through the API: the outbox, the channels, a test, briefings."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from noc.watch.access.caller import caller_of
+from noc.watch.access.people import check_headquarters
 from noc.watch.alerts.backlog import ChannelPast, read_channels
+from noc.watch.alerts.briefer import About
 from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.channels.apprise import AppriseChannel
 from noc.watch.alerts.checks import findings
@@ -16,6 +20,7 @@ from noc.watch.service.watch import Watch
 from noc.watch.store.queries import read_outbox
 
 WORST = ("ok", "warn", "fail")
+Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class WhichAlerts(Part):
@@ -23,6 +28,15 @@ class WhichAlerts(Part):
 
     waiting: bool = False
     limit: Limit = 100
+
+
+class NewBriefing(Part):
+    """What HQ has to tell: of what, its name, and in which words. The day's title is the watch's own."""
+
+    about: About
+    name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]+$")]
+    title: Line = ""
+    lines: Annotated[tuple[Line, ...], Field(max_length=12)] = ()
 
 
 class AlertApi:
@@ -68,6 +82,15 @@ class AlertApi:
                 handle=self.briefing,
                 answers=answers.Briefing,
             ),
+            Operation(
+                method="POST",
+                path="/api/v1/briefing",
+                summary="Send a briefing; HQ itself asks for that, on its own socket.",
+                role="operator",
+                body=NewBriefing,
+                handle=self.brief,
+                answers=answers.QueuedBriefing,
+            ),
         ]
 
     async def alerts(self, asked: Asked[WhichAlerts, Nothing]) -> Answer:
@@ -94,6 +117,12 @@ class AlertApi:
     async def briefing(self, _asked: Asked[Nothing, Nothing]) -> Answer:
         """What the briefing would say now."""
         return await self._watch.briefer.write(now().wall)
+
+    async def brief(self, asked: Asked[Nothing, NewBriefing]) -> Answer:
+        """Queue a briefing. Raises NotHeadquarters, StoreTrouble."""
+        check_headquarters(caller_of(asked.request), "noc job run briefing, on HQ")
+        body = asked.body
+        return {"id": await self._watch.briefer.queue(body.about, body.name, body.title, body.lines)}
 
     def _stamped(self, document: dict[str, Any]) -> dict[str, Any]:
         return {"now": iso(now().wall), "timezone": self._watch.config.fleet.timezone} | document

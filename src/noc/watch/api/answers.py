@@ -231,6 +231,12 @@ class Briefing(Part):
     text: str
 
 
+class QueuedBriefing(Part):
+    """A briefing that is on its way: its message's name."""
+
+    id: str
+
+
 class Turn(Part):
     """One turn of an incident."""
 

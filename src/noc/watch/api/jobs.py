@@ -1,22 +1,20 @@
 """The jobs of HQ's schedule through the API: when each comes next, and what became of it last."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
 from noc.fleet.scheduling import next_time
 from noc.watch.access.caller import caller_of
-from noc.watch.access.people import RUNNER
+from noc.watch.access.people import check_headquarters
 from noc.watch.api import answers
 from noc.watch.api.operation import Answer, Asked, Nothing, Operation, Part
 from noc.watch.clock import Moment, iso, now
-from noc.watch.errors import BadOutcome, NotHeadquarters
+from noc.watch.errors import BadOutcome
 from noc.watch.judge.jobs import Tracked
 from noc.watch.service.watch import Watch
 from noc.watch.store.records import JobOutcome, JobState
-
-_HEADQUARTERS: Final = frozenset({"root", RUNNER})
 
 
 class NewOutcome(Part):
@@ -67,10 +65,7 @@ class JobApi:
     async def put(self, asked: Asked[Nothing, NewOutcome]) -> Answer:
         """An outcome. Raises NotHeadquarters, BadOutcome, JobNotScheduled, StoreTrouble."""
         caller, body = caller_of(asked.request), asked.body
-        if caller.via != "socket" or caller.name not in _HEADQUARTERS:
-            raise NotHeadquarters(
-                f"{caller.name} does not tell what became of HQ's jobs", fix="noc job run NAME, on HQ"
-            )
+        check_headquarters(caller, "noc job run NAME, on HQ")
         began = round(body.began.timestamp() * 1000)
         ended = None if body.ended is None else round(body.ended.timestamp() * 1000)
         if (ended is None) != (body.state == "running"):

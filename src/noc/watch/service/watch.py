@@ -53,7 +53,7 @@ class Watch(Acts):
         suspects: called with the name of each node whose public address should be looked at now.
         judged: when time last acted on the standings, monotonic seconds.
         outboxes: what waits to be told to people.
-        briefer: writes the day's briefing.
+        briefer: writes briefings.
         spared_until: until then no node's silence counts, ms UTC; set before `start`, 0 for never.
     """
 
@@ -94,7 +94,7 @@ class Watch(Acts):
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer = Writer(self.store, committed=self._committed, failed=self._failed, kept=self._tell)
         await self._rebuild()
-        for task in (self._tick(), self._keep_house(), self.outboxes.run(), self.briefer.run()):
+        for task in (self._tick(), self._keep_house(), self.outboxes.run()):
             self._spawn(task)
 
     async def fault(self) -> None:
