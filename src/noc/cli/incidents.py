@@ -42,7 +42,7 @@ def incidents(
 
 
 def _query(node: str, since: str | None, *, closed: bool) -> dict[str, str]:
-    from noc.cli.spans import read_span  # noqa: PLC0415
+    from noc.fleet.spans import read_span  # noqa: PLC0415
     from noc.watch.clock import iso, now  # noqa: PLC0415
 
     query = {} if closed or since else {"open": "1"}

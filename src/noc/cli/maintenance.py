@@ -65,7 +65,7 @@ def add(
     """
     from urllib.parse import quote  # noqa: PLC0415
 
-    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415
+    from noc.fleet.spans import WEEK_MS, read_span  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
 
     if bool(start) == bool(cron):

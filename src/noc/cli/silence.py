@@ -30,7 +30,7 @@ def silence(
     """
     from urllib.parse import quote  # noqa: PLC0415 - help stays light
 
-    from noc.cli.spans import WEEK_MS, read_span  # noqa: PLC0415
+    from noc.fleet.spans import WEEK_MS, read_span  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
     from noc.watch.service.windows import silence_name  # noqa: PLC0415
 

@@ -41,7 +41,7 @@ def telemetry(
     """
     from urllib.parse import quote, urlencode  # noqa: PLC0415
 
-    from noc.cli.spans import read_span  # noqa: PLC0415
+    from noc.fleet.spans import read_span  # noqa: PLC0415
     from noc.watch.clock import from_iso, iso, now  # noqa: PLC0415 - help stays light
     from noc.watch.server.client import ask  # noqa: PLC0415
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Final
 
-from noc.cli.spans import read_span
 from noc.errors import Usage
+from noc.fleet.spans import read_span
 
 EXAMPLES: Final = "2026-03-01T18:00+01:00, 2h ago, or yesterday 18:00 on the fleet's clock"
 """What `read_time` takes."""

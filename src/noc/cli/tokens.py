@@ -33,7 +33,7 @@ def make(
 
     An approver's command on HQ. No token may do more than who made it.
     """
-    from noc.cli.spans import YEAR_MS, read_span  # noqa: PLC0415 - help stays light
+    from noc.fleet.spans import YEAR_MS, read_span  # noqa: PLC0415 - help stays light
     from noc.watch.clock import iso, now  # noqa: PLC0415
     from noc.watch.server.client import ask  # noqa: PLC0415
 
