@@ -24,6 +24,15 @@ class MessageGone(NocError):
     code, exit_code = "E867", 4
 
 
+class TokenRefused(NocError):
+    """The chat service does not take the bot's token: it was withdrawn, or it is another bot's.
+
+    Who makes bots there can make a new one, which goes to HQ with `noc hub secret set`.
+    """
+
+    code, exit_code = "E869", 6
+
+
 class NoChannel(NocError):
     """No chat is configured, so that there is nothing for the bot to do.
 

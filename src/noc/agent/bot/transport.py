@@ -60,6 +60,7 @@ class Incoming:
         button: the data of the button that was pressed, "" for a text.
         message: the message under which the button stands.
         handle: what the channel needs to answer exactly this, such as the id of a callback query or an interaction.
+        age_s: seconds since it was said, where the channel tells; what waited while the bot was away is old.
     """
 
     channel: Channel
@@ -71,6 +72,7 @@ class Incoming:
     button: str = ""
     message: MessageRef | None = None
     handle: str = ""
+    age_s: float = 0
 
 
 Handler = Callable[[Incoming], Awaitable[None]]
@@ -92,7 +94,7 @@ class Reach:
 
 
 class Transport(Protocol):
-    """A chat service. Its calls raise ChannelAway, ChatRefused or MessageGone (`noc.agent.bot.errors`) alone."""
+    """A chat service. Its calls raise errors of `noc.agent.bot.errors` alone, which hold no secret."""
 
     @property
     def channel(self) -> Channel:
