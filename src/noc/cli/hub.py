@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from noc.cli.hub_upgrade import apply, told, upgrade
 from noc.cli.options import FleetOption, JsonOption
 from noc.cli.output import err, mark, out, print_json, print_table
 from noc.cli.root import as_root
+
+if TYPE_CHECKING:
+    from noc.fleet.model import Fleet
 
 SECRETS = (
     "ntfy_token, dead_man_url, dns_token, dns_tsig, aws, telegram_token, discord_token, model_key, or a channel's."
@@ -139,15 +142,42 @@ def set_secret(
     as_json: JsonOption = False,
 ) -> None:
     """Keep a secret given on standard input, and let the unit that reads it have it."""
-    from noc.fleet.load import load  # noqa: PLC0415
-    from noc.hub.places import FLEET, UNITS  # noqa: PLC0415
     from noc.hub.secrets import MAX_CHARS, outside_secrets  # noqa: PLC0415
     from noc.hub.secrets import set_secret as keep  # noqa: PLC0415
 
     as_root()
     given = sys.stdin.buffer.read(4 * MAX_CHARS + 2).decode(errors="surrogateescape")
-    fleet = load(FLEET) if (UNITS / "noc-watch.service").exists() else None
+    fleet = _installed_fleet()
     changed = keep(name, given, known=outside_secrets(fleet))
+    _handed_over(name, fleet, "set" if changed else "unchanged", changed=changed, as_json=as_json)
+
+
+@secret.command("remove")
+def remove_secret(
+    name: Annotated[str, typer.Argument(help=SECRETS)],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a secret, and let the unit that had it go on without; the bot ends with the last token of a chat."""
+    from noc.hub.secrets import outside_secrets  # noqa: PLC0415
+    from noc.hub.secrets import remove_secret as forget  # noqa: PLC0415
+
+    as_root()
+    fleet = _installed_fleet()
+    changed = forget(name, known=outside_secrets(fleet))
+    _handed_over(name, fleet, "removed" if changed else "there was none", changed=changed, as_json=as_json)
+
+
+def _installed_fleet() -> "Fleet | None":
+    """The fleet of this HQ; None before it is installed."""
+    from noc.fleet.load import load  # noqa: PLC0415
+    from noc.hub.places import FLEET, UNITS  # noqa: PLC0415
+
+    return load(FLEET) if (UNITS / "noc-watch.service").exists() else None
+
+
+def _handed_over(name: str, fleet: "Fleet | None", told: str, *, changed: bool, as_json: bool) -> None:
+    """Let the unit that reads a secret have it as it is now, and say what came of it."""
     if fleet is not None:
         from noc.hub.install import ensure_reader  # noqa: PLC0415
 
@@ -155,4 +185,4 @@ def set_secret(
     if as_json:
         print_json({"secret": name, "changed": changed})
     else:
-        err.print("set" if changed else "unchanged")
+        err.print(told)

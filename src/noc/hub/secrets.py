@@ -22,7 +22,7 @@ from noc.hub.places import (
     SSH_KEY,
     TELEGRAM_TOKEN,
 )
-from noc.hub.system import Owner, ensure_directory, ensure_file
+from noc.hub.system import Owner, ensure_absent, ensure_directory, ensure_file
 
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
 RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
@@ -67,11 +67,28 @@ def set_secret(name: str, value: str, credentials: Path = CREDENTIALS, *, known:
     Raises:
         UnknownSecret, BadSecret: the message never repeats the value.
     """
-    if name not in known:
-        raise UnknownSecret(f"no unit of HQ reads a secret called {name}", fix=f"one of {', '.join(known)}")
+    _check_known(name, known)
     secret = value.strip()
     lines = secret.splitlines() if name in FILES else [secret]
     if not secret or len(secret) > MAX_CHARS or not all(line.replace("\t", " ").isprintable() for line in lines):
         raise BadSecret(f"{name} was not set", why="it is empty, too long or not one line", fix="pipe it in")
     ensure_directory(credentials, Owner(mode=0o700))
     return bool(ensure_file(credentials / name, secret + "\n", Owner(mode=0o600)))
+
+
+def remove_secret(name: str, credentials: Path = CREDENTIALS, *, known: Sequence[str] = ALWAYS) -> bool:
+    """Forget a secret. Arguments as `set_secret`.
+
+    Returns:
+        Whether HQ had it.
+
+    Raises:
+        UnknownSecret: it is none from outside; HQ's own keys are never removed.
+    """
+    _check_known(name, known)
+    return bool(ensure_absent(credentials / name))
+
+
+def _check_known(name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise UnknownSecret(f"no unit of HQ reads a secret called {name}", fix=f"one of {', '.join(known)}")

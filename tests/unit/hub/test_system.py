@@ -15,7 +15,7 @@ from noc.hub.doors import in_ssh_session
 from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
 from noc.hub.install import certificates, check_trust, keep_foreign
 from noc.hub.proxy import BANNER
-from noc.hub.secrets import OWN_KEYS, RUNNER, outside_secrets, set_secret, watch_secrets
+from noc.hub.secrets import OWN_KEYS, RUNNER, outside_secrets, remove_secret, set_secret, watch_secrets
 from noc.hub.steps import Step, run_steps
 from noc.hub.system import Owner, ensure_directory, ensure_file, ensure_owned, run
 from noc.lab.authority import Authority
@@ -167,6 +167,19 @@ def test_the_watch_gets_the_secrets_of_its_channels_and_never_a_key_of_hq() -> N
 
 def test_tokens_of_chats_and_the_models_key_are_known_before_the_fleet_file_is() -> None:
     assert {"telegram_token", "discord_token", "model_key"} <= set(outside_secrets(None))
+
+
+def test_a_secret_that_is_removed_is_gone_and_removing_it_again_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "telegram_token").write_text("4242:x\n")
+    told = [remove_secret("telegram_token", tmp_path, known=outside_secrets(None)) for _ in range(2)]
+    assert (told, list(tmp_path.iterdir())) == ([True, False], [])
+
+
+def test_no_key_of_hq_is_removed_as_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "ssh_key").write_text("a key\n")
+    with pytest.raises(UnknownSecret):
+        remove_secret("ssh_key", tmp_path, known=outside_secrets(None))
+    assert (tmp_path / "ssh_key").exists()
 
 
 def test_no_key_of_hq_can_be_set_as_a_secret_from_outside() -> None:
