@@ -37,7 +37,7 @@ class House:
         )
         self.runner = Runner(paths, works)
         operations = Operations(self.runner)
-        self.door = Door(operations.by_name, permit, operations.principals.vouching.admit, operations.talks)
+        self.door = Door(operations.by_name, permit, operations.principals.admit, operations.talks)
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self.call(self.door.open(listening_socket(paths.runner_socket)))

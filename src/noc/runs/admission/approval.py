@@ -5,7 +5,7 @@ root may approve, and that is written down as root's; but root is one person her
 itself. A signature names the person whose key made it, whoever is logged in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -75,11 +75,25 @@ def role_of(login: str, fleet: Fleet) -> Role | None:
 
 
 def check_may_ask(caller: Caller, fleet: Fleet) -> None:
-    """Let everybody ask who may use the runner, but viewers. Raises CallerRefused."""
-    if role_of(caller.name, fleet) == "viewer":
+    """Let everybody ask for plans who may use the runner, but viewers. Raises CallerRefused."""
+    _refuse(caller, fleet, {"viewer"})
+
+
+def check_may_act(caller: Caller, fleet: Fleet) -> None:
+    """Let pass to what needs no approval: no viewer, and no agent, for whom somebody always has to agree.
+
+    Raises:
+        CallerRefused: it is one of these.
+    """
+    _refuse(caller, fleet, {"viewer", "agent"})
+
+
+def _refuse(caller: Caller, fleet: Fleet, roles: Set[Role]) -> None:
+    if (role := role_of(caller.name, fleet)) in roles:
+        can = "look, and change nothing" if role == "viewer" else "look and ask for plans, and no more"
         raise CallerRefused(
-            f"{caller.name} may look, and change nothing",
-            why="the role of that login in [[people]] of fleet.toml is viewer",
+            f"{caller.name} may {can}",
+            why=f"the role of that login in [[people]] of fleet.toml is {role}",
             fix="ask an operator, or somebody who may edit fleet.toml",
         )
 

@@ -17,7 +17,7 @@ OWN: Final[Mapping[str, frozenset[str]]] = {
     RUNNER: frozenset({"job"}),
     AGENT: _AGENTS,
     BOT: _SEEING | {"link", "stranger"},
-    WATCH: frozenset(),
+    WATCH: frozenset({"pending", "lease"}),
 }
 """By login: what a service may ask for in its own name."""
 SPOKEN: Final[Mapping[str, frozenset[str]]] = {
@@ -33,6 +33,11 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
 }
 """By operation: all that such a request may say, where that is less than the operation takes."""
 _ENVELOPE: Final = frozenset({"op", "for"})
+
+
+def is_held(caller: Caller) -> bool:
+    """Whether the tables are about somebody: a service, for itself or for a person."""
+    return bool(caller.voucher) or caller.name in OWN
 
 
 def permitted(caller: Caller, role: Role | None) -> frozenset[str] | None:
@@ -78,7 +83,7 @@ def check_plan(caller: Caller, plan: Plan) -> None:
     Raises:
         CallerRefused: the plan is another.
     """
-    if not caller.voucher and caller.name not in OWN:
+    if not is_held(caller):
         return
     if plan.action not in ACTIONS:
         raise _refused(caller, f"start {plan.action}", _why_actions())

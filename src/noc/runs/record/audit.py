@@ -143,11 +143,22 @@ class Audit:
         try:
             yield
         except NocError as error:
-            try:
-                self._write(Kind.REFUSAL, what, by, result="refused", detail={"error": error.as_dict(), **detail})
-            except (AuditUnwritable, AuditBroken) as silent:
-                log.error("the refusal of %s to %s was not written down: %s", what, by, silent)  # noqa: TRY400
+            self.refuse(what, by, error, **detail)
             raise
+
+    def refuse(self, what: str, by: str, error: NocError, /, **detail: Any) -> None:  # noqa: ANN401
+        """Write down that an act was refused, and by what error; where that cannot be, it goes to the log.
+
+        Args:
+            what: the act, in words.
+            by: who asked for it.
+            error: what they heard.
+            detail: facts to go with it.
+        """
+        try:
+            self._write(Kind.REFUSAL, what, by, result="refused", detail={"error": error.as_dict(), **detail})
+        except (AuditUnwritable, AuditBroken) as silent:
+            log.error("the refusal of %s to %s was not written down: %s", what, by, silent)  # noqa: TRY400
 
     @contextmanager
     def acting(self, what: str, by: str, /, **detail: Any) -> Iterator[None]:  # noqa: ANN401

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from noc.errors import NocError
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.errors import AnotherHq
 from noc.runs.admission.fence import last_fence, raise_fence
@@ -37,7 +37,7 @@ class Controls:
         paths = self._runner.paths
         if (above := request.get("above")) is not None:
             with self._runner.audit.acting(f"give fence numbers above {int(above)}", caller.name):
-                check_may_ask(caller, load(paths.fleet))
+                check_may_act(caller, load(paths.fleet))
                 raise_fence(paths.fence, int(above))
                 with suppress(AnotherHq):
                     check_ours(paths.superseded, paths.fence)
@@ -53,7 +53,7 @@ class Controls:
 
     async def _lift(self, _request: Mapping[str, Any], caller: Caller) -> Answers:
         with self._runner.audit.acting("lift the halt", caller.name):
-            check_may_ask(caller, load(self._runner.paths.fleet))
+            check_may_act(caller, load(self._runner.paths.fleet))
             order = self._runner.halt.lift()
         yield {"lifted": order.model_dump(mode="json") if order else None}
 

@@ -181,8 +181,7 @@ async def serve(runner: Runner, permit: Permit = check_known) -> None:
     paths.runs.mkdir(mode=0o750, parents=True, exist_ok=True)
     operations = Operations(runner)
     recover(runner)
-    principals = operations.principals
-    door = Door(operations.by_name, permit, principals.vouching.admit, operations.talks)
+    door = Door(operations.by_name, permit, operations.principals.admit, operations.talks)
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
@@ -193,7 +192,7 @@ async def serve(runner: Runner, permit: Permit = check_known) -> None:
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     pruning = asyncio.create_task(operations.pruning.keep(), name="retention")
     taking = asyncio.create_task(runner.taking.keep(), name="whose the fleet is")
-    telling = asyncio.create_task(principals.keep(), name="strangers")
+    telling = asyncio.create_task(operations.principals.keep(), name="refusals")
     notify("READY=1")
     await asked_to_stop.wait()
     notify("STOPPING=1")

@@ -8,8 +8,9 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,8 @@ from noc.runs.record.tame import tame
 MAX_REQUEST = 1024 * 1024
 MAX_SAID = 64 * 1024
 """Bytes of one line that a client says in the middle of a talk."""
+MOST_EACH = 64
+"""Connections that one user has open at once, so that nobody who may knock keeps the others out; root may."""
 _REQUEST_TIMEOUT_S = 10
 _STALLED_AFTER_S = 60
 _FAREWELL_S = 2
@@ -59,6 +62,7 @@ class Door:
         self._operations, self._permit, self._admit, self._talks = operations, permit, admit, talks
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._by_user = Counter[int]()
 
     async def open(self, listening: socket.socket) -> None:
         """Take connections from now on."""
@@ -91,12 +95,13 @@ class Door:
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answers:
         try:
             caller = identify(writer.get_extra_info("socket"))
-            # Read before refusing: a socket that is closed with something unread takes the answer down with it.
-            request = await _read(reader)
-            self._permit(caller)
-            async with aclosing(self._served(request, self._admit(caller, request), reader)) as answers:
-                async for answer in answers:
-                    yield answer
+            with self._counted(caller):
+                # Read before refusing: a socket that is closed with something unread takes the answer down with it.
+                request = await _read(reader)
+                self._permit(caller)
+                async with aclosing(self._served(request, self._admit(caller, request), reader)) as answers:
+                    async for answer in answers:
+                        yield answer
         except ClientGone:
             raise
         except NocError as error:
@@ -104,6 +109,17 @@ class Door:
         except (TypeError, KeyError, ValueError, AttributeError, OSError) as error:
             log.exception("a request could not be served")
             yield refusal(BadRequest("the request cannot be served", why=f"{type(error).__name__}: {error}"[:300]))
+
+    @contextmanager
+    def _counted(self, caller: Caller) -> Iterator[None]:
+        """Raises BadRequest where a user has too many connections open."""
+        if caller.uid != 0 and self._by_user[caller.uid] >= MOST_EACH:
+            raise BadRequest(f"{caller.name} has {MOST_EACH} connections open already", fix="let some of them end")
+        self._by_user[caller.uid] += 1
+        try:
+            yield
+        finally:
+            self._by_user[caller.uid] -= 1
 
     def _served(self, request: Mapping[str, Any], caller: Caller, reader: asyncio.StreamReader) -> Answers:
         name = str(request.get("op"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from noc.errors import Usage
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.scheduled import ACTIONS, LOOKS, check_headquarters, check_standing, scheduled
 from noc.runs.plan.plan import Plan, check_blocked
@@ -36,7 +36,7 @@ class Jobs:
         with self._runner.audit.refusals(f"job {job[:32]}", caller.name):
             check_headquarters(caller)
             fleet = load(self._runner.paths.fleet)
-            check_may_ask(caller, fleet)
+            check_may_act(caller, fleet)
             schedule = scheduled(job, fleet)
         if look := LOOKS.get(schedule.job):
             yield {"look": await self._runner.works.looks[look](["all"])}

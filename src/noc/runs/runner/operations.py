@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import describe
 from noc.runs.admission.permits import check_plan
@@ -75,7 +75,7 @@ class Operations:
         return Diagnosing(self._runner).talks
 
     async def _plan(self, request: Mapping[str, Any], caller: Caller) -> Answers:
-        plan = await self._starts.plan(request)
+        plan = await self._starts.plan(request, caller)
         yield {"plan": plan.model_dump(mode="json"), **self._starts.about(plan, caller)}
 
     async def _start(self, request: Mapping[str, Any], caller: Caller) -> Answers:
@@ -100,7 +100,7 @@ class Operations:
     async def _resume(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         name, wait_s = self._find(str(request["run"])), float(request.get("wait_s", 0))
         with self._runner.audit.refusals(f"resume {name}", caller.name, **caller.origin):
-            check_may_ask(caller, self._starts.standing().fleet)
+            check_may_act(caller, self._starts.standing().fleet)
             beginning = partial(Beginning, caller.name, wait_s, origin=caller.origin)
             told = Told(lambda heard: self._runner.resume(name, beginning(heard)))
             async for words in told.words():

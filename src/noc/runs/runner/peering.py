@@ -12,7 +12,7 @@ from noc.fleet.model import Fleet
 from noc.fleet.peers import with_peer, without_peer
 from noc.fleet.render import render, write
 from noc.fleet.repository import commit
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.grant import Standing, read_lease
 from noc.runs.errors import FleetBusy
@@ -55,7 +55,7 @@ class Peering:
         directory = self._runner.paths.fleet
         with self._runner.audit.acting(what, caller.name):
             fleet = load(directory)
-            check_may_ask(caller, fleet)
+            check_may_act(caller, fleet)
             self._check_idle()
             inventory = change(fleet, load_inventory(directory))
             save_inventory(directory, inventory)

@@ -2,19 +2,21 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from secrets import token_hex
 from typing import Any, get_args
 
-from noc.errors import Usage
+from noc.errors import NocError, Usage
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.runs.admission.approval import role_of
 from noc.runs.admission.caller import SERVICES, Caller
 from noc.runs.admission.identities import Channel, Identities, Identity
 from noc.runs.admission.linkcodes import GOOD_S, LinkCodes
-from noc.runs.admission.principal_errors import LinkRefused, Stranger
-from noc.runs.admission.strangers import Strangers
+from noc.runs.admission.principal_errors import CodeRefused, LinkRefused
+from noc.runs.admission.sparing import Sparing
 from noc.runs.admission.vouching import Vouching, checked_number, stranger
 from noc.runs.errors import CallerRefused
 from noc.runs.runner.door import Answers, Operation
@@ -25,17 +27,14 @@ _LONGEST_CODE = 32
 
 
 class Principals:
-    """The door's operations about who people are.
-
-    Attributes:
-        vouching: says for whom a request is.
-    """
+    """The door's operations about who people are."""
 
     def __init__(self, runner: Runner) -> None:
         """Offer them over a runner."""
         self._runner = runner
-        self._identities, self._codes, self._strangers = Identities(runner.paths.identities), LinkCodes(), Strangers()
-        self.vouching = Vouching(self._identities, self._fleet)
+        self._identities, self._codes = Identities(runner.paths.identities), LinkCodes()
+        self._vouching = Vouching(self._identities, self._fleet)
+        self._refused = defaultdict[str, Sparing](Sparing)
 
     @property
     def operations(self) -> dict[str, Operation]:
@@ -49,11 +48,19 @@ class Principals:
             "stranger": self._stranger,
         }
 
+    def admit(self, caller: Caller, request: Mapping[str, Any]) -> Caller:
+        """For whom a request is; that somebody asked for what they may not is written down. Raises as `Vouching`."""
+        try:
+            return self._vouching.admit(caller, request)
+        except CallerRefused as error:
+            self._note(f"more of {caller.name}", f"ask for {str(request.get('op'))[:32]}", caller.name, error)
+            raise
+
     async def keep(self) -> None:
-        """Say of each day that is over how many strangers got no line of their own, until it is cancelled."""
+        """Say of each day that is over how many refusals got no line of their own, until it is cancelled."""
         while True:
             await asyncio.sleep(_EVERY_S)
-            self._close_day()
+            self._close_days()
 
     async def _whoami(self, _request: Mapping[str, Any], caller: Caller) -> Answers:
         yield {"person": caller.name, "role": role_of(caller.name, self._fleet()), "channel": caller.channel}
@@ -68,8 +75,11 @@ class Principals:
     async def _link(self, request: Mapping[str, Any], caller: Caller) -> Answers:
         channel, number = _channel(request), checked_number(request.get("id"))
         said, about = str(request["code"])[:_LONGEST_CODE], {"channel": channel, "id": number}
-        with self._runner.audit.refusals(f"link {channel}", caller.name, **about):
+        try:
             person = self._codes.take(channel, number, said, time.monotonic())
+        except CodeRefused as error:
+            self._note("more codes", f"link {channel}", caller.name, error, **about)
+            raise
         with self._runner.audit.acting(f"link {channel} to {person}", person, **about):
             role = role_of(person, self._check_person(person))
             self._identities.add(Identity(channel=channel, id=number, person=person, at=datetime.now(UTC)))
@@ -109,25 +119,34 @@ class Principals:
         }
 
     async def _stranger(self, request: Mapping[str, Any], caller: Caller) -> Answers:
-        channel, number, now = _channel(request), checked_number(request.get("id")), datetime.now(UTC)
-        self._close_day()
-        noted = self._strangers.is_news(channel, number, now.date())
-        if noted:
-            self._refuse("listen to a stranger", caller.name, channel, {"channel": channel, "id": number})
-        yield {"noted": noted}
+        channel, number = _channel(request), checked_number(request.get("id"))
+        about, error = {"channel": channel, "id": number}, stranger(channel)
+        key = f"{channel} {number}"
+        yield {"noted": self._note("more strangers", "listen to a stranger", caller.name, error, key, **about)}
 
-    def _close_day(self) -> None:
-        day = self._strangers.day
-        if more := self._strangers.closed(datetime.now(UTC).date()):
-            self._refuse("listen to more strangers", "noc-bot", "chat", {"more": more, "day": str(day)})
+    def _note(self, kind: str, what: str, by: str, error: NocError, key: str = "", **about: str) -> bool:
+        """Write a refusal down, but not more than a day may have of its kind.
 
-    def _refuse(self, what: str, by: str, channel: str, about: Mapping[str, Any]) -> None:
-        """Write a refusal down that nobody hears."""
-        try:
-            with self._runner.audit.refusals(what, by, **about):
-                raise stranger(channel)
-        except Stranger:
-            return
+        Args:
+            kind: which, as the line says that counts the rest of a day.
+            what, by, error, about: as the audit takes them.
+            key: what gets one line a day; "" for a line each time.
+
+        Returns:
+            Whether it got a line.
+        """
+        self._close_days()
+        news = self._refused[kind].is_news(key or token_hex(8), _today())
+        if news:
+            self._runner.audit.refuse(what, by, error, **about)
+        return news
+
+    def _close_days(self) -> None:
+        for kind, refused in self._refused.items():
+            day = refused.day
+            if more := refused.closed(_today()):
+                error = CallerRefused(f"{more} {kind} were refused on {day}", why="a day has a hundred lines of a kind")
+                self._runner.audit.refuse(f"listen to {kind}", "runner", error, more=more, day=str(day))
 
     def _check_person(self, name: str) -> Fleet:
         """Let people of the fleet file be linked, and no agent. Returns the fleet; raises LinkRefused."""
@@ -143,6 +162,10 @@ class Principals:
 
     def _fleet(self) -> Fleet:
         return load(self._runner.paths.fleet)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _channel(request: Mapping[str, Any]) -> Channel:

@@ -13,7 +13,7 @@ from noc.backup.repository import Repository
 from noc.errors import NocError
 from noc.fleet.inventory import load_inventory
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.grant import Standing, read_lease
 from noc.runs.backup.opening import open_repository
@@ -135,7 +135,7 @@ class Pruning:
             yield document(await self.look())
             return
         with self._runner.audit.refusals(WHAT, caller.name):
-            check_may_ask(caller, load(self._paths.fleet))
+            check_may_act(caller, load(self._paths.fleet))
             fates = await self.prune(caller.name)
         yield document(fates)
 

@@ -1,8 +1,10 @@
 """Plans on their way to being runs: remembered when they were made, held until whoever has to agrees, begun."""
 
-from collections import OrderedDict
+import asyncio
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from noc.runs.admission.approval import asked, check_may_ask, check_open, needs,
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.desk import Desk, Standing
 from noc.runs.admission.freeze import check_freeze
+from noc.runs.admission.permits import is_held
 from noc.runs.admission.request import Request
 from noc.runs.admission.requests import Requests
 from noc.runs.errors import PlanRefused
@@ -23,8 +26,16 @@ from noc.runs.runner.planning import basis, check_basis, make_plan
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.waiting import EVERY_S, Heard
 
-REMEMBERED = 64
+REMEMBERED, REMEMBERED_EACH = 64, 16
+AT_ONCE = 2
+"""Plans made at the same time for one service, which may ask without end; each asks all nodes that it is of."""
 MIN_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class _Made:
+    plan: Plan
+    by: str
 
 
 class Starts:
@@ -41,30 +52,39 @@ class Starts:
         self._requests = Requests(self._paths.requests)
         self._requests.open()
         self.desk = Desk(self._requests, runner.audit)
-        self._made: OrderedDict[str, Plan] = OrderedDict()
+        self._made: OrderedDict[str, _Made] = OrderedDict()
+        self._few = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(AT_ONCE))
         self.planning = 0
 
     def standing(self) -> Standing:
         """What a decision rests on now."""
         return Standing(load(self._paths.fleet), basis(self._paths.fleet), datetime.now(UTC))
 
-    async def plan(self, request: Mapping[str, Any]) -> Plan:
+    async def plan(self, request: Mapping[str, Any], caller: Caller) -> Plan:
         """Make a plan, and remember it. Raises as `make_plan`; and FencesUnknown, AnotherHq as `Runner.begin`."""
-        self.planning += 1
-        try:
-            await self._runner.taking.check(str(request.get("action", "")))
-            plan = await make_plan(request, self._paths, self._runner.works.survey)
-        finally:
-            self.planning -= 1
-        self._made[plan.digest] = plan
+        async with self._few[caller.voucher or caller.name] if is_held(caller) else nullcontext():
+            self.planning += 1
+            try:
+                await self._runner.taking.check(str(request.get("action", "")))
+                plan = await make_plan(request, self._paths, self._runner.works.survey)
+            finally:
+                self.planning -= 1
+        self._remember(plan, caller.name)
+        return plan
+
+    def _remember(self, plan: Plan, by: str) -> None:
+        """Keep it, and forget the oldest: who plans very much does not make the runner forget what others have."""
+        self._made[plan.digest] = _Made(plan, by)
+        own = [digest for digest, made in self._made.items() if made.by == by]
+        for digest in own[:-REMEMBERED_EACH]:
+            del self._made[digest]
         while len(self._made) > REMEMBERED:
             self._made.popitem(last=False)
-        return plan
 
     def open_plans(self) -> list[Plan]:
         """Plans that may still begin: those that are remembered, and those that wait for somebody to agree."""
         waiting = self._requests.waiting(datetime.now(UTC))
-        return [*self._made.values(), *(request.plan for request in waiting)]
+        return [*(made.plan for made in self._made.values()), *(request.plan for request in waiting)]
 
     def asked_for(self, request: Mapping[str, Any]) -> Plan:
         """The plan that a client wants to begin: whole, as `plan`, or by digits of its digest, as `digest`.

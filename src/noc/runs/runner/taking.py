@@ -8,7 +8,7 @@ from typing import Any
 
 from noc.errors import NocError
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.errors import FencesUnknown
 from noc.runs.admission.fence import last_fence, raise_fence
@@ -102,7 +102,7 @@ class Taking:
         names = tuple(node.name for node in fleet.select(list(without))) if without else ()
         if names:
             with self._audit.acting(f"go on without {', '.join(names)} after a restore", caller.name):
-                check_may_ask(caller, fleet)
+                check_may_act(caller, fleet)
                 go_without(self._paths.restored, names)
         before = read_restored(self._paths.restored)
         if before is not None:

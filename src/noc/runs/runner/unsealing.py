@@ -11,7 +11,7 @@ from noc.backup.repository import NodeBackups
 from noc.backup.request import Request
 from noc.errors import NotFound, Usage
 from noc.fleet.load import load
-from noc.runs.admission.approval import check_may_ask
+from noc.runs.admission.approval import check_may_act
 from noc.runs.admission.caller import Caller
 from noc.runs.backup.opening import open_repository, recipients
 from noc.runs.backup.rehearse import rehearse
@@ -50,7 +50,7 @@ class Unsealing:
         backups, identity = self._backups(request), str(request.get("identity", ""))[:MOST_IDENTITY]
         what = f"unseal the backups of {backups.name}"
         with self._runner.audit.refusals(what, caller.name):
-            check_may_ask(caller, load(self._runner.paths.fleet))
+            check_may_act(caller, load(self._runner.paths.fleet))
             epoch = _epoch_of(backups, identity)
         with self._runner.audit.acting(what, caller.name, node=backups.name, epoch=epoch.id):
             people = recipients(self._runner.paths)
@@ -72,7 +72,7 @@ class Unsealing:
         manifest = backups.newest(_moment(request))
         what = f"rehearse a restore of {backups.name}"
         with self._runner.audit.refusals(what, caller.name):
-            check_may_ask(caller, load(self._runner.paths.fleet))
+            check_may_act(caller, load(self._runner.paths.fleet))
             identity = self._unsealed.identity(manifest)
         with self._runner.audit.acting(what, caller.name, node=backups.name, backup=manifest.name):
             made = await asyncio.to_thread(rehearse, backups, manifest, identity, caller.name)
