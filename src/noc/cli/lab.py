@@ -130,13 +130,17 @@ def _line(delay_ms: float, rate_mb_s: float | None) -> str:
 @app.command()
 def fleet(
     directory: Annotated[Path, typer.Argument(help="Directory to write to; made when missing.")],
+    *,
+    chats: Annotated[
+        bool, typer.Option("--chats", help="With the lab's stand-ins for Telegram, Discord and a model.")
+    ] = False,
 ) -> None:
     """Write the fleet directory for this lab's HQ: the same fleet, with the lab's addresses, authority and ntfy."""
     lab = _lab()
     status = lab.status()
     there = {machine["name"] for machine in status["machines"]}
     chosen = [node.name for node in _nodes() if node.name in there]
-    lab.fleet_directory(directory, chosen, {}, cloud=bool(status["cloud"]))
+    lab.fleet_directory(directory, chosen, {}, cloud=bool(status["cloud"]), chats=chats)
     err.print(mark("ok", "written"), directory / "fleet.toml", soft_wrap=True)
 
 

@@ -14,6 +14,7 @@ from noc.fleet.model import Fleet
 from noc.lab.dns import TTL_S
 from noc.lab.internet import ACME_DIRECTORY, NAME_SERVER, NTFY_URL
 from noc.lab.machines import EYE, HQ
+from noc.lab.standins import chat_tables
 
 SOURCE = Path(__file__).parents[3] / "fleet"
 """The repository's own fleet directory."""
@@ -43,6 +44,7 @@ def lab_fleet(
     cloud: bool = False,
     approver: Approver | None = None,
     tables: Mapping[str, Mapping[str, float]] | None = None,
+    chats: bool = False,
 ) -> dict[str, Any]:
     """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
 
@@ -53,6 +55,7 @@ def lab_fleet(
         cloud: nodes stay at their provider, which is the lab's stand-in.
         approver: who decides; None where nobody has to.
         tables: values that replace those of further tables, by the table's name.
+        chats: people and the agent talk to the lab's stand-ins for Telegram, Discord and a model.
 
     Raises:
         NotFound: a name is not in the fleet.
@@ -71,6 +74,7 @@ def lab_fleet(
         "people": [_with_key(person, approver) for person in document.get("people", [])],
         "nodes": [_in_lab(node, cloud=cloud) for node in document["nodes"] if node["name"] in chosen],
         **({"launch": {**document.get("launch", {}), "endpoint": CLOUD, "ca_root": TRUST}} if cloud else {}),
+        **(chat_tables(TRUST) if chats else {}),
     }
 
 
@@ -84,13 +88,14 @@ def write_fleet(
     cloud: bool = False,
     approver: Approver | None = None,
     tables: Mapping[str, Mapping[str, float]] | None = None,
+    chats: bool = False,
 ) -> Path:
     """Write a lab's fleet directory: `fleet.toml` and the certificates that it trusts.
 
     Args:
         directory: where; made when missing.
         source: the fleet directory that is rehearsed.
-        nodes, policy, cloud, approver, tables: as `lab_fleet`.
+        nodes, policy, cloud, approver, tables, chats: as `lab_fleet`.
         trust_bundle: the lab's certificates, PEM.
 
     Returns:
@@ -98,7 +103,7 @@ def write_fleet(
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = tomllib.loads((source / "fleet.toml").read_text())
-    document = lab_fleet(written, nodes, policy, cloud=cloud, approver=approver, tables=tables)
+    document = lab_fleet(written, nodes, policy, cloud=cloud, approver=approver, tables=tables, chats=chats)
     (directory / "fleet.toml").write_text(tomli_w.dumps(document))
     shutil.copy(trust_bundle, directory / TRUST)
     return directory

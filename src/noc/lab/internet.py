@@ -1,4 +1,4 @@
-"""The lab's internet: one machine with the name server, the ACME authority, the package repository and ntfy.
+"""The lab's internet: one machine with name server, ACME authority, package repository, and stand-ins for services.
 
 All of it is files, made before the machine's first boot; its own systemd runs and restarts the services.
 """
@@ -10,17 +10,23 @@ from pathlib import Path
 
 from noc.lab.dns import Knot, zone_file
 from noc.lab.machines import INTERNET, Machine
+from noc.lab.standins import STAND_INS
 
 ACME_DIRECTORY = "https://acme.lab:14000/dir"
 ACME_ROOTS = "https://acme.lab:15000/roots/0"
 NTFY_URL = "https://ntfy.lab"
 NAME_SERVER = f"{INTERNET}:53"
-HEALTH = (f"{NTFY_URL}/v1/health", "http://apt.lab/base/InRelease", ACME_DIRECTORY)
+HEALTH = (
+    f"{NTFY_URL}/v1/health",
+    "http://apt.lab/base/InRelease",
+    ACME_DIRECTORY,
+    *(f"{each.url}/{each.health}" for each in STAND_INS),
+)
 """What answers 200 once the lab's internet is there; the names need its DNS."""
 ARCHIVE = "/srv/archive"
 REPOSITORY, OFFERS = f"{ARCHIVE}/base", f"{ARCHIVE}/offers"
 """The images' packages, and those that the lab offers beside them."""
-TLS_NAMES = ("acme.lab", "ntfy.lab")
+TLS_NAMES = ("acme.lab", "ntfy.lab", *(each.host for each in STAND_INS))
 _TLS = "/etc/noc-internet"
 
 
@@ -28,7 +34,7 @@ def internet_files(
     domain: str,
     machines: Iterable[Machine],
     certificates: Mapping[str, tuple[bytes, bytes]],
-    ntfy_token: str,
+    tokens: Mapping[str, str],
     dns_key: str,
     *,
     bare_zone: bool = False,
@@ -39,7 +45,7 @@ def internet_files(
         domain: the fleet's zone.
         machines: whose names the DNS knows.
         certificates: certificate and key, PEM, for each of `TLS_NAMES`.
-        ntfy_token: the bearer token that ntfy accepts.
+        tokens: what ntfy and each of `STAND_INS` accept, by their names.
         dns_key: the key by which the fleet's zone is changed and transferred, `NAME ALGORITHM SECRET`.
         bare_zone: let the fleet's zone begin without a name of the fleet, as one is that has just been bought.
 
@@ -53,10 +59,11 @@ def internet_files(
         **{f"etc/knot/{zone}.zone": zone_file(zone, named[zone]) for zone in zones},
         "etc/noc-internet/pebble.json": json.dumps({"pebble": _pebble()}),
         "usr/local/lib/noc-ntfy.py": files("noc.lab").joinpath("ntfy_server.py").read_text(),
+        **{each.program[1:]: each.text for each in STAND_INS},
         **{f"etc/systemd/system/{unit}": text for unit, text in _units().items()},
         "etc/systemd/system/multi-user.target.d/noc.conf": f"[Unit]\nWants={' '.join(_units())}\n",
     }
-    secrets = {"ntfy.token": ntfy_token.encode()}
+    secrets = {f"{name}.token": token.encode() for name, token in tokens.items()}
     for name, (certificate, key) in certificates.items():
         secrets |= {f"{name}.crt": certificate, f"{name}.key": key}
     return {
@@ -83,6 +90,7 @@ def _units() -> dict[str, str]:
         "noc-apt": f"/usr/bin/caddy file-server --listen :80 --root {ARCHIVE}",
         "noc-ntfy": f"/usr/bin/python3 /usr/local/lib/noc-ntfy.py --listen 0.0.0.0:443 --token-file {_TLS}/ntfy.token"
         f" --certificate {_TLS}/ntfy.lab.crt --key {_TLS}/ntfy.lab.key",
+        **{f"noc-{each.name}": each.command(_TLS) for each in STAND_INS},
     }
     # Pebble waits a random time before each validation unless told otherwise; Caddy wants a home for its state.
     environment = "PEBBLE_VA_NOSLEEP=1 HOME=/root"

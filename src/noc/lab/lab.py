@@ -23,6 +23,7 @@ from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 from noc.lab.repository import publish
+from noc.lab.standins import SIDE_ENTRANCE, StandIn
 
 MAX_ROUND_TRIP_MS = 5000
 MAX_RATE_MB_S = 1000
@@ -254,7 +255,33 @@ class Lab:
     @property
     def ntfy_token(self) -> str:
         """The bearer token of the lab's ntfy."""
-        return self.places.ntfy_token.read_text().strip()
+        return self.places.token("ntfy").read_text().strip()
+
+    def token(self, service: StandIn) -> str:
+        """The token that a stand-in for a chat or a model accepts."""
+        return self.places.token(service.name).read_text().strip()
+
+    def stand_in(self, service: StandIn, word: str, given: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """Act as a person at a stand-in, or see what was sent, by its side entrance; the service's own file says how.
+
+        Args:
+            service: one of `noc.lab.standins`.
+            word: what to do there.
+            given: as JSON; None where it only looks.
+
+        Returns:
+            The JSON document of its answer.
+        """
+        asked = "" if given is None else f"data-binary = {json.dumps(json.dumps(given))}\n"
+        done = self.stranger_exec(
+            "curl", "--silent", "--show-error", "--fail-with-body", "--config", "-",
+            f"{service.url}/{SIDE_ENTRANCE}/{word}",
+            stdin=f'cacert = "{self.trust_bundle}"\nheader = "Content-Type: application/json"\n{asked}'.encode(),
+        )  # fmt: skip
+        if done.returncode:
+            said = (done.stderr + done.stdout).decode(errors="replace").strip()
+            raise RequestRefused(f"{service.host} did not do {word}", why=said[-300:])
+        return json.loads(done.stdout)
 
     @property
     def dns_key(self) -> str:
@@ -290,6 +317,7 @@ class Lab:
         cloud: bool = False,
         approver: Approver | None = None,
         tables: Mapping[str, Mapping[str, float]] | None = None,
+        chats: bool = False,
     ) -> Path:
         """Write the fleet directory of this lab; see `noc.lab.fleet.write_fleet`."""
         return write_fleet(
@@ -301,6 +329,7 @@ class Lab:
             cloud=cloud,
             approver=approver,
             tables=tables,
+            chats=chats,
         )
 
     def _ask(self, op: str, name: str, **more: float | None) -> Any:  # noqa: ANN401 - any JSON document

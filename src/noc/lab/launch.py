@@ -21,6 +21,7 @@ from noc.lab.errors import BootFailed, LabNeeds
 from noc.lab.limits import Limits
 from noc.lab.machines import LabPlan
 from noc.lab.places import Places
+from noc.lab.standins import STAND_INS
 
 PROGRAMS = (
     "systemd-nspawn", "debootstrap", "unshare", "nsenter", "setpriv", "ip", "gpg", "gpg-agent", "dpkg-deb", "nmap",
@@ -53,7 +54,9 @@ def start(places: Places, plan: LabPlan, account: Settings | None = None) -> Non
     sweep(places)
     places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     places.plan.write_text(plan.model_dump_json(indent=1))
-    for path, secret in ((places.ntfy_token, secrets.token_urlsafe(24)), (places.dns_key, tsig_key())):
+    tokens = {"ntfy": secrets.token_urlsafe(24), **{each.name: each.new_token() for each in STAND_INS}}
+    kept = {places.token(name): token for name, token in tokens.items()}
+    for path, secret in {**kept, places.dns_key: tsig_key()}.items():
         path.touch(mode=0o600)
         path.write_text(secret)
     if account is not None:

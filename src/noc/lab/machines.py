@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from noc.fleet.model import Fleet, Node
 from noc.lab.errors import LabNeeds
+from noc.lab.standins import STAND_INS
 
 PUBLIC = IPv4Network("198.51.100.0/24")
 """The lab's public network: documentation addresses (RFC 5737), which no real network routes."""
@@ -17,6 +18,7 @@ INTERNET = PUBLIC[2]
 STRANGER = PUBLIC[3]
 HQ = PUBLIC[10]
 FIRST_NODE = 20
+INTERNET_NAMES = ("acme.lab", "ntfy.lab", "apt.lab", "ns.lab", *(each.host for each in STAND_INS))
 
 ImageName = Literal["bare", "warm", "internet"]
 
@@ -109,9 +111,7 @@ def machines_of(fleet: Fleet, nodes: Sequence[str], images: Mapping[str, ImageNa
     """
     hub = fleet.hub
     return (
-        Machine(
-            name="internet", image="internet", address=INTERNET, dns_names=("acme.lab", "ntfy.lab", "apt.lab", "ns.lab")
-        ),
+        Machine(name="internet", image="internet", address=INTERNET, dns_names=INTERNET_NAMES),
         Machine(
             name=hub.name,
             image=images.get(hub.name, "warm"),

@@ -55,10 +55,9 @@ class Places:
         """Certificates that a machine of the lab trusts, PEM."""
         return self.state / "trust.pem"
 
-    @property
-    def ntfy_token(self) -> Path:
-        """The bearer token of the lab's ntfy."""
-        return self.state / "ntfy.token"
+    def token(self, service: str) -> Path:
+        """The token that a service of the lab's internet accepts: ntfy, or one of `noc.lab.standins`."""
+        return self.state / f"{service}.token"
 
     @property
     def dns_key(self) -> Path:

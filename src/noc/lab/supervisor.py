@@ -26,6 +26,7 @@ from noc.lab.places import Places
 from noc.lab.readiness import fetch, greeting, until
 from noc.lab.recipe import OFFERS_KEYRING
 from noc.lab.repository import publish, signing_key
+from noc.lab.standins import STAND_INS
 
 UP_S = 120
 BOOT_S = 60
@@ -192,8 +193,10 @@ class Supervisor:
 
     def _furnish_internet(self, host: Host) -> None:
         certificates = {name: self._authority.issue(name, INTERNET) for name in TLS_NAMES}
-        token, key = self.places.ntfy_token.read_text().strip(), self.places.dns_key.read_text().strip()
-        named = (self.plan.domain, self.plan.machines, certificates, token, key)
+        services = ("ntfy", *(each.name for each in STAND_INS))
+        tokens = {name: self.places.token(name).read_text().strip() for name in services}
+        key = self.places.dns_key.read_text().strip()
+        named = (self.plan.domain, self.plan.machines, certificates, tokens, key)
         identity.write_files(host.root, internet_files(*named, bare_zone=self.plan.bare_zone))
 
     async def _reach_internet(self) -> None:

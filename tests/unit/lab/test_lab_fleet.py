@@ -67,3 +67,18 @@ def test_the_lab_s_own_person_gives_a_key_and_answers_for_the_ceiling(tmp_path: 
         {"johan": johan.ssh_key, "james": None},
         [("uae", "johan"), ("ceiling", "johan")],
     )
+
+
+def test_the_lab_s_chats_are_in_it_when_they_are_asked_for(tmp_path: Path, bundle: Path) -> None:
+    fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {}, bundle, chats=True))
+    assert fleet.telegram is not None
+    assert fleet.discord is not None
+    assert (fleet.telegram.api, fleet.telegram.ca_root) == ("https://telegram.lab:8443", TRUST)
+    assert (fleet.discord.api, fleet.discord.ca_root) == ("https://discord.lab:8444/api/v10", TRUST)
+    assert fleet.agent.api == "https://model.lab:8445/v1"
+    assert fleet.agent.model == FLEET.agent.model
+
+
+def test_without_them_there_is_none(tmp_path: Path, bundle: Path) -> None:
+    fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {}, bundle))
+    assert (fleet.telegram, fleet.discord) == (None, None)

@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from noc.lab.errors import LabNeeds
 from noc.lab.fleet import SOURCE
 from noc.lab.identity import AUTHORIZED_KEYS, HOST_KEY, authorize, fingerprint, identity_files, write_files
 from noc.lab.internet import TLS_NAMES, internet_files
-from noc.lab.machines import Machine, machines_of, node_address
+from noc.lab.machines import INTERNET_NAMES, Machine, machines_of, node_address
+from noc.lab.standins import STAND_INS
 
 FLEET = load(SOURCE)
 ALL = machines_of(FLEET, ["all"], {"frankfurt": "bare"})
@@ -62,7 +64,8 @@ def test_the_zone_answers_each_node_s_public_name() -> None:
 
 def test_the_lab_zone_holds_the_internet_s_services() -> None:
     zone = zone_file("lab", ALL)
-    assert all(f"{name}. A 198.51.100.2\n" in zone for name in ("acme.lab", "ntfy.lab", "apt.lab", "ns.lab"))
+    assert all(f"{name}. A 198.51.100.2\n" in zone for name in INTERNET_NAMES)
+    assert {"acme.lab", "ntfy.lab", "apt.lab", "telegram.lab", "discord.lab", "model.lab"} <= set(INTERNET_NAMES)
 
 
 def test_the_name_server_serves_its_zones_and_forwards_nothing() -> None:
@@ -78,7 +81,7 @@ def test_the_lab_s_own_names_are_changed_by_nobody() -> None:
 
 
 def test_a_zone_may_begin_without_a_name_of_the_fleet() -> None:
-    made = internet_files("clavitor.com", ALL, {}, "tk", tsig_key(), bare_zone=True)
+    made = internet_files("clavitor.com", ALL, {}, {}, tsig_key(), bare_zone=True)
     fleets, labs = (made[Path(f"etc/knot/{zone}.zone")][0].decode() for zone in ("clavitor.com", "lab"))
     assert (" A " in fleets, " A " in labs) == (False, True)
 
@@ -114,14 +117,14 @@ def test_authorizing_twice_adds_one_line(tmp_path: Path) -> None:
 
 def test_secrets_of_the_internet_s_services_are_closed() -> None:
     certificates = dict.fromkeys(TLS_NAMES, (b"certificate", b"key"))
-    made = internet_files("clavitor.com", ALL, certificates, "tk", tsig_key())
+    made = internet_files("clavitor.com", ALL, certificates, {"ntfy": "tk", "telegram": "tk"}, tsig_key())
     closed = {path.name for path, (_, mode) in made.items() if mode == 0o600}
-    assert {"ntfy.token", "acme.lab.key", "ntfy.lab.key"} <= closed
+    assert {"ntfy.token", "telegram.token", *(f"{name}.key" for name in TLS_NAMES)} <= closed
     assert not any(b"tk\n" in content or content == b"key" for content, mode in made.values() if mode != 0o600)
 
 
 def test_every_service_of_the_internet_is_wanted_at_boot() -> None:
-    made = internet_files("clavitor.com", ALL, {}, "tk", tsig_key())
+    made = internet_files("clavitor.com", ALL, {}, {}, tsig_key())
     units = {path.name for path in made if path.suffix == ".service"}
     wants = made[Path("etc/systemd/system/multi-user.target.d/noc.conf")][0].decode()
     assert set(wants.split("Wants=")[1].split()) == units
@@ -133,3 +136,25 @@ def test_the_round_trip_grows_with_the_great_circle() -> None:
     assert round_trip_ms(zurich, named("frankfurt")) == pytest.approx(3, abs=1)
     assert round_trip_ms(zurich, named("sydney")) == pytest.approx(166, abs=2)
     assert round_trip_ms(zurich, named("sydney")) == pytest.approx(round_trip_ms(named("sydney"), zurich))
+
+
+def test_each_stand_in_gets_its_program_its_token_and_a_certificate_of_its_name() -> None:
+    made = internet_files("clavitor.com", ALL, {}, {}, tsig_key())
+    for each in STAND_INS:
+        assert made[Path(each.program[1:])][0].decode() == each.text
+        unit = made[Path(f"etc/systemd/system/noc-{each.name}.service")][0].decode()
+        assert f"--token-file /etc/noc-internet/{each.name}.token" in unit
+        assert f"--certificate /etc/noc-internet/{each.host}.crt" in unit
+        assert each.host in TLS_NAMES
+
+
+def test_a_stand_in_is_a_program_of_the_standard_library_alone() -> None:
+    for each in STAND_INS:
+        asked = [sys.executable, "-I", "-S", "-", "--help"]
+        done = subprocess.run(asked, input=each.text, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, "--token-file" in done.stdout) == (0, True), done.stderr
+
+
+def test_stand_ins_answer_at_ports_of_their_own_and_no_token_is_like_another() -> None:
+    assert len({each.port for each in STAND_INS}) == len(STAND_INS)
+    assert len({each.new_token() for each in STAND_INS for _ in range(2)}) == 2 * len(STAND_INS)
