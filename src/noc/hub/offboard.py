@@ -67,6 +67,7 @@ class Offboarding:
         """Nothing new begins; nothing that waits goes on; no key opens; then the login."""
         return (
             Step("groups", self.groups),
+            Step("chats", self.chats),
             Step("approvals", self.approvals),
             Step("fleet file", self.fleet_file),
             Step("sessions and tokens", self.keys),
@@ -79,6 +80,11 @@ class Offboarding:
         for name in found:
             run("gpasswd", "--delete", self.person, name)
         return [f"no more in {name}" for name in found]
+
+    def chats(self) -> list[str]:
+        """What their chats say is said by nobody."""
+        gone = Client().ask("unlink", person=self.person)["unlinked"]
+        return [f"{each['channel']} {each['id']} unlinked" for each in gone]
 
     def approvals(self) -> list[str]:
         """Deny what waits in their name, and what they agreed to and has not begun."""

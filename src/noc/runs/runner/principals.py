@@ -12,7 +12,7 @@ from noc.errors import NocError, Usage
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.runs.admission.approval import role_of
-from noc.runs.admission.caller import SERVICES, Caller
+from noc.runs.admission.caller import AGENT, SERVICES, Caller
 from noc.runs.admission.identities import Channel, Identities, Identity
 from noc.runs.admission.linkcodes import GOOD_S, LinkCodes
 from noc.runs.admission.principal_errors import CodeRefused, LinkRefused
@@ -101,7 +101,7 @@ class Principals:
         yield {"unlinked": [each.model_dump(mode="json") for each in gone]}
 
     async def _principals(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
-        """Everybody of the fleet file, and those who are in it no more and still have a link, whose role is None."""
+        """Everybody of the fleet file, the model, and who is in it no more and still has a chat: their role is None."""
         fleet, identities = self._fleet(), self._identities.all()
         listed = [person.name for person in fleet.people]
         gone = [each.person for each in identities if each.person not in listed]
@@ -114,7 +114,7 @@ class Principals:
                         each.model_dump(mode="json", exclude={"person"}) for each in identities if each.person == name
                     ],
                 }
-                for name in dict.fromkeys([*listed, *gone])
+                for name in dict.fromkeys([*listed, AGENT, *gone])
             ]
         }
 
