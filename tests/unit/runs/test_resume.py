@@ -59,9 +59,10 @@ class Headquarters:
     fleet: Fleet
     rules: Rules
     flaw: str = ""
+    nodes: tuple[str, ...] = NODES
 
     def __post_init__(self) -> None:
-        self.world = World({name: Machine(name, installed={"host-certificate"}) for name in NODES})
+        self.world = World({name: Machine(name, installed={"host-certificate"}) for name in self.nodes})
         self.world.machines["frankfurt"].flaw = self.flaw
         self.name = new_run_id(NOW)
 
@@ -71,7 +72,7 @@ class Headquarters:
     def carry_out(self, kill_at: int = 1000, *, written: bool = True) -> list[Event]:
         """Deploy; the controller is killed at that record, when it is on the disk or right before."""
         site = self.site()
-        plan = plan_deploy(self.fleet, site.book.inventory, manifest(), list(NODES), NOW, rules=self.rules)
+        plan = plan_deploy(self.fleet, site.book.inventory, manifest(), list(self.nodes), NOW, rules=self.rules)
         run = Run(plan, "james", 7, Journal.create(self.paths.runs, self.name))
         record = run.record
 

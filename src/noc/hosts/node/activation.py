@@ -18,7 +18,7 @@ from .database import Snapshot, prune_snapshots, take_snapshot
 from .layout import Layout
 from .order import Order, check_fence, heard, heard_go
 from .record import Record
-from .release import check_release, identity
+from .release import PAYLOAD, check_content, check_release, identity
 from .restoration import data_for, put_back, put_forward
 from .service import TICK_S, Illness, Process, Unproven, ask_health, last_log
 from .state import Pending, Refused, current, flip, proven, prune, settle, write_json
@@ -50,23 +50,25 @@ class Activation(Record):
     def begin(self, order: Order, bell: Bell) -> str | None:
         """Everything up to the first change; returns the boot id of the process that runs. Raises Refused."""
         try:
-            self.check(order)
+            manifest = self.check(order)
             self.await_go(order, bell)
+            check_content(self.layout.release(self.order.new) / PAYLOAD, manifest)  # the wait for the go may be long
             self.tell("activating")
             return self.prepare(order)
         except (OSError, subprocess.SubprocessError) as error:
             raise Refused("system", f"{type(error).__name__}: {error}") from None
 
-    def check(self, order: Order) -> None:
-        """All that can be known before its go. Raises Refused."""
+    def check(self, order: Order) -> dict[str, Any]:
+        """All that can be known before its go; returns the release's manifest. Raises Refused."""
         if heard(self.layout, order.run).get("answer") == "revert":
             raise Refused("reverted", "HQ took it back before it began")
-        check_release(self.layout, self.order.new, replacing=order.replace)
+        manifest = check_release(self.layout, self.order.new, replacing=order.replace)
         if order.config:
             read_wanted(self.layout, order.config)
         if order.system:
             _packages().check(self.layout, order.system)
         self.order = self.order._replace(data_new=data_for(self.layout, self.order))
+        return manifest
 
     def await_go(self, order: Order, bell: Bell) -> None:
         """Wait, changing nothing. Raises Refused where the go does not come, or must not be followed any more."""

@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
             self.finish()  # what was asked is answered in HTTP/1.1; nothing else is spoken here
         except httptools.HttpParserError:
             self._answer_unread(400, b'{"ok":false,"msg":"The request is not HTTP."}')
-        if self._in_head:
+        if self._in_head and not self._leaving:  # what is left of a body that is too long is no head
             self._head += len(data)
             if self._head > MAX_HEAD:
                 self.abort()
