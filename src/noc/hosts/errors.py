@@ -97,7 +97,7 @@ class DiskFull(CommandFailed):
 class KeyUnusable(HostError):
     """HQ's own private key is missing, readable by others than its owner, or not a private key."""
 
-    code = "E309"
+    code, exit_code = "E309", 6
 
 
 class Unclear(HostError):

@@ -22,7 +22,8 @@ def credential(directory: Path, name: str) -> bytes:
         status = path.stat()
         others = status.st_mode & (0o027 if status.st_gid == 0 else 0o077)
         if others:
-            raise CredentialExposed(f"{path} has mode {status.st_mode & 0o777:04o}", why="others may read it", fix=fix)
+            mode, fix = f"{status.st_mode & 0o777:04o}", f"chmod 600 {path}; {fix}"
+            raise CredentialExposed(f"{path} has mode {mode}", why="others may read it", fix=fix)
         return path.read_bytes()
     except OSError as error:
         raise CredentialExposed(f"the credential {name} cannot be read", why=error.strerror or "", fix=fix) from error
