@@ -127,3 +127,6 @@ class Transport(Protocol):
 
     async def reach(self) -> Reach:
         """Whether the token works and the chat can be reached, for `noc bot check`."""
+
+    async def close(self) -> None:
+        """Let its connections go; nothing else is called after it."""

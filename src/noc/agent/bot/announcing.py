@@ -1,0 +1,153 @@
+"""Plans that wait for somebody to agree: told in the operations chats, by whatever door they came, until it is over."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from noc.agent.bot.buttons import DIGITS, request_buttons
+from noc.agent.bot.errors import ChannelAway, ChatRefused, TokenRefused
+from noc.agent.bot.kept import Keeper
+from noc.agent.bot.post import Post
+from noc.agent.bot.showing import Runs
+from noc.agent.bot.transport import MessageRef, Transport
+from noc.agent.doors.house import House
+from noc.agent.words.message import Message
+from noc.agent.words.request import request_message
+from noc.errors import NocError
+from noc.runs.admission.errors import RequestNotFound
+
+LOOK_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Requests:
+    """Announces what waits, and says under the same message what became of it."""
+
+    def __init__(self, house: House, transports: Sequence[Transport], keeper: Keeper, runs: Runs) -> None:
+        """Announce requests.
+
+        Args:
+            house: the doors.
+            transports: every chat service.
+            keeper: knows the messages of requests that are open.
+            runs: is told which runs begin.
+        """
+        self._house, self._transports, self._keeper, self._runs = house, transports, keeper, runs
+        self._states: dict[str, str] = {}
+        self._woken, self._trouble = asyncio.Event(), ""
+
+    def wake(self) -> None:
+        """Look at once: something has happened."""
+        self._woken.set()
+
+    async def watch(self) -> None:
+        """Announce until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self._look()
+                self._trouble = ""
+            except NocError as error:
+                if str(error) != self._trouble:
+                    log.warning("%s", error)
+                self._trouble = str(error)
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def over(self, ref: MessageRef, digits: str) -> None:
+        """Take the buttons from a message whose request is over, and say there what became of it."""
+        try:
+            request, labels = await self._read(digits)
+            if request is None:
+                await self._settle(ref, Message("this plan waits no more"))
+            elif request["state"] not in ("pending", "approved"):
+                await self._settle(ref, await self._words(request, labels))
+        except NocError as error:
+            log.warning("%s", error)
+
+    async def _look(self) -> None:
+        waiting = {str(each["digest"]): each for each in (await self._house.runner().ask("pending"))["requests"]}
+        for digest, request in waiting.items():
+            if self._states.get(digest) != request["state"] or self._missing(digest):
+                await self._announce(digest)
+        for digest in [each for each in self._keeper.now.requests if each not in waiting]:
+            await self._end(digest)
+
+    def _missing(self, digest: str) -> list[Transport]:
+        """Chat services in which a request was not told yet."""
+        told = {ref.channel for ref in self._keeper.now.requests.get(digest, [])}
+        return [transport for transport in self._transports if transport.channel not in told]
+
+    async def _announce(self, digest: str) -> None:
+        request, labels = await self._read(digest)
+        if request is None:
+            return
+        message, buttons = await self._words(request, labels), request_buttons(request)
+        refs = []
+        for post in self._posts(digest):
+            try:
+                await post.show(message, buttons)
+            except (ChannelAway, ChatRefused, TokenRefused) as error:
+                log.warning("%s: %s", post.transport.channel, error)
+            refs += [post.ref] if post.ref else []
+        self._states[digest] = str(request["state"])
+        self._keeper.now.requests[digest] = refs
+        self._keeper.save()
+
+    async def _end(self, digest: str) -> None:
+        """Say what became of a request that waits no more."""
+        request, labels = await self._read(digest)
+        if request is not None:
+            message = await self._words(request, labels)
+            for post in self._posts(digest):
+                await post.end(message)
+            await self._tell_requester(request, message)
+            if request["run"]:
+                self._runs.follow(str(request["run"]))
+        self._states.pop(digest, None)
+        self._keeper.now.requests.pop(digest, None)
+        self._keeper.save()
+
+    async def _tell_requester(self, request: Mapping[str, Any], message: Message) -> None:
+        """Tell who asked elsewhere that nothing comes of it; where a run comes of it, that is shown there."""
+        asked = self._keeper.now.asked.get(str(request["digest"])[:DIGITS])
+        if asked is None or request["run"]:
+            return
+        for transport in self._transports:
+            if transport.channel == asked.channel and transport.operations_chat != asked.chat:
+                await Post(transport, asked.chat).end(replace(message, code=""))
+
+    def _posts(self, digest: str) -> list[Post]:
+        known = {ref.channel: ref for ref in self._keeper.now.requests.get(digest, [])}
+        return [Post(each, each.operations_chat, known.get(each.channel)) for each in self._transports]
+
+    async def _read(self, digits: str) -> tuple[dict[str, Any] | None, Mapping[str, str]]:
+        """A request with its plan, None where there is none; and what the plan's releases are called."""
+        try:
+            answer = await self._house.runner().ask("pending", request=digits)
+        except NocError as error:
+            if error.code != RequestNotFound.code:
+                raise
+            return None, {}
+        return answer["request"], answer.get("labels", {})
+
+    async def _words(self, request: Mapping[str, Any], labels: Mapping[str, str]) -> Message:
+        try:
+            timezone = (await self._house.fleet()).timezone
+        except NocError:
+            timezone = "UTC"
+        message = request_message(request, timezone, labels)
+        if request["state"] != "pending" or not request["signed"]:
+            return message
+        return replace(message, lines=(*message.lines, f"on HQ: noc approve {request['digest'][:12]} --key FILE"))
+
+    async def _settle(self, ref: MessageRef, message: Message) -> None:
+        for transport in self._transports:
+            if transport.channel == ref.channel:
+                await transport.edit(ref, message)
