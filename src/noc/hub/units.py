@@ -41,6 +41,7 @@ MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 UMask=0027
+LimitCORE=0
 """
 
 _SERVICE = f"""\
@@ -144,7 +145,6 @@ SupplementaryGroups=noc-operators
 {_load_where_there(f"{SSH_KEY}.next", f"{SSH_KEY}.before", f"{HOST_CA}.next")}\
 {_SERVICE}\
 RuntimeDirectory=noc-runner
-LimitCORE=0
 MemorySwapMax=0
 ReadWritePaths={FLEET} {STATE}
 CapabilityBoundingSet=
@@ -182,7 +182,6 @@ User=noc-bot
 Group=noc
 {_load(*credentials)}\
 {_SERVICE}\
-LimitCORE=0
 MemorySwapMax=0
 ReadWritePaths={BOT_STATE}
 CapabilityBoundingSet=
