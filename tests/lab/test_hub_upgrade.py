@@ -1,6 +1,7 @@
 """HQ goes to another noc under pushes of its nodes: none is refused, none lost, and what does not work is given up."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,12 @@ from fleet_kit import Fleet
 VERSION_FILE = "/opt/noc/current/.noc-distribution.json"
 HEALTH = "noc/watch/api/rest.py"
 ILL = ('return {"status": "ok", "db": "ok"}', 'return {"status": "failing", "db": "failing"}')
+PROCESS = "noc/watch/server/process.py"
+READY = '    address = os.environ.get("NOTIFY_SOCKET")'
+STUCK = "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n    __import__('time').sleep(600)"
+DEAF = (READY, f"{STUCK}\n{READY}")
+"""A watch that never says that it is ready, and does not end when it is told to."""
+BACK_WITHIN_S = 30
 COUNT = """
 import json, sqlite3
 rows = sqlite3.connect("file:/var/lib/noc-watch/watch.db?mode=ro", uri=True).execute(
@@ -134,6 +141,17 @@ def test_a_noc_that_does_not_work_is_given_up_and_every_acknowledged_push_kept(
     assert version(half_fleet) == before
     assert kept(half_fleet, pushes)
     assert half_fleet.hq.noc("lease")["halt"] is None
+
+
+def test_a_noc_that_hangs_at_its_start_is_not_waited_for(half_fleet: Fleet, dist: Path, tmp_path: Path) -> None:
+    before = version(half_fleet)
+    with pushing(half_fleet, "hang") as pushes:
+        error = upgrade(half_fleet, another(dist, tmp_path, "0.9.3", {PROCESS: DEAF}), status=1)["error"]
+    back = re.search(r" is back (\d+) s later", error["what"])
+    assert back, error
+    assert int(back[1]) <= BACK_WITHIN_S
+    assert version(half_fleet) == before
+    assert kept(half_fleet, pushes)
 
 
 def test_no_push_is_refused_or_lost_on_the_way_to_another_noc(half_fleet: Fleet, left: Path, tmp_path: Path) -> None:

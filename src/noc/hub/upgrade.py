@@ -7,13 +7,13 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from noc import __version__
-from noc.errors import NocError
+from noc.errors import NocError, TimedOut
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub.apply import check_idle
@@ -30,9 +30,10 @@ from noc.watch.server.client import ask
 from noc.watch.store.migration import copy_of
 
 PREFIX: Final = Path("/opt/noc")
-PROOF_S: Final = 20.0
-"""Seconds in which the new noc has to show that it works, once it was started."""
-APPLY_S: Final = 120.0
+PROOF_S: Final = 22.0
+"""Seconds from the switch in which the new noc has to be started, and to show that it works."""
+STOP_S: Final = 4.0
+"""Seconds for a new noc that is given up to end by itself: what it acknowledged is on the disk."""
 _POLL_S: Final = 0.2
 _ANSWER_S: Final = 5.0
 _SERVICES: Final = ("noc-runner.service", "noc-peers.service", "noc-watch.service")
@@ -89,12 +90,12 @@ def _carry_out(found: Distribution, fleet: Fleet, tell: Tell) -> tuple[Done, ...
         tell,
     )
     check_idle()
-    with _way_back():
+    with _way_back() as end:
         switched = run_steps(
             [
                 Step("switch", lambda: _switch(found.version)),
-                Step("apply", lambda: _apply(new)),
-                Step("proof", lambda: _proven(fleet, found.version)),
+                Step("apply", lambda: _apply(new, end)),
+                Step("proof", lambda: _proven(fleet, found.version, end)),
             ],
             tell,
         )
@@ -111,26 +112,31 @@ def _switch(version: str) -> list[str]:
     return [f"{PREFIX}/current is {version}"]
 
 
-def _apply(new: Path) -> list[str]:
+def _apply(new: Path, end: float) -> list[str]:
     """Let the new noc write its own units and start what they name, as `noc hub apply` of its own."""
-    document = json.loads(run(str(new / "bin" / "noc"), "hub", "apply", "--json", timeout_s=APPLY_S).stdout)
+    left_s = max(0.1, end - time.monotonic())
+    document = json.loads(run(str(new / "bin" / "noc"), "hub", "apply", "--json", timeout_s=left_s).stdout)
     return [change for step in document["steps"] for change in step["changed"]]
 
 
 @contextmanager
-def _way_back() -> Iterator[None]:
-    """Put back what was before where something fails: version, units, and the database where that was migrated."""
+def _way_back() -> Iterator[float]:
+    """Put back what was before where something fails: version, units, and the database where that was migrated.
+
+    Yields until when what is new has to work, on the monotonic clock.
+    """
+    begun = time.monotonic()
     version = str((PREFIX / "current").readlink())
     units = {path: path.read_bytes() for path in UNITS.glob("noc-*") if path.is_file()}
     copied = _copied_at()
     try:
-        yield
+        yield begun + PROOF_S
     except (NocError, OSError, ValueError, KeyError, KeyboardInterrupt) as error:
         kept = _go_back(version, units, migrated=_copied_at() != copied)
         what = error.what if isinstance(error, NocError) else str(error) or "it was stopped"
         why = error.why if isinstance(error, NocError) else ""
         raise UpgradeFailed(
-            f"the new noc did not show that it works, so noc {version} is back",
+            f"the new noc did not show that it works, so noc {version} is back {time.monotonic() - begun:.0f} s later",
             why=": ".join(filter(None, (what, why)))
             + (f"; {kept} pushes that came meanwhile were kept" if kept else ""),
             fix="journalctl -u noc-watch -u noc-runner says more; HQ works as before",
@@ -140,7 +146,7 @@ def _way_back() -> Iterator[None]:
 def _go_back(version: str, units: dict[Path, bytes], *, migrated: bool) -> int:
     """Make HQ what it was; how many pushes were taken over from the newer database."""
     kept = 0
-    run("systemctl", "stop", *_PUSHES, check=False, timeout_s=60)
+    _end_new()
     if migrated:
         kept = put_back()
     point(PREFIX / "current", version)
@@ -151,9 +157,18 @@ def _go_back(version: str, units: dict[Path, bytes], *, migrated: bool) -> int:
         path.write_bytes(content)
     run("systemctl", "daemon-reload")
     run("systemctl", "start", *[unit for unit in _PUSHES if UNITS / unit in units], timeout_s=60)
-    run("systemctl", "restart", *_SERVICES[:2], timeout_s=60)
+    run("systemctl", "start", *_SERVICES[:2], timeout_s=60)
     run("systemctl", "try-restart", BOT, check=False, timeout_s=60)
     return kept
+
+
+def _end_new() -> None:
+    """End what the new noc has started; what hangs is not waited for."""
+    with suppress(TimedOut):
+        run("systemctl", "stop", *_PUSHES, *_SERVICES[:2], check=False, timeout_s=STOP_S)
+        return
+    run("systemctl", "kill", "--signal=KILL", *_SERVICES, check=False)
+    run("systemctl", "stop", *_PUSHES, *_SERVICES[:2], check=False)
 
 
 def _copied_at() -> int | None:
@@ -162,9 +177,9 @@ def _copied_at() -> int | None:
     return copy.stat().st_mtime_ns if copy.exists() else None
 
 
-def _proven(fleet: Fleet, version: str) -> list[str]:
+def _proven(fleet: Fleet, version: str, end: float) -> list[str]:
     """Wait until everything answers as the new noc. Raises UpgradeFailed with what does not."""
-    end, missing = time.monotonic() + PROOF_S, "nothing was looked at"
+    missing = "it took too long to start"
     while time.monotonic() < end:
         try:
             missing = _missing(fleet, version)
