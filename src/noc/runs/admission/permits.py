@@ -73,7 +73,7 @@ def check_permitted(caller: Caller, role: Role | None, request: Mapping[str, Any
     said = set(request) - _ENVELOPE
     if beyond := said - FIELDS.get(operation, said):
         raise _refused(caller, f"{operation} with {', '.join(sorted(beyond))}", "that is for people on HQ")
-    if operation == "plan" and request.get("action") not in ACTIONS:
+    if operation == "plan" and str(request.get("action")) not in ACTIONS:
         raise _refused(caller, f"plan {str(request.get('action'))[:32]}", _why_actions())
 
 

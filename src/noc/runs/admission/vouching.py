@@ -49,13 +49,13 @@ class Vouching:
         return who
 
     def _person(self, caller: Caller, said: object) -> tuple[Caller, Role]:
-        channel = said.get("channel") if isinstance(said, dict) else None
+        channel = str(said.get("channel")) if isinstance(said, dict) else ""
         if caller.name not in _CHANNELS:
             raise CallerRefused(
                 f"{caller.name} speaks for nobody else", why=f"only {BOT} and {WATCH} do", fix="ask in your own name"
             )
         if not isinstance(said, dict) or channel not in _CHANNELS[caller.name]:
-            raise CallerRefused(f"{caller.name} does not hear people by {str(channel)[:32]}")
+            raise CallerRefused(f"{caller.name} does not hear people by {channel[:32]}")
         key = "person" if channel == PAGE else "id"
         if set(said) != {"channel", key} or not isinstance(said[key], str):
             raise BadRequest("whom this is for cannot be read", why=f"channel and {key} are expected, and no more")
