@@ -29,6 +29,7 @@ ESCROW_KEY, BACKUP_KEY = "escrow_key", "backup_key"
 SECOND_KEY = "second_key"
 DNS_TOKEN, DNS_TSIG, AWS = "dns_token", "dns_tsig", "aws"
 TELEGRAM_TOKEN, DISCORD_TOKEN, MODEL_KEY = "telegram_token", "discord_token", "model_key"
+AGENT_TELEGRAM_TOKEN, AGENT_DISCORD_TOKEN = "agent_telegram_token", "agent_discord_token"
 
 WEB_GROUP = "noc-web"
 """Who may connect to the watch's socket for the proxy: Caddy, and nobody else."""

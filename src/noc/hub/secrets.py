@@ -6,6 +6,8 @@ from pathlib import Path
 from noc.fleet.model import Fleet
 from noc.hub.errors import BadSecret, UnknownSecret
 from noc.hub.places import (
+    AGENT_DISCORD_TOKEN,
+    AGENT_TELEGRAM_TOKEN,
     AWS,
     BACKUP_KEY,
     CREDENTIALS,
@@ -29,8 +31,8 @@ RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
 CHAT = (TELEGRAM_TOKEN, DISCORD_TOKEN)
 """Secrets that the bot reads: each opens a chat to it."""
-AGENT = (MODEL_KEY,)
-"""What the agent's unit reads: it opens the model to it."""
+AGENT = (MODEL_KEY, AGENT_TELEGRAM_TOKEN, AGENT_DISCORD_TOKEN)
+"""Secrets that the agent's unit reads: they open the model to it, and chats as a bot of its own."""
 AGENT_UNIT = "noc-agent.service"
 OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, BACKUP_KEY, SECOND_KEY})
 MAX_CHARS = 4096

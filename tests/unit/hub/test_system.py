@@ -166,7 +166,7 @@ def test_the_watch_gets_the_secrets_of_its_channels_and_never_a_key_of_hq() -> N
 
 
 def test_tokens_of_chats_and_the_models_key_are_known_before_the_fleet_file_is() -> None:
-    assert {"telegram_token", "discord_token", "model_key"} <= set(outside_secrets(None))
+    assert {"telegram_token", "discord_token", "model_key", "agent_telegram_token"} <= set(outside_secrets(None))
 
 
 def test_a_secret_that_is_removed_is_gone_and_removing_it_again_changes_nothing(tmp_path: Path) -> None:
