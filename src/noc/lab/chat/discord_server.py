@@ -386,6 +386,7 @@ class Connection:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise Closed(4002, "Error while decoding payload.") from None
         if op == 1:
+            self._gateway.beats += 1
             if not self._gateway.mute:
                 self.send({"op": 11, "s": None, "t": None, "d": None})
             return True
@@ -431,12 +432,13 @@ class Connection:
 class Gateway:
     """Who is connected, and what they are sent."""
 
-    def __init__(self, discord: "Discord", heartbeat_s: float) -> None:
-        self._discord, self.heartbeat_s = discord, heartbeat_s
+    def __init__(self, discord: "Discord", heartbeat_s: float, identify_s: float) -> None:
+        self._discord, self.heartbeat_s, self._identify_s = discord, heartbeat_s, identify_s
         self.sessions: OrderedDict[str, Session] = OrderedDict()
         self.closes: deque[int] = deque(maxlen=KEPT)
-        self.scheme, self.mute, self.privileged, self.identifies, self.resumes = "ws", False, 0, 0, 0
-        self._identified_at = -IDENTIFY_S
+        self.scheme, self.mute, self.privileged = "ws", False, 0
+        self.identifies = self.resumes = self.beats = 0
+        self._identified_at = -identify_s
 
     def check_token(self, data: Document) -> None:
         """Raises Closed 4004 for a token that is not the bot's; here it comes without `Bot`."""
@@ -445,7 +447,7 @@ class Gateway:
 
     def begin(self, intents: int) -> Session | None:
         """A new session; None where the last one began less than five seconds ago."""
-        if time.monotonic() - self._identified_at < IDENTIFY_S:
+        if time.monotonic() - self._identified_at < self._identify_s:
             return None
         self._identified_at = time.monotonic()
         self.identifies += 1
@@ -494,19 +496,29 @@ class Interaction:
     ephemeral: bool = False
     original: str | None = None
     """The message that answers it."""
+    within_s: float = ACKNOWLEDGE_S
 
     def state(self) -> str:
         """As its person sees it."""
         if self.acknowledged_after is not None:
             return "acknowledged"
-        return "waiting" if time.monotonic() - self.began <= ACKNOWLEDGE_S else "did not respond"
+        return "waiting" if time.monotonic() - self.began < self.within_s else "did not respond"
 
 
 class Discord:
     """One guild with its channels, one bot, and all that was said."""
 
-    def __init__(self, token: str, guild: str, channel: str, *, heartbeat_s: float = 41.25) -> None:
-        self.token, self.guild, self.member = token, guild, True
+    def __init__(
+        self,
+        token: str,
+        guild: str,
+        channel: str,
+        *,
+        heartbeat_s: float = 41.25,
+        identify_s: float = IDENTIFY_S,
+        acknowledge_s: float = ACKNOWLEDGE_S,
+    ) -> None:
+        self.token, self.guild, self.member, self.acknowledge_s = token, guild, True, acknowledge_s
         self.bot: Document = _user("1000", "noc") | {"bot": True}
         self.channels: dict[str, Document] = {}
         self.permissions: dict[str, int] = {}
@@ -516,7 +528,7 @@ class Discord:
         self.edits: OrderedDict[str, list[str]] = OrderedDict()
         self.pings: dict[str, list[str]] = {}
         self.interactions: OrderedDict[str, Interaction] = OrderedDict()
-        self.limits, self.gateway = Limits(), Gateway(self, heartbeat_s)
+        self.limits, self.gateway = Limits(), Gateway(self, heartbeat_s, identify_s)
         self.broken = 0
         self.open_channel(channel, "operations")
 
@@ -596,7 +608,8 @@ class Discord:
 
     def interact(self, kind: int, person: Document, channel: str, data: Document, source: str | None) -> Interaction:
         """A person uses a command (2) or a button (3)."""
-        interaction = Interaction(snowflake(), secrets.token_urlsafe(32), person["id"], channel, source)
+        token = secrets.token_urlsafe(32)
+        interaction = Interaction(snowflake(), token, person["id"], channel, source, within_s=self.acknowledge_s)
         self.interactions[interaction.id] = interaction
         if len(self.interactions) > KEPT:
             self.interactions.popitem(last=False)
@@ -855,7 +868,7 @@ class Control:
     def _gateway(self) -> Document:
         gateway = self._discord.gateway
         about: Document = {"connected": len(gateway.connections()), "identifies": gateway.identifies}
-        return about | {"resumes": gateway.resumes, "closes": list(gateway.closes)}
+        return about | {"resumes": gateway.resumes, "beats": gateway.beats, "closes": list(gateway.closes)}
 
     def _seen(self, message: Document) -> Document:
         """A message as people see it."""
@@ -886,6 +899,9 @@ class Control:
         missing = [name for name, option in known.items() if option.get("required") and not given.get(name)]
         if missing or not set(given) <= set(known):
             raise Refused(400, 0, f"This command takes {', '.join(known) or 'nothing'}.")
+        chosen = {name: [choice["value"] for choice in known[name].get("choices", ())] for name in given}
+        if any(choices and given[name] not in choices for name, choices in chosen.items()):
+            raise Refused(400, 0, "This is none of the choices.")
         options = [{"name": name, "type": 3, "value": str(value)} for name, value in given.items()]
         data = {"id": found[0]["id"], "name": found[0]["name"], "type": 1, "guild_id": self._discord.guild}
         data["options"] = options
@@ -982,6 +998,8 @@ class Server:
                 status, headers, document = self._api.answer(request, request.path)
         except Refused as refusal:
             status, headers, document = refusal.status, refusal.headers, refusal.document
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            status, headers, document = 400, {}, {"message": f"Not understood: {type(error).__name__}", "code": 0}
         body = b"" if document is None else json.dumps(document).encode()
         kind = {} if document is None else {"Content-Type": "application/json"}
         lines = {**kind, "Content-Length": str(len(body)), "Via": "1.1 google", **headers}

@@ -1,0 +1,153 @@
+"""The real discord.py against the stand-in's gateway: what breaks is made good, and what cannot be is told once."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_kit import TOKEN, Service, bot, discord_service, silent, until
+from https_kit import certificate
+from noc.agent.bot.errors import ChannelAway
+from noc.agent.discord import client
+from noc.agent.discord.client import DiscordTransport
+from noc.agent.discord.library import Client
+
+JOHAN = "4711"
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other at once; how often is no matter of these tests."""
+
+    async def at_once(*_: Any, **__: Any) -> None: ...
+
+    monkeypatch.setattr(Client, "before_identify_hook", at_once)
+    monkeypatch.setattr(client, "_TROUBLE_S", (0.05,))
+
+
+async def state(service: Service, **wanted: int) -> bool:
+    """Whether the gateway counts at least so many."""
+    seen = await service.control("gateway")
+    return all(seen[name] >= number for name, number in wanted.items())
+
+
+@pytest.mark.parametrize("trouble", [{"drop": True}, {"reconnect": True}, {"close": 4000}], ids=str)
+async def test_a_connection_that_breaks_is_resumed(trouble: dict[str, Any]) -> None:
+    async with discord_service() as service, bot(service, silent) as made:
+        await service.control("trouble", trouble)
+        await until(lambda: state(service, connected=1, resumes=1), "the session is resumed")
+        assert (await service.control("gateway"))["identifies"] == 1
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "a command arrives")
+
+
+async def test_what_came_meanwhile_arrives_after_it() -> None:
+    async with discord_service() as service, bot(service, silent) as made:
+        await service.control("trouble", {"drop": True})
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "the command arrives")
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_session_that_was_forgotten_is_begun_anew() -> None:
+    async with discord_service(identify_s=0.0) as service, bot(service, silent) as made:
+        await service.control("trouble", {"forget": True, "close": 4009})
+        await until(lambda: state(service, connected=1, identifies=2), "a new session")
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "a command arrives")
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_second_session_too_soon_after_the_first_is_waited_for() -> None:
+    async with discord_service(identify_s=0.3) as service:
+        service.discord.gateway.begin(1)
+        transport = DiscordTransport(service.settings, TOKEN)
+        running = asyncio.create_task(transport.run(_never))
+        try:
+            await until(lambda: state(service, connected=1, identifies=2), "the session begins")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await transport.close()
+
+
+async def _never(_: Any) -> None: ...
+
+
+async def test_heartbeats_keep_the_connection() -> None:
+    async with discord_service(heartbeat_s=0.1) as service, bot(service, silent):
+        await until(lambda: state(service, beats=6), "six heartbeats")
+        seen = await service.control("gateway")
+        assert (seen["connected"], seen["resumes"], seen["closes"]) == (1, 0, [])
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("code", [4004, 4014])
+async def test_a_gateway_that_shuts_the_bot_out_is_told_once(code: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "noc")
+    async with discord_service() as service, bot(service, silent):
+        await service.control("trouble", {"close": code})
+        await until(lambda: caplog.records, "it is logged")
+        [said] = [record.getMessage() for record in caplog.records]
+        assert ("token" if code == 4004 else "4014") in said
+        assert TOKEN not in said
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_bot_that_was_put_out_asks_again_until_it_is_let_in(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "noc")
+    async with discord_service() as service:
+        await service.control("trouble", {"member": False})
+        transport = DiscordTransport(service.settings, TOKEN)
+        running = asyncio.create_task(transport.run(_never))
+        try:
+            await until(lambda: "Missing Access" in caplog.text, "it was refused")
+            await service.control("trouble", {"member": True})
+            await until(lambda: state(service, connected=1), "the bot is connected")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await transport.close()
+
+
+async def test_nobody_there_is_told() -> None:
+    async with discord_service() as service:
+        settings = service.settings
+    transport = DiscordTransport(settings, TOKEN)
+    try:
+        with pytest.raises(ChannelAway):
+            await transport.reach()
+    finally:
+        await transport.close()
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None:
+    async with discord_service(certificate(tmp_path, "localhost")) as service:
+        transport = DiscordTransport(service.settings, TOKEN)
+        try:
+            with pytest.raises(ChannelAway):
+                await transport.reach()
+        finally:
+            await transport.close()
+
+
+async def test_http_and_gateway_are_spoken_over_tls(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    async with discord_service((pem, key)) as service, bot(service, silent, ca=pem) as made:
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "a command arrives")
+        assert service.settings.api.startswith("https:")
+
+
+async def test_a_token_is_not_shown_to_a_gateway_without_tls(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    async with discord_service((pem, key)) as service:
+        service.discord.gateway.scheme = "ws"
+        transport = DiscordTransport(service.settings, TOKEN, pem)
+        try:
+            with pytest.raises(ChannelAway, match="gateway"):
+                await transport.reach()
+        finally:
+            await transport.close()
