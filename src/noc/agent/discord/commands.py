@@ -38,14 +38,11 @@ class Option:
 
     def payload(self) -> dict[str, Any]:
         """As it is registered. A word in small letters is itself what is said, or not."""
-        option: dict[str, Any] = {
-            "type": _TEXT,
-            "name": self.name,
-            "description": self.words[:MAX_WORDS],
-            "required": self.needed,
-        }
-        said = {"choices": [{"name": self.words, "value": self.words}]} if self.words.islower() else {}
-        return option | (said or {"max_length": MAX_VALUE})
+        about: dict[str, Any] = {"type": _TEXT, "name": self.name, "required": self.needed}
+        about["description"] = self.words[:MAX_WORDS]
+        if self.words.islower():
+            return about | {"choices": [{"name": self.words, "value": self.words}]}
+        return about | {"max_length": MAX_VALUE}
 
 
 @dataclass(frozen=True)
