@@ -63,7 +63,7 @@ PANELS: dict[str, dict[str, tuple[str, str]]] = {
         "kuma": ("noc.cli.kuma", "A stock Uptime Kuma, told what the fleet is: monitors, notification, status page."),
     },
     "Who does what": {
-        "run": ("noc.cli.run", "Show, follow or go on with a run."),
+        "run": ("noc.cli.run", "Show, follow, pause or go on with a run."),
         "runs": ("noc.cli.runs", "List runs, the newest first."),
         "pending": ("noc.cli.pending", "List the plans that wait for somebody to agree."),
         "approve": ("noc.cli.approve", "Agree to a plan that waits, and follow the run that this begins."),
@@ -83,6 +83,7 @@ PANELS: dict[str, dict[str, tuple[str, str]]] = {
         "who": ("noc.cli.who", "List everybody with role and chats, and who may change the fleet now."),
         "link": ("noc.cli.link", "Print a code that makes a chat yours, or list the chats that are."),
         "unlink": ("noc.cli.unlink", "Let a chat speak for nobody any more."),
+        "mcp": ("noc.cli.mcp", "Serve the fleet's tools to a model, which approves nothing."),
         "tokens": ("noc.cli.tokens", "Tokens for programs that read or use the API."),
         "offboard": ("noc.cli.offboard", "Let somebody leave: groups, approvals, sessions, tokens, and all they had."),
     },

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from noc.cli.options import JsonOption, WaitOption
-from noc.cli.output import mark, print_json, print_table
+from noc.cli.output import mark, out, print_json, print_table
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, follow or go on with a run.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, follow, pause or go on with a run.")
 
 _MARKS = {"ok": "ok", "failed": "fail", "running": "info", "interrupted": "warn", "broken": "fail"}
 
@@ -64,6 +64,23 @@ def resume(
 
     client = Client()
     drive(client, *client.resume(run, wait_s=wait_s, heard=tell), as_json=as_json)
+
+
+@app.command()
+def pause(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its last four digits, or last.")] = "last",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """End a run at its next step, as Ctrl-C in the command that follows it does; noc run resume goes on with it.
+
+    A node in hand that is not proven is turned back, one that is proven is confirmed, and no other is begun.
+    """
+    from noc.runs.runner.client import Client  # noqa: PLC0415
+
+    client = Client()
+    name = client.ask("stop", run=client.ask("show", run=run)["run"]["run"])["run"]
+    print_json({"run": name}) if as_json else out.print(f"run {name} ends at its next step")
 
 
 @app.command(hidden=True)

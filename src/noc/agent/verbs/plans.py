@@ -37,15 +37,15 @@ class PlanParams(Params):
     @field_validator("configuration")
     @classmethod
     def _only_with_deploy(cls, configuration: bool, info: ValidationInfo) -> bool:
-        if configuration and info.data.get("action") != "deploy":
+        if configuration and info.data.get("action", "deploy") != "deploy":
             raise ValueError("only deploy brings a configuration")
         return configuration
 
     @field_validator("version")
     @classmethod
     def _what_deploy_brings(cls, version: str | None, info: ValidationInfo) -> str | None:
-        action = info.data.get("action", "deploy")
-        if version and action != "deploy":
+        action = info.data.get("action", "")
+        if version and action not in ("deploy", ""):
             raise ValueError("only deploy takes a release")
         if not version and action == "deploy" and not info.data.get("configuration"):
             raise ValueError("deploy takes a release, or configuration")

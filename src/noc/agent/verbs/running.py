@@ -194,7 +194,7 @@ async def halt(call: Call, params: HaltParams) -> Done[HaltStands]:
     answer = await call.house.runner(call.actor).ask("halt", reason=params.reason)
     order, run = answer["halt"], answer["run"]
     stands = HaltStands(by=order["by"], at=order["at"], untrusted_reason=order["why"], run=run)
-    lines = [f"halted by {order['by']}: {neutral(order['why'], 200)}", "noc halt lift, on HQ, lets runs begin again"]
+    lines = [f"halted by {order['by']}: {neutral(order['why'], 200)}", "noc halt --lift, on HQ, lets runs begin again"]
     lines += [f"run {run} ends at its next step"] if run else []
     return Done(stands, Message("the fleet is halted", tuple(lines)))
 
