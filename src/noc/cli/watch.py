@@ -45,6 +45,9 @@ def serve(
     public: Annotated[
         Path | None, typer.Option("--public", metavar="DIR", help="Where to keep the public status page; it exists.")
     ] = None,
+    runner: Annotated[
+        Path | None, typer.Option("--runner", metavar="FILE", help="The runner's socket, to show what it waits for.")
+    ] = None,
 ) -> None:
     """Run the watch server until it is told to stop."""
     import logging  # noqa: PLC0415
@@ -58,7 +61,7 @@ def serve(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     push = read_tcp(push_listen) if push_listen else None
     proxy = Unix(web) if web else None
-    serve_watch(fleet_directory(directory), db, push, read_local(local), web=proxy, public=public)
+    serve_watch(fleet_directory(directory), db, push, read_local(local), web=proxy, public=public, runner=runner)
 
 
 @app.command()

@@ -266,7 +266,7 @@ class DecidedElsewhere(NotPermitted):
 
 
 class NotTheBot(NotPermitted):
-    """A request said for whom it is made, and its caller is not the bot of the chats, or the fleet file has no such person.
+    """A request said for whom it is made, and is not from the bot of the chats, or names nobody of the fleet file.
 
     `Noc-For` counts from the login noc-bot on the watch's own socket alone.
     """

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from noc.errors import NotPermitted
 from noc.fleet.model import Role
 
-Via = Literal["socket", "session", "token", "link"]
+Via = Literal["socket", "session", "token", "link", "chat"]
 RANK: Final[dict[Role, int]] = {"viewer": 0, "agent": 1, "operator": 2, "approver": 3}
 
 
@@ -19,8 +19,8 @@ class Caller:
     Attributes:
         name: the login on HQ, or the name of the token.
         role: what it may do at most.
-        via: how that was proven: peer credentials of the Unix socket, a page's session, an API token, or a link
-            that is good for one act.
+        via: how that was proven: peer credentials of the Unix socket, a page's session, an API token, a link that is
+            good for one act, or the word of the bot, which speaks for a person in a chat.
     """
 
     name: str

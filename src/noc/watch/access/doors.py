@@ -19,14 +19,17 @@ from noc.fleet.peers import is_operators
 from noc.watch.access.caller import RANK, Caller
 from noc.watch.access.forms import FIELD, form_token, is_same_origin
 from noc.watch.access.keyring import Keyring
-from noc.watch.access.people import caller_at, role_of
+from noc.watch.access.people import PROGRAMS, caller_at, role_of, spoken_for
 from noc.watch.clock import now
 from noc.watch.config import Config
-from noc.watch.errors import ForeignForm, NotOurName, StoreTrouble
+from noc.watch.errors import ForeignForm, NotOurName, NotTheBot, StoreTrouble
 from noc.watch.store.records import Key
 
 UID: Final = "uid"
 """Where the listener puts the peer's uid in a request's state."""
+
+FOR: Final = "noc-for"
+"""The header in which the bot says for which person it asks."""
 
 COOKIE: Final = "__Host-noc"
 SESSION_MS: Final = 30 * 86_400_000
@@ -75,7 +78,7 @@ class PeerDoor(_Door):
         self._fleet = fleet
 
     async def admit(self, scope: Scope, headers: Headers) -> None:
-        """Let callers of this machine in. Raises NotPermitted, ForeignForm."""
+        """Let callers of this machine in. Raises NotPermitted, ForeignForm, NotTheBot."""
         if not _is_local_name(headers.get("host", "")):
             raise NotPermitted("this listener answers to 127.0.0.1 and localhost only")
         is_change, is_browser = scope["method"] not in SAFE, "origin" in headers or "sec-fetch-site" in headers
@@ -84,7 +87,12 @@ class PeerDoor(_Door):
         uid = scope["state"].get(UID)
         if uid is None:
             raise NotPermitted("nobody knows who opened this connection")
-        scope["state"] |= {"caller": caller_at(self._fleet(), uid), FIELD: form_token(None, uid)}
+        caller = caller_at(self._fleet(), uid)
+        if caller.name in PROGRAMS and not is_for_programs(scope["path"]):
+            raise NotPermitted(f"{caller.name} is a program, and pages are for people", fix="/api/v1/openapi.json")
+        if names := headers.getlist(FOR):
+            caller = spoken_for(self._fleet(), caller, names)
+        scope["state"] |= {"caller": caller, FIELD: form_token(None, uid)}
 
 
 class WebDoor(_Door):
@@ -99,8 +107,10 @@ class WebDoor(_Door):
         self._config, self._keyring = config, keyring
 
     async def admit(self, scope: Scope, headers: Headers) -> None:
-        """Say who asks, as far as a key proves it. Raises NotOurName, NotPermitted, ForeignForm."""
+        """Say who asks, as far as a key proves it. Raises NotOurName, NotPermitted, NotTheBot, ForeignForm."""
         config, path = self._config(), scope["path"]
+        if FOR in headers:
+            raise NotTheBot("nobody speaks for somebody else here", fix="sign in, or send a token of your own")
         if headers.get("host", "") not in names_of(config.fleet):
             raise NotOurName("this is not the host that was asked for")
         scope["state"]["address"] = address = client_address(headers)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from noc.errors import NocError, NotFound, NotPermitted
-from noc.watch.errors import IncidentOver, Malformed, StoreTrouble, TooLarge, WindowFixed
+from noc.watch.errors import IncidentOver, Malformed, RunnerAway, RunNotBegun, StoreTrouble, TooLarge, WindowFixed
 
 RETRY_AFTER_S: Final = 2
 STATUSES: Final[Mapping[type[NocError], int]] = {
@@ -18,8 +18,10 @@ STATUSES: Final[Mapping[type[NocError], int]] = {
     NotFound: 404,
     IncidentOver: 409,
     WindowFixed: 409,
+    RunNotBegun: 409,
     TooLarge: 413,
     StoreTrouble: 503,
+    RunnerAway: 503,
 }
 OTHERWISE: Final = 422
 

@@ -111,8 +111,9 @@ def token_document(key: Key) -> dict[str, Any]:
 
 
 def _person(asked: Asked[Any, Any]) -> Caller:
-    """The caller, who is no program: a token that could make tokens would outlive its own end. Raises NotPermitted."""
+    """The caller, who is logged in on HQ: a token that could make tokens would outlive its own end, and what is asked
+    for in a chat would outlive the chat. Raises NotPermitted."""
     caller = caller_of(asked.request)
-    if caller.via == "token":
-        raise NotPermitted("a token makes and takes back no tokens", fix="on HQ: noc tokens")
+    if caller.via != "socket":
+        raise NotPermitted(f"a {caller.via} makes and takes back no tokens", fix="on HQ: noc tokens")
     return caller

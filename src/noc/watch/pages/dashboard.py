@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from noc.fleet.freezing import Frozen, frozen
 from noc.watch.clock import Moment, now, span
 from noc.watch.pages.bars import Bars
 from noc.watch.pages.board import COLUMNS, Row, Summary, Told, rows, summary
@@ -24,6 +26,7 @@ from noc.watch.pages.lookup import (
 from noc.watch.pages.runs import RunBoard
 from noc.watch.pages.trails import Trails
 from noc.watch.pages.views import Rendered
+from noc.watch.pages.waiting import Known, Waiting
 from noc.watch.pages.worldmap import world_map
 from noc.watch.service.watch import Watch
 from noc.watch.store.queries import pushes_since
@@ -46,9 +49,10 @@ class Dashboard:
 
     document, table = "dashboard.html", "nodes"
 
-    def __init__(self, watch: Watch, look: Look, runs: RunBoard) -> None:
-        """Take the watch to show, and the runs that it was told of."""
-        self._watch, self._look, self._runs = watch, look, runs
+    def __init__(self, watch: Watch, look: Look, runs: RunBoard, waiting: Waiting) -> None:
+        """Take the watch to show, the runs that it was told of, and who knows what waits for an approval."""
+        self._watch, self._look, self._runs, self._waiting = watch, look, runs, waiting
+        self._known = Known()
         self._bars, self._trails = Bars(watch.config.rules.interval), Trails(watch.config.rules.interval)
         self._open: Sequence[Incident] = ()
         self._alerts: dict[int, list[Alert]] = {}
@@ -76,10 +80,11 @@ class Dashboard:
         self._trails.fill(await asyncio.to_thread(minutes_since, engine, wall - self._trails.span_ms))
 
     async def refresh(self) -> None:
-        """Read what has changed in the database, and start bars anew where the push interval is another."""
+        """Read what has changed, in the database and at the runner; another push interval begins the bars anew."""
         if self._bars.interval_s != self._watch.config.rules.interval:
             await self._refill()
         await self._read()
+        self._known = await self._waiting.known()
 
     def board(self, moment: Moment) -> tuple[list[Row], Summary]:
         """Every node's row and the summary, as of the last `refresh`."""
@@ -90,7 +95,7 @@ class Dashboard:
 
     def strip(self, moment: Moment, seen: Summary) -> str:
         """The line on top of every page."""
-        return self._look.render("summary.html", moment, summary=seen)
+        return self._look.render("summary.html", moment, summary=seen, known=self._known, frozen=self._frozen(moment))
 
     async def render(self) -> Rendered:
         """All parts as they are now."""
@@ -101,6 +106,7 @@ class Dashboard:
         lines = {f"node-{row.name}": look.render("row.html", moment, row=row, columns=COLUMNS) for row in nodes}
         parts = {
             "summary": self.strip(moment, seen),
+            "approvals": self._approvals(moment),
             "runs": self._run_panel(moment),
             "nodes": self._nodes(moment, lines),
             "signs": look.render("signs.html", moment, map=world_map(fleet, nodes)),
@@ -118,6 +124,19 @@ class Dashboard:
     def _run_panel(self, moment: Moment) -> str:
         under_way, ended = self._runs.under_way(moment.wall), self._runs.ended(moment.wall)
         return self._look.render("runs.html", moment, under_way=under_way, ended=ended)
+
+    def _approvals(self, moment: Moment) -> str:
+        shown = frozenset(run for run, *_ in self._runs.under_way(moment.wall))
+        known = self._known
+        return self._look.render(
+            "approvals.html", moment, known=known, stranded=known.stranded(shown), frozen=self._frozen(moment)
+        )
+
+    def _frozen(self, moment: Moment) -> Frozen | None:
+        """The freeze that holds, where runs begin beside this watch at all."""
+        if not self._waiting.has_runner:
+            return None
+        return frozen(self._watch.config.fleet.freeze, datetime.fromtimestamp(moment.wall / 1000, UTC))
 
     def _incidents(self, moment: Moment) -> str:
         steady = {

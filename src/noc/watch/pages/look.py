@@ -27,6 +27,9 @@ GLYPHS: Final = {
     "done": "✓",
     "failed": "✗",
     "skipped": "·",
+    "change": "→",
+    "unchanged": "✓",
+    "blocked": "✗",
 }
 """One sign a state, beside its colour and its word."""
 
@@ -79,7 +82,11 @@ class Look:
     def render(self, template: str, moment: Moment, **values: Any) -> str:  # noqa: ANN401 - what the template names
         """A template as it looks at a moment."""
         return self._jinja.get_template(template).render(
-            values, now=moment, fleet=self._fleet(), age=lambda at: span(moment.wall - at)
+            values,
+            now=moment,
+            fleet=self._fleet(),
+            age=lambda at: span(moment.wall - at),
+            left=lambda at: span(at - moment.wall),
         )
 
     def clock(self, at: int) -> str:

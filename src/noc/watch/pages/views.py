@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from noc.watch.clock import Moment
 
-_GROWING: Final = re.compile(r'(<time (?:data-age|class)="[^"]*">)[^<]*')
+_GROWING: Final = re.compile(r'(<time (?:data-age|data-until|class)="[^"]*">)[^<]*')
 
 
 @dataclass(frozen=True)

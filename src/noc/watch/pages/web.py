@@ -1,5 +1,6 @@
 """The pages' routes: documents, static files, the stream of what changed, and the forms."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,14 +24,17 @@ from noc.watch.pages.look import HEADERS, Look
 from noc.watch.pages.lookup import Standing, Wanted
 from noc.watch.pages.node import NodeView
 from noc.watch.pages.projection import HEIGHT, WIDTH
+from noc.watch.pages.request import RequestView
 from noc.watch.pages.runs import RunBoard
 from noc.watch.pages.stream import Stream
 from noc.watch.pages.views import View
+from noc.watch.pages.waiting import Waiting
 from noc.watch.service.watch import Watch
 from noc.watch.store.records import Severity
 
 MAX_ADDRESS: Final = 300
 LARGEST_ID: Final = 2**53
+_DIGITS: Final = re.compile(r"[0-9a-f]{12,64}")
 STANDINGS: Final[dict[str, Standing]] = {"": "all", "all": "all", "open": "open", "closed": "closed"}
 SEVERITIES: Final[dict[str, Severity | None]] = {"": None, "SEV1": "SEV1", "SEV2": "SEV2"}
 TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -42,19 +46,20 @@ class Web:
 
     Attributes:
         dashboard: started before the first request.
-        stream: stopped before the listener is.
+        stream, waiting: stopped before the listener is.
     """
 
     watch: Watch
     look: Look
     dashboard: Dashboard
     stream: Stream
+    waiting: Waiting
 
     @classmethod
-    def of(cls, watch: Watch, runs: RunBoard) -> "Web":
+    def of(cls, watch: Watch, runs: RunBoard, waiting: Waiting) -> "Web":
         """The pages of a watch, which is running."""
         look = Look(lambda: watch.config.fleet)
-        return cls(watch, look, Dashboard(watch, look, runs), Stream(look.clock))
+        return cls(watch, look, Dashboard(watch, look, runs, waiting), Stream(look.clock), waiting)
 
     def routes(self) -> list[BaseRoute]:
         """The pages' paths."""
@@ -63,6 +68,7 @@ class Web:
             Route("/nodes/{name}", self.page),
             Route("/incidents", self.page),
             Route("/incidents/{number}", self.page),
+            Route("/approvals/{digest}", self.page),
             Route("/events", self.events),
             Route("/static/{name}", self.static),
         ]
@@ -86,6 +92,7 @@ class Web:
             view=view,
             may_acknowledge=is_allowed(caller, "agent"),
             may_write=is_allowed(caller, "operator"),
+            may_approve=is_allowed(caller, "approver"),
             silences=SILENCES,
             ranges=tuple(RANGES),
         )
@@ -107,6 +114,8 @@ class Web:
                 return IncidentList(self.watch, self.look, self.dashboard, wanted_of(query))
             case ["incidents", number] if number.isascii() and number.isdigit() and int(number) < LARGEST_ID:
                 return IncidentView(self.watch, self.look, self.dashboard, int(number))
+            case ["approvals", digest] if _DIGITS.fullmatch(digest):
+                return RequestView(self.waiting, self.look, self.dashboard, digest)
             case _:
                 raise NotFound("there is no such page")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from starlette.applications import Starlette
@@ -13,9 +14,12 @@ from noc.watch.access.keyring import Keyring
 from noc.watch.api.acknowledge import AcknowledgeDoor
 from noc.watch.api.rest import Api
 from noc.watch.pages.acts import Acts
+from noc.watch.pages.decisions import Decisions
 from noc.watch.pages.login import Login
 from noc.watch.pages.refusals import Refusals
+from noc.watch.pages.runner import RunnerDoor
 from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.waiting import Waiting
 from noc.watch.pages.web import Web
 from noc.watch.service.watch import Watch
 
@@ -34,11 +38,17 @@ class Faces:
     _pages: Web
 
     @classmethod
-    async def open(cls, watch: Watch) -> Self:
-        """Read the keys that were given away, and what the pages show of the time before."""
+    async def open(cls, watch: Watch, runner: Path | None = None) -> Self:
+        """Read the keys that were given away, and what the pages show of the time before.
+
+        Args:
+            watch: it runs.
+            runner: the socket of the runner beside it; None for none.
+        """
         keyring, runs = Keyring(watch), RunBoard()
         await keyring.start()
-        pages = Web.of(watch, runs)
+        waiting = Waiting(RunnerDoor(runner) if runner else None)
+        pages = Web.of(watch, runs, waiting)
         await pages.dashboard.start()
         login = Login(watch, pages.look, keyring)
         routes: Sequence[BaseRoute] = [
@@ -47,11 +57,13 @@ class Faces:
             *login.routes(),
             *pages.routes(),
             *Acts(watch).routes(),
+            *Decisions(waiting).routes(),
             *AcknowledgeDoor(watch, keyring).routes(),
         ]
         app = Starlette(routes=routes, exception_handlers=dict(Refusals(login).handlers()))
         return cls(PeerDoor(app, lambda: watch.config.fleet), WebDoor(app, lambda: watch.config, keyring), pages)
 
     def stop(self) -> None:
-        """End every stream, so that the listeners can stop."""
+        """End every stream, and what is asked for them, so that the listeners can stop."""
         self._pages.stream.stop()
+        self._pages.waiting.stop()

@@ -41,6 +41,7 @@ def serve(
     *,
     web: Unix | None = None,
     public: Path | None = None,
+    runner: Path | None = None,
 ) -> None:
     """Run the watch until SIGTERM or SIGINT.
 
@@ -52,6 +53,7 @@ def serve(
         local: where the API and the pages are for who is on this machine.
         web: where they are for the proxy, and for who brings a key; None for nowhere.
         public: the folder of the public page; None for no page.
+        runner: the runner's socket, for what waits for an approval; None for a watch without one beside it.
 
     Raises:
         NocError: the fleet cannot be read, an address is taken, or the database cannot be opened.
@@ -67,8 +69,9 @@ def serve(
     store = Store(database, router(lambda: watch.config.fleet))
     channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
     watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
+    sockets = push_socket, local_socket, web_socket
     try:
-        uvloop.run(_run(watch, (push_socket, local_socket, web_socket), public, database.with_name(FILE)))
+        uvloop.run(_run(watch, sockets, public, database.with_name(FILE), runner))
     finally:
         store.close()
 
@@ -78,6 +81,7 @@ async def _run(
     sockets: tuple[socket.socket, socket.socket, socket.socket | None],
     public: Path | None,
     origin: Path,
+    runner: Path | None,
 ) -> None:
     """Serve.
 
@@ -86,13 +90,14 @@ async def _run(
         sockets: for pushes, for this machine, for the proxy.
         public: the folder of the public page.
         origin: what a restore of HQ leaves for the watch.
+        runner: the runner's socket.
     """
     push_socket, local_socket, web_socket = sockets
     await start_restored(watch, origin)
     ingest = Ingest(watch)
     pushes = PushListener(ingest, ingest.report)
     await pushes.start(push_socket)
-    faces = await Faces.open(watch)
+    faces = await Faces.open(watch, runner)
     parts = [Eyes(watch).run(), *([Publisher(watch, public).run()] if public else [])]
     listeners = {local_socket: listener(faces.local, PeerProtocol)}
     if web_socket is not None:

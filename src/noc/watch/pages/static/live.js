@@ -28,6 +28,10 @@ function tick() {
     const words = span(now - Number(time.dataset.age));
     if (time.textContent !== words) time.textContent = words;
   }
+  for (const time of document.querySelectorAll("time[data-until]")) {
+    const words = span(Number(time.dataset.until) - now);
+    if (time.textContent !== words) time.textContent = words;
+  }
   const silence = Date.now() - heard;
   const stamp = document.getElementById("stamp");
   if (!stamp) return;
@@ -40,11 +44,14 @@ function tick() {
 
 function swap(element, html, outer) {
   const held = document.activeElement && document.activeElement.id;
-  const opened = [...element.querySelectorAll("details[open]")].length > 0;
+  const opened = [...element.querySelectorAll("details[open]")].map((part) => part.id);
   const scrolled = [...element.querySelectorAll(".scroll")].map((part) => [part.id, part.scrollTop]);
   if (outer) element.outerHTML = html;
   else element.innerHTML = html;
-  if (opened) for (const part of element.querySelectorAll("details")) part.open = true;
+  for (const id of opened) {
+    const part = document.getElementById(id);
+    if (part) part.open = true;
+  }
   for (const [id, top] of scrolled) {
     const part = document.getElementById(id);
     if (part) part.scrollTop = top;

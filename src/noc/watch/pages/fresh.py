@@ -1,0 +1,57 @@
+"""An answer from elsewhere that pages show: asked for while somebody looks, and never waited for by who looks long."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+from noc.errors import NocError
+from noc.watch.clock import now
+
+FRESH_S: Final = 2.0
+PATIENCE_S: Final = 0.5
+"""So long a page waits for an answer; one that comes later it shows a moment later."""
+
+T = TypeVar("T")
+
+
+class Fresh(Generic[T]):
+    """The last answer to one question, asked again in the background once it is old; one asks at a time.
+
+    Attributes:
+        value: the last good answer, None before there was one.
+        error: why the last try gave none, None where it did.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        """Nothing was asked yet."""
+        self._ask = ask
+        self.value: T | None = None
+        self.error: NocError | None = None
+        self._asked = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self, patience_s: float | None = PATIENCE_S) -> None:
+        """Bring `value` and `error` up to date, as far as that is done in so many seconds; None for all it takes."""
+        if self._task is None and now().mono - self._asked >= FRESH_S:
+            self._task = task = asyncio.create_task(self._renew())
+            await asyncio.wait({task}, timeout=patience_s)
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def forget(self) -> None:
+        """Ask again at the next look: something has changed."""
+        self._asked = float("-inf")
+
+    def stop(self) -> None:
+        """Give up what is being asked."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _renew(self) -> None:
+        self._asked = now().mono
+        try:
+            self.value, self.error = await self._ask(), None
+        except NocError as error:
+            self.error = error
+        finally:
+            self._task = None
