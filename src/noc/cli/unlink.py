@@ -28,7 +28,7 @@ def unlink(
     from noc.runs.runner.client import Client  # noqa: PLC0415 - help stays light
 
     if channel is None and person is None:
-        raise Usage("which chat?", fix="noc unlink telegram; noc link lists yours, noc who everybody's")
+        raise Usage("no chat is named", fix="noc unlink telegram; noc link lists yours, noc who everybody's")
     gone = Client().ask("unlink", channel=channel, id=number, person=person)["unlinked"]
     if not gone:
         raise NotFound("no such chat is linked", fix="noc link lists yours, noc who everybody's")

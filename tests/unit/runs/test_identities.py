@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.runs.admission.errors import IdentitiesUnreadable, LinkRefused
 from noc.runs.admission.identities import MOST_EACH, Channel, Identities, Identity
-from noc.runs.admission.principal_errors import IdentitiesUnreadable, LinkRefused
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PERSONS = st.sampled_from(["anna", "james", "olga"])

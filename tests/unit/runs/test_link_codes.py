@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.runs.admission.errors import CodeRefused
 from noc.runs.admission.linkcodes import COUNTED_S, GOOD_S, WRONG_ALL, WRONG_EACH, LinkCodes
-from noc.runs.admission.principal_errors import CodeRefused
 
 
 def refused(codes: LinkCodes, code: str, *, channel: str = "telegram", number: str = "4711", now: float = 0) -> bool:

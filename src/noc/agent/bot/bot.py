@@ -26,7 +26,7 @@ from noc.agent.words.neutral import stripped
 from noc.agent.words.refusal import refusal_message
 from noc.errors import NocError
 from noc.runs.admission.clock import lasting
-from noc.runs.admission.principal_errors import Stranger
+from noc.runs.admission.errors import Stranger
 
 OLD_S = 300.0
 """Seconds after which a command is not obeyed any more: it waited while the bot was away, and things have moved on."""

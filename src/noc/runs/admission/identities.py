@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from noc.fleet.files import replace
 from noc.fleet.model import Name
-from noc.runs.admission.principal_errors import IdentitiesUnreadable, LinkRefused
+from noc.runs.admission.errors import IdentitiesUnreadable, LinkRefused
 
 Channel = Literal["telegram", "discord"]
 Number = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,19}$")]

@@ -8,7 +8,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass
 
-from noc.runs.admission.principal_errors import CodeRefused
+from noc.runs.admission.errors import CodeRefused
 
 GOOD_S = 600.0
 """Seconds for which a code is good."""
@@ -73,7 +73,7 @@ class LinkCodes:
         given = self._given.get(digest)
         if given is None or now >= given.until or given.channel != channel:
             self._wrong.append((now, (channel, number)))
-            raise CodeRefused(f"this code links nothing by {channel}", fix=f"on HQ: noc link {channel}")
+            raise CodeRefused(f"this code links no {channel} chat", fix=f"on HQ: noc link {channel}")
         del self._given[digest]
         return given.person
 

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 from noc.fleet.model import Fleet, Role
 from noc.runs.admission.approval import role_of
 from noc.runs.admission.caller import BOT, SERVICES, WATCH, Caller
+from noc.runs.admission.errors import Stranger
 from noc.runs.admission.identities import Channel, Identities, Number
 from noc.runs.admission.permits import check_permitted
-from noc.runs.admission.principal_errors import Stranger
 from noc.runs.errors import BadRequest, CallerRefused
 
 PAGE = "page"

@@ -13,9 +13,9 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.runs.admission.approval import role_of
 from noc.runs.admission.caller import AGENT, SERVICES, Caller
+from noc.runs.admission.errors import CodeRefused, LinkRefused
 from noc.runs.admission.identities import Channel, Identities, Identity
 from noc.runs.admission.linkcodes import GOOD_S, LinkCodes
-from noc.runs.admission.principal_errors import CodeRefused, LinkRefused
 from noc.runs.admission.sparing import Sparing
 from noc.runs.admission.vouching import Vouching, checked_number, stranger
 from noc.runs.errors import CallerRefused
@@ -154,7 +154,7 @@ class Principals:
         role = role_of(name, fleet)
         if role is None or role == "agent" or name in SERVICES:
             raise LinkRefused(
-                f"{name} is nobody who has a chat",
+                f"{name} can have no chat",
                 why="its role is agent" if role == "agent" else "[[people]] of fleet.toml does not list that login",
                 fix="log in as yourself, and give noc link there",
             )
