@@ -50,12 +50,13 @@ def approve(
             "with --json the plan is not shown before it is approved", fix="noc pending, then give --yes as well"
         )
     client = Client()
-    request = client.ask("pending", request=" ".join(name or ["last"]))["request"]
+    found = client.ask("pending", request=" ".join(name or ["last"]))
+    request = found["request"]
     _check(request)
     if only_statement:
         print_json({"statement": request["statement"]}) if as_json else sys.stdout.write(request["statement"])
         return
-    _show(request, as_json=as_json)
+    _show(found, as_json=as_json)
     _agree(request, yes=yes, can_sign=bool(key or signature))
     run, events = client.approve(request["digest"], _signature(request, key, signature), heard=_tell)
     if no_follow:
@@ -79,11 +80,13 @@ def _check(request: dict[str, Any]) -> None:
         raise PlanRefused("the runner shows another plan than it names", fix="journalctl -u noc-runner")
 
 
-def _show(request: dict[str, Any], *, as_json: bool) -> None:
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
     from noc.cli.planned import show_plan  # noqa: PLC0415
 
     if not as_json:
-        show_plan({"plan": request["plan"], "agreement": request["needs"]}, as_json=False)
+        request = found["request"]
+        answer = {"plan": request["plan"], "labels": found["labels"], "agreement": request["needs"]}
+        show_plan(answer, as_json=False)
         out.print(f"asked for by {plain(request['requester'])}")
 
 
