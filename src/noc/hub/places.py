@@ -15,6 +15,7 @@ TUNNEL_STATE = Path("/var/lib/noc-tunnel")
 OUTGOING = Path("/var/lib/noc-outgoing")
 WEB_SOCKET = Path("/run/noc-watch/web.sock")
 TUNNELS_SOCKET = Path("/run/noc-tunnels.sock")
+RUNNER_SOCKET = Path("/run/noc-runner/runner.sock")
 HUB_KEY_ASKED = STATE / "hub-key.json"
 HUB_KEY_TOLD = Path("/run/noc-tunnel/hub-key.json")
 UNITS = Path("/etc/systemd/system")

@@ -10,6 +10,7 @@ from noc.hub.places import (
     HOST_CA,
     PROGRAM,
     PUBLIC_PAGES,
+    RUNNER_SOCKET,
     SSH_KEY,
     STATE,
     TUNNELS_SOCKET,
@@ -80,7 +81,7 @@ X-Noc-Build={build}
 
 [Service]
 Type=notify
-ExecStart={PROGRAM} watch serve --web {WEB_SOCKET} --public {PUBLIC_PAGES}
+ExecStart={PROGRAM} watch serve --web {WEB_SOCKET} --public {PUBLIC_PAGES} --runner {RUNNER_SOCKET}
 User=noc-watch
 Group=noc
 SupplementaryGroups={WEB_GROUP}

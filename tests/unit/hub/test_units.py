@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from noc.hub import units
+from noc.runs.paths import Paths
 from unit.hub.hub_kit import program
 
 OWN_KEYS = {"ssh_key", "host_ca", "ssh_key.next", "ssh_key.before", "host_ca.next"}
@@ -49,6 +50,12 @@ def test_each_unit_reads_its_own_credentials_and_no_others() -> None:
 
 def test_the_watch_starts_without_secrets_where_there_are_none() -> None:
     assert credentials(units.watch_unit("wg0", "abc", [])) == set()
+
+
+def test_the_watch_asks_the_runner_where_it_listens() -> None:
+    text = TEXTS["noc-watch.service"]
+    assert f" --runner {Paths().runner_socket}\n" in text
+    assert "AF_UNIX" in next(line for line in text.splitlines() if line.startswith("RestrictAddressFamilies="))
 
 
 def test_the_runner_starts_without_what_opens_others_services_where_there_is_none() -> None:
