@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from discord_kit import TOKEN, Service, bot, discord_service, silent, until
+from discord_kit import TOKEN, Bot, Service, bot, discord_service, silent, until
 from https_kit import certificate
 from noc.agent.bot.errors import ChannelAway
+from noc.agent.bot.transport import Incoming
 from noc.agent.discord import client
 from noc.agent.discord.client import DiscordTransport
 from noc.agent.discord.library import Client
+from noc.agent.words.message import Message
 
 JOHAN = "4711"
 
@@ -110,6 +112,35 @@ async def test_a_bot_that_was_put_out_asks_again_until_it_is_let_in(caplog: pyte
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await transport.close()
+
+
+@pytest.mark.usefixtures("patience")
+async def test_a_command_whose_connection_was_lost_is_answered_in_the_chat() -> None:
+    lost = asyncio.Event()
+
+    async def slow(made: Bot, incoming: Incoming) -> None:
+        await lost.wait()
+        await made.transport.send(incoming.chat, Message("well"), reply_to=incoming)
+
+    async with discord_service(identify_s=0.0) as service, bot(service, slow) as made:
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "the command arrives")
+        await service.control("trouble", {"close": 4014})
+        await until(lambda: state(service, connected=1, identifies=2), "another connection")
+        lost.set()
+        message = (await until(service.messages, "the answer"))[-1]
+        assert (message["content"], message["channel"]) == ("**well**", "42")
+
+
+@pytest.mark.usefixtures("patience")
+async def test_an_answer_that_is_none_is_trouble_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "noc")
+    async with discord_service(identify_s=0.0) as service, bot(service, silent) as made:
+        for socket in service.discord.gateway.connections():
+            socket.send(b"no json", opcode=1)
+        await until(lambda: state(service, connected=1, identifies=2), "another connection")
+        await service.slash(JOHAN, "status")
+        await until(lambda: made.heard, "a command arrives")
 
 
 async def test_nobody_there_is_told() -> None:

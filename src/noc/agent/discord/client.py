@@ -56,8 +56,8 @@ class Exchange:
 
     @property
     def over(self) -> bool:
-        """Whether Discord takes no answer to it any more."""
-        return time.monotonic() - self.began > TOKEN_S
+        """Whether it takes no answer any more: it is too old, or the connection by which it came is closed."""
+        return time.monotonic() - self.began > TOKEN_S or self.interaction.client.is_closed()
 
 
 class DiscordTransport:
@@ -113,6 +113,8 @@ class DiscordTransport:
         """Replace a message; as `Transport.edit`."""
         text, row = rendered(message), view(buttons)
         exchange = self._whispers.get(ref.id)
+        if exchange is not None and exchange.over:
+            raise MessageGone("the message cannot be edited any more", why="only one person has seen it")
         if exchange is None:
             there = (await self._where(ref.chat)).get_partial_message(int(ref.id))
             await told(partial(there.edit, content=text, view=row))
@@ -121,12 +123,12 @@ class DiscordTransport:
         try:
             await told(act)
         except TooOld:
-            raise MessageGone("the message cannot be edited any more", why="only one person has seen it") from None
+            raise MessageGone("the message cannot be edited any more") from None
 
     async def answer(self, press: Incoming, text: str = "") -> None:
         """Say something to who pressed a button; as `Transport.answer`. The press itself was acknowledged before."""
         exchange = self._exchanges.get(press.handle)
-        if not text or exchange is None:
+        if not text or exchange is None or exchange.over:
             return
         words = rendered(Message(text))
         try:

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import aiohttp
 import discord
 
 from noc.agent.bot.errors import ChannelAway, ChatRefused, MessageGone, TokenRefused
@@ -42,7 +41,9 @@ async def told(act: Callable[[], Awaitable[T]], within_s: float | None = CALL_S)
     try:
         async with asyncio.timeout(within_s):
             return await act()
-    except (discord.DiscordException, aiohttp.ClientError, OSError) as refused:
+    except NocError:
+        raise
+    except Exception as refused:  # noqa: BLE001 - the library stumbles in many ways over what comes from outside
         meaning = meant(refused)
     raise meaning
 
