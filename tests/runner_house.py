@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from noc.runs.admission.caller import Caller
@@ -15,7 +16,7 @@ from noc.runs.runner.door import Door
 from noc.runs.runner.operations import Operations
 from noc.runs.runner.runner import Runner
 from noc.runs.runner.service import listening_socket
-from noc.runs.runner.works import Works
+from noc.runs.runner.works import Executor, Survey, Works
 from noc.runs.site.book import Book
 from runs_kit import NAMES
 
@@ -25,14 +26,20 @@ ACTIONS: tuple[Action, ...] = ("keygen", "backup", "os-update", "reboot")
 class House:
     """A runner in a thread of its own, whose runs wait until they are let go."""
 
-    def __init__(self, paths: Paths, permit: Callable[[Caller], None]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        permit: Callable[[Caller], None],
+        executors: Mapping[Action, Executor] = MappingProxyType({}),
+        survey: Survey | None = None,
+    ) -> None:
         self.paths, self.client = paths, Client(paths.runner_socket)
         self._loop = asyncio.new_event_loop()
         self.go, self.stubborn = asyncio.Event(), False
         works = Works(
-            executors=dict.fromkeys(ACTIONS, self.work),
+            executors={**dict.fromkeys(ACTIONS, self.work), **executors},
             resume=self.work,
-            survey=as_it_is,
+            survey=survey or as_it_is,
             looks={"health": self.health},
         )
         self.runner = Runner(paths, works)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -59,6 +60,9 @@ class Bot:
             log.warning("%s: %s", transport.channel, error)
         except Exception:  # what nobody foresaw ends one answer, and not the bot
             log.exception("something that came by %s could not be answered", transport.channel)
+            if self._keeper.knows(f"{incoming.channel}:{incoming.id}"):
+                with suppress(NocError):
+                    await _tell(transport, incoming, Message("that failed here: HQ's log of noc-bot says why"))
 
     async def _answer(self, transport: Transport, incoming: Incoming) -> None:
         account, command = f"{incoming.channel}:{incoming.id}", read_command(incoming.text)

@@ -16,10 +16,10 @@ from noc.agent.verbs.running import Started
 from noc.agent.verbs.table import BY_NAME
 from noc.agent.verbs.verb import Call, Done
 from noc.agent.words.message import Message
-from noc.agent.words.neutral import neutral
+from noc.agent.words.neutral import stripped
 from noc.errors import NocError
 
-_SENTENCE = 90
+_SENTENCE = 200
 _GONE = "this plan cannot begin here any more: ask for it again"
 
 Press = Callable[[Transport, Incoming, Actor, str], Awaitable[str]]
@@ -121,6 +121,5 @@ class Presses:
 
 
 def shortly(error: NocError) -> str:
-    """A refusal for whoever pressed a button: what, why, and what mends it, as far as there is room."""
-    words = (neutral(each, _SENTENCE) for each in (error.what, error.why, error.fix) if each)
-    return ". ".join(words)
+    """A refusal for whoever pressed a button: what, why, and what mends it; the channel cuts it to what it shows."""
+    return ". ".join(stripped(each, _SENTENCE) for each in (error.what, error.why, error.fix) if each)
