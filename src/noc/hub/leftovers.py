@@ -77,7 +77,8 @@ def _logins(person: str, root_keys: str) -> Iterable[Left]:
 
 
 def _outside(fleet: Fleet) -> Iterable[Left]:
-    channels = ", ".join(["ntfy", *(channel.name for channel in fleet.channel)])
+    chats = (name for name, chat in (("telegram", fleet.telegram), ("discord", fleet.discord)) if chat)
+    channels = ", ".join(["ntfy", *(channel.name for channel in fleet.channel), *chats])
     yield Left(f"a seat in the channels: {channels}", "take them out there; noc alert test shows who still hears")
     if any(node.provider == "aws" for node in fleet.nodes):
         yield Left("a user at the cloud, and whatever key they know", "end it there; noc hub secret set aws <FILE")

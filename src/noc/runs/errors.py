@@ -6,10 +6,11 @@ from noc.errors import NocError
 
 
 class CallerRefused(NocError):
-    """The runner answers root and members of the group `noc-operators` only, known by their socket's peer credentials.
+    """The runner does not do that for whoever asks, known by their socket's peer credentials.
 
-    The runner holds the fleet's SSH key, so who may talk to it may change every node. Add a person with
-    `usermod -aG noc,noc-operators NAME` and let them log in again.
+    It holds the fleet's SSH key, so who may talk to it may change every node: root and members of `noc-operators`, each
+    by the role that fleet.toml gives. Add a person with `usermod -aG noc,noc-operators NAME` and let them log in again.
+    The bot, the watch and the agent get what a table names, for themselves and for people; docs/people.md has it.
     """
 
     code, exit_code = "E501", 5

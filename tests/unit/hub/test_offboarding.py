@@ -130,6 +130,11 @@ class TestLeftovers:
         said = self.said(directory, root_keys="ssh-ed25519 AAAA mia@laptop\nssh-ed25519 AAAB johan@desk\n")
         assert [what for what, _ in said if "root's SSH key" in what] == ["root's SSH key mia@laptop on HQ"]
 
+    def test_a_seat_in_the_group_of_a_chat_is_named(self, directory: Path) -> None:
+        path = directory / "fleet.toml"
+        path.write_text(path.read_text() + "\n[telegram]\nchat = -1001\n")
+        assert "a seat in the channels: ntfy, telegram" in [what for what, _ in self.said(directory)]
+
     def test_what_lies_outside_is_always_named(self, directory: Path) -> None:
         said = " ".join(what for what, _ in self.said(directory, person="nobody"))
         assert all(word in said for word in ("channels", "cloud", "clavitor.test", "secrets"))
