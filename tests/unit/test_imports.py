@@ -28,7 +28,7 @@ WATCH = (
     *("errors", "clock", "store", "judge", "config", "alerts", "service"),
     *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
 )
-AGENT = ("errors", "doors", "words", "verbs", "mcp", "bot", "telegram", "discord", "openclaw")
+AGENT = ("errors", "doors", "words", "verbs", "mcp", "bot", "telegram", "discord", "channels", "openclaw")
 HOUSES = {"runs": RUNS, "watch": WATCH, "agent": AGENT}
 FILES = sorted((SOURCE / "noc").rglob("*.py"))
 

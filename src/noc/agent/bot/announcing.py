@@ -11,7 +11,7 @@ from noc.agent.bot.errors import ChannelAway, ChatRefused, TokenRefused
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.post import Post
 from noc.agent.bot.showing import Runs
-from noc.agent.bot.transport import MessageRef, Transport
+from noc.agent.bot.transport import Button, MessageRef, Transport
 from noc.agent.doors.house import House
 from noc.agent.words.message import Message
 from noc.agent.words.request import request_message
@@ -38,6 +38,8 @@ class Requests:
         self._house, self._transports, self._keeper, self._runs = house, transports, keeper, runs
         self._states: dict[str, str] = {}
         self._woken, self._trouble = asyncio.Event(), ""
+        self._ending: set[str] = set()
+        self._silent: dict[str, str] = {}
 
     def wake(self) -> None:
         """Look at once: something has happened."""
@@ -45,20 +47,21 @@ class Requests:
 
     async def watch(self) -> None:
         """Announce until cancelled."""
-        while True:
-            self._woken.clear()
-            try:
-                await self._look()
-                self._trouble = ""
-            except NocError as error:
-                if str(error) != self._trouble:
-                    log.warning("%s", error)
-                self._trouble = str(error)
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._woken.clear()
+                try:
+                    await self._look(group)
+                    self._trouble = ""
+                except NocError as error:
+                    if str(error) != self._trouble:
+                        log.warning("%s", error)
+                    self._trouble = str(error)
+                try:
+                    async with asyncio.timeout(LOOK_S):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
 
     async def over(self, ref: MessageRef, digits: str) -> None:
         """Take the buttons from a message whose request is over, and say there what became of it."""
@@ -71,48 +74,61 @@ class Requests:
         except NocError as error:
             log.warning("%s", error)
 
-    async def _look(self) -> None:
+    async def _look(self, group: asyncio.TaskGroup) -> None:
         waiting = {str(each["digest"]): each for each in (await self._house.runner().ask("pending"))["requests"]}
         for digest, request in waiting.items():
             if self._states.get(digest) != request["state"] or self._missing(digest):
                 await self._announce(digest)
-        for digest in [each for each in self._keeper.now.requests if each not in waiting]:
-            await self._end(digest)
+        for digest in [each for each in self._keeper.now.requests if each not in waiting and each not in self._ending]:
+            self._ending.add(digest)
+            group.create_task(self._end(digest))
 
-    def _missing(self, digest: str) -> list[Transport]:
-        """Chat services in which a request was not told yet."""
-        told = {ref.channel for ref in self._keeper.now.requests.get(digest, [])}
-        return [transport for transport in self._transports if transport.channel not in told]
+    def _missing(self, digest: str) -> list[Post]:
+        """Where a request was not told yet."""
+        return [post for post in self._posts(digest) if post.ref is None]
 
     async def _announce(self, digest: str) -> None:
+        """Show a request as it stands: everywhere where that is new, else only where it could not be told before."""
         request, labels = await self._read(digest)
         if request is None:
             return
         message, buttons = await self._words(request, labels), request_buttons(request)
-        refs = []
-        for post in self._posts(digest):
-            try:
-                await post.show(message, buttons)
-            except (ChannelAway, ChatRefused, TokenRefused) as error:
-                log.warning("%s: %s", post.transport.channel, error)
-            refs += [post.ref] if post.ref else []
+        posts = self._posts(digest)
+        new = self._states.get(digest) != request["state"]
+        await asyncio.gather(*(self._show(post, message, buttons) for post in posts if new or post.ref is None))
         self._states[digest] = str(request["state"])
-        self._keeper.now.requests[digest] = refs
+        self._keeper.now.requests[digest] = [post.ref for post in posts if post.ref]
         self._keeper.save()
 
+    async def _show(self, post: Post, message: Message, buttons: Sequence[Button]) -> None:
+        """Show it in one chat; why that cannot be is logged where it is new."""
+        said = ""
+        try:
+            await post.show(message, buttons)
+        except (ChannelAway, ChatRefused, TokenRefused) as error:
+            said = str(error)
+            if said != self._silent.get(post.transport.channel):
+                log.warning("%s: %s", post.transport.channel, said)
+        self._silent[post.transport.channel] = said
+
     async def _end(self, digest: str) -> None:
-        """Say what became of a request that waits no more."""
-        request, labels = await self._read(digest)
-        if request is not None:
-            message = await self._words(request, labels)
-            for post in self._posts(digest):
-                await post.end(message)
-            await self._tell_requester(request, message)
-            if request["run"]:
-                self._runs.follow(str(request["run"]))
-        self._states.pop(digest, None)
-        self._keeper.now.requests.pop(digest, None)
-        self._keeper.save()
+        """Say what became of a request that waits no more; a chat that is away for long holds up no other."""
+        try:
+            request, labels = await self._read(digest)
+            if request is not None:
+                if request["run"]:
+                    self._runs.follow(str(request["run"]))
+                message = await self._words(request, labels)
+                await asyncio.gather(*(post.end(message) for post in self._posts(digest)))
+                await self._tell_requester(request, message)
+        except NocError as error:
+            log.warning("%s", error)
+        else:
+            self._states.pop(digest, None)
+            self._keeper.now.requests.pop(digest, None)
+            self._keeper.save()
+        finally:
+            self._ending.discard(digest)
 
     async def _tell_requester(self, request: Mapping[str, Any], message: Message) -> None:
         """Tell who asked elsewhere that nothing comes of it; where a run comes of it, that is shown there."""

@@ -24,7 +24,6 @@ def read_command(text: str) -> Command | None:
     return Command(name[1:33].lower(), tuple(words)) if name.startswith("/") and len(name) > 1 else None
 
 
-def menu() -> list[tuple[str, str]]:
-    """Commands with a line of help each, for a chat's own menu."""
-    rows = [(name, f"{verb.title} {verb.usage}".rstrip()) for name, verb in COMMANDS.items()]
-    return [*rows, ("help", "What works here")]
+def menu() -> list[tuple[str, str, str]]:
+    """For a chat's own menu: each command, what follows it, and what it is for."""
+    return [*((name, verb.usage, verb.title) for name, verb in COMMANDS.items()), ("help", "", "What works here")]

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 
 from noc.agent.bot.announcing import Requests
 from noc.agent.bot.bot import Bot
@@ -32,6 +34,15 @@ async def serve(house: House, transports: Sequence[Transport], keeper: Keeper) -
     finally:
         for transport in transports:
             await transport.close()
+
+
+async def serve_until_told(house: House, transports: Sequence[Transport], keeper: Keeper) -> None:
+    """Serve until SIGTERM or SIGINT. Arguments as `serve`."""
+    serving = asyncio.create_task(serve(house, transports, keeper))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 class WithoutSecrets(logging.Formatter):

@@ -120,8 +120,7 @@ class Runs:
             posts = self._posts(watched)
             while not watched.over:
                 await asyncio.sleep(max((post.due_s for post in posts), default=0))
-                for post in posts:
-                    await self._show_once(post, watched)
+                await asyncio.gather(*(self._show_once(post, watched) for post in posts))
                 self._keep(run, posts)
                 await self._changed(watched)
         finally:
@@ -171,15 +170,19 @@ class Runs:
     async def _tell(self, watched: Watched, posts: Sequence[Post]) -> None:
         """The last state; and what came of it as a message of its own, since an edit calls nobody."""
         told = _standing(watched)
-        for post in posts:
-            await post.end(told)
-            await Post(post.transport, post.chat).end(Message(told.title, (watched.whose(), f"run {watched.run}")))
+        result = Message(told.title, (watched.whose(), f"run {watched.run}"))
+        await asyncio.gather(*(_tell_in(post, told, result) for post in posts))
 
     def _keep(self, run: str, posts: Sequence[Post]) -> None:
         refs = [post.ref for post in posts if post.ref]
         if self._keeper.now.runs.get(run) != refs:
             self._keeper.now.runs[run] = refs
             self._keeper.save()
+
+
+async def _tell_in(post: Post, told: Message, result: Message) -> None:
+    await post.end(told)
+    await Post(post.transport, post.chat).end(result)
 
 
 def _standing(watched: Watched) -> Message:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +33,11 @@ class House:
         """HQ's own; `NOC_FLEET`, `NOC_RUNNER_SOCKET` and `NOC_WATCH_SOCKET` name others."""
         paths = Paths.from_environment(environment)
         return cls(paths.fleet, paths.runner_socket, paths.watch_socket)
+
+    @classmethod
+    def at(cls, directory: Path, environment: Mapping[str, str] = os.environ) -> Self:
+        """HQ's own doors, with the fleet directory that was named."""
+        return replace(cls.from_environment(environment), directory=directory)
 
     async def fleet(self) -> Fleet:
         """The fleet file as it is now. Raises as `noc.fleet.load.load`."""
