@@ -63,6 +63,8 @@ async def told(act: Callable[[], Awaitable[T]], token: str) -> T:
         return await act()
     except error.TelegramError as refused:
         meaning = meant(refused, token)
+    except (TypeError, KeyError, ValueError, AttributeError) as unread:
+        meaning = ChannelAway("an answer of Telegram's cannot be read", why=type(unread).__name__)
     raise meaning
 
 

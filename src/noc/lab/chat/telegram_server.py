@@ -33,6 +33,9 @@ BODY_BYTES = 1024 * 1024
 LONGEST_POLL_S = 50
 KEPT = 10_000
 BOT = {"id": 4242, "is_bot": True, "first_name": "NOC", "username": "clavitor_noc_bot"}
+_GIFTS = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription", "gifts_from_channels")
+_FULL = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": dict.fromkeys(_GIFTS, False)}
+"""What a chat has besides when it is asked for by itself (https://core.telegram.org/bots/api#chatfullinfo)."""
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]{35}")
 _COMMAND = re.compile(r"/[A-Za-z0-9_]+(?:@(?P<bot>\w+))?(?:\s|$)")
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-zA-Z-]*)(?P<rest>[^<>]*)(?P<close>>?)")
@@ -116,7 +119,7 @@ class Account:
             raise Refused(401, "Unauthorized")
         methods: dict[str, Callable[[Fields], Any]] = {
             "getme": lambda _: BOT,
-            "getchat": self._chat,
+            "getchat": lambda given: {**self._chat(given), **_FULL},
             "getupdates": self._get_updates,
             "deletewebhook": self._delete_webhook,
             "setmycommands": self._set_commands,
