@@ -1,0 +1,31 @@
+// Written by `noc openclaw init`. It is a second fence: what a run needs is decided by noc's runner, whatever is said here.
+const TOOLS = new Set(__TOOLS__);
+const ASKED_FIRST = "noc__run_start";
+const WITHIN_MS = 600000;
+
+function gate(event) {
+  if (!TOOLS.has(event.toolName)) {
+    return { block: true, blockReason: "This agent has the fleet's tools and no others." };
+  }
+  if (event.toolName !== ASKED_FIRST) {
+    return undefined;
+  }
+  const digest = String(event.params?.digest ?? "").replace(/[^0-9a-f]/g, "").slice(0, 12);
+  return {
+    requireApproval: {
+      title: "Ask noc to begin a run",
+      description: `The agent asks to begin the plan ${digest || "(no digest)"}. noc asks for its own approval behind this one.`,
+      severity: "critical",
+      allowedDecisions: ["allow-once", "deny"],
+      timeoutMs: WITHIN_MS,
+    },
+  };
+}
+
+export default {
+  id: "noc-gate",
+  name: "noc gate",
+  register(api) {
+    api.on("before_tool_call", gate, { priority: 100 });
+  },
+};
