@@ -1,7 +1,9 @@
 """What people and the bot say to each other: the runner is real, the chat service lies in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from bot_kit import (
     headquarters,
     until,
 )
+from noc.agent.bot.transport import MessageRef
 
 
 @pytest.fixture
@@ -270,3 +273,36 @@ async def test_a_button_of_nobodys_does_nothing(hq: Hq, chat: Memory) -> None:
     for data in ("approve:last", "approve:" + "0" * 15, "resume:" + "0" * 16, "x" * 64):
         assert await chat.press(ANNA, data) == "that button is none of mine"
     assert "no request is called" in await chat.press(ANNA, "approve:" + "0" * 16)
+
+
+class Stuck(Memory):
+    """A chat service that never answers."""
+
+    async def send(self, *_: Any, **__: Any) -> MessageRef:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing wakes it")
+
+
+async def test_a_chat_that_does_not_answer_holds_up_no_other(
+    hq: Hq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.agent.bot.announcing.PATIENCE_S", 0.05)
+    chat = Memory()
+    async with at_work(hq.doors, Stuck("discord"), chat, state=tmp_path / "bot.json"):
+        await asked(chat)
+        request = chat.with_button("Approve")
+        assert request is not None
+        await chat.press(ANNA, request.button("Approve"))
+        assert "3 of 3 nodes good" in (await result(chat, OPERATIONS)).message.title
+
+
+async def test_what_stands_already_is_not_said_again_for_a_chat_that_is_away(hq: Hq, tmp_path: Path) -> None:
+    chat, other = Memory(), Memory("discord")
+    other.away = True
+    async with at_work(hq.doors, chat, other, state=tmp_path / "bot.json"):
+        await asked(chat)
+        request = chat.with_button("Approve")
+        other.away = False
+        await until(lambda: other.with_button("Approve"))
+        assert request is not None
+        assert request.edits == 0

@@ -19,6 +19,8 @@ from noc.errors import NocError
 from noc.runs.admission.errors import RequestNotFound
 
 LOOK_S = 3.0
+PATIENCE_S = 20.0
+"""Seconds after which a chat service that does not answer holds up no other."""
 
 log = logging.getLogger(__name__)
 
@@ -102,14 +104,15 @@ class Requests:
 
     async def _show(self, post: Post, message: Message, buttons: Sequence[Button]) -> None:
         """Show it in one chat; why that cannot be is logged where it is new."""
-        said = ""
+        channel, said = post.transport.channel, ""
         try:
-            await post.show(message, buttons)
-        except (ChannelAway, ChatRefused, TokenRefused) as error:
-            said = str(error)
-            if said != self._silent.get(post.transport.channel):
-                log.warning("%s: %s", post.transport.channel, said)
-        self._silent[post.transport.channel] = said
+            async with asyncio.timeout(PATIENCE_S):
+                await post.show(message, buttons)
+        except (ChannelAway, ChatRefused, TokenRefused, TimeoutError) as error:
+            said = str(error) or "it does not answer"
+            if said != self._silent.get(channel):
+                log.warning("%s: %s", channel, said)
+        self._silent[channel] = said
 
     async def _end(self, digest: str) -> None:
         """Say what became of a request that waits no more; a chat that is away for long holds up no other."""

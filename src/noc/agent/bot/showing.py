@@ -35,7 +35,7 @@ class Watched:
         view: as it stands.
         by, approved_by: who asked for it, and who agreed; "" where nobody had to.
         digest: of its plan.
-        changed: set with each record.
+        changed: set with the next record, and another one then.
         over: whether nothing more comes of it.
     """
 
@@ -52,12 +52,17 @@ class Watched:
             detail = event.detail
             self.by, self.approved_by = str(detail.get("by", "")), str(detail.get("approved_by", ""))
             self.digest = str(detail.get("plan", {}).get("digest", ""))
-        self.changed.set()
+        self._wake()
 
     def end(self) -> None:
         """Note that nothing more comes."""
         self.over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        """Wake everybody who waits for the next record."""
         self.changed.set()
+        self.changed = asyncio.Event()
 
     def whose(self) -> str:
         """Who asked and who agreed, in words."""
@@ -116,23 +121,25 @@ class Runs:
         reading = asyncio.create_task(self._read(watched))
         try:
             while not watched.digest and not watched.over:
-                await self._changed(watched)
+                await watched.changed.wait()
             posts = self._posts(watched)
-            while not watched.over:
-                await asyncio.sleep(max((post.due_s for post in posts), default=0))
-                await asyncio.gather(*(self._show_once(post, watched) for post in posts))
-                self._keep(run, posts)
-                await self._changed(watched)
+            await asyncio.gather(*(self._show_in(post, watched, posts) for post in posts))
         finally:
             reading.cancel()
-        if watched.view.run:
-            await self._tell(watched, posts)
         self._keeper.now.runs.pop(run, None)
         self._keeper.save()
 
-    async def _changed(self, watched: Watched) -> None:
-        await watched.changed.wait()
-        watched.changed.clear()
+    async def _show_in(self, post: Post, watched: Watched, posts: Sequence[Post]) -> None:
+        """Show a run in one chat until it is over; a chat that is away holds up no other."""
+        while not watched.over:
+            changed = watched.changed
+            await asyncio.sleep(post.due_s)
+            await self._show_once(post, watched)
+            self._keep(watched.run, posts)
+            if not watched.over:
+                await changed.wait()
+        if watched.view.run:
+            await _tell(post, watched)
 
     async def _read(self, watched: Watched) -> None:
         """Fold a run's records, again from the first where the runner went away in between."""
@@ -167,12 +174,6 @@ class Runs:
         except (ChannelAway, ChatRefused, TokenRefused) as error:
             log.warning("%s: %s", post.transport.channel, error)
 
-    async def _tell(self, watched: Watched, posts: Sequence[Post]) -> None:
-        """The last state; and what came of it as a message of its own, since an edit calls nobody."""
-        told = _standing(watched)
-        result = Message(told.title, (watched.whose(), f"run {watched.run}"))
-        await asyncio.gather(*(_tell_in(post, told, result) for post in posts))
-
     def _keep(self, run: str, posts: Sequence[Post]) -> None:
         refs = [post.ref for post in posts if post.ref]
         if self._keeper.now.runs.get(run) != refs:
@@ -180,9 +181,11 @@ class Runs:
             self._keeper.save()
 
 
-async def _tell_in(post: Post, told: Message, result: Message) -> None:
+async def _tell(post: Post, watched: Watched) -> None:
+    """The last state; and what came of it as a message of its own, since an edit calls nobody."""
+    told = _standing(watched)
     await post.end(told)
-    await Post(post.transport, post.chat).end(result)
+    await Post(post.transport, post.chat).end(Message(told.title, (watched.whose(), f"run {watched.run}")))
 
 
 def _standing(watched: Watched) -> Message:

@@ -13,7 +13,7 @@ from noc.agent.bot.errors import ChannelAway, ChatRefused, MessageGone, TokenRef
 from noc.errors import NocError
 
 T = TypeVar("T")
-CALL_S = 45.0
+CALL_S = 15.0
 """Seconds that one call may take, with the pauses that the API asks for."""
 UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK, UNKNOWN_INTERACTION = 10008, 10015, 10062
 ALREADY_ANSWERED, FOREIGN_MESSAGE, OVER = 40060, 50005, 50027
