@@ -186,7 +186,7 @@ class Memory:
         self.away = False
         self.handler: Handler | None = None
         self.ready = asyncio.Event()
-        self.times: list[float] = []
+        self.edits: list[tuple[MessageRef, float]] = []
 
     @property
     def channel(self) -> Channel:
@@ -208,7 +208,7 @@ class Memory:
         self._check()
         if ref not in self.said:
             raise MessageGone("the message is not there any more")
-        self.times.append(time.monotonic())
+        self.edits.append((ref, time.monotonic()))
         self.said[ref] = Said(ref.chat, message, tuple(buttons), self.said[ref].edits + 1)
 
     async def answer(self, press: Incoming, text: str = "") -> None:

@@ -53,6 +53,7 @@ class Post:
     async def end(self, message: Message, buttons: Sequence[Button] = ()) -> None:
         """Show the last state, again and again where the chat service is away for a moment; then it is logged."""
         for wait_s in (*AGAIN_S, None):
+            await asyncio.sleep(self.due_s if self.ref else 0)
             try:
                 return await self.show(message, buttons)
             except (ChatRefused, TokenRefused) as error:
