@@ -17,7 +17,7 @@ from noc.fleet.inventory import Life, NodeRecord
 from noc.runs.admission.caller import Caller, check_known, identify
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Estimate, NodePlan, Plan
-from noc.runs.runner.client import Client
+from noc.runs.runner.client import Client, read_answer
 from noc.runs.runner.door import Door
 from noc.runs.runner.service import listening_socket
 from principal_kit import PEOPLE, SERVICE, person
@@ -56,7 +56,7 @@ class PageRunner(House):
         client = Client(self.socket_of(by))
         plan = client.ask("plan", action=action, nodes=["all"], **more)["plan"]
         with client._request("start", {"plan": plan}, 10) as stream:
-            stream.readline()
+            assert "approval" in read_answer(stream.readline())
         found: dict[str, Any] = self.client.ask("pending", request=plan["digest"])["request"]
         return found
 

@@ -6,6 +6,7 @@ stands beside them.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -127,6 +128,13 @@ class Plan(Read):
     records: tuple[Text, ...] = ()
     faults: tuple[Fault, ...] = ()
     estimate: Estimate | None = None
+
+    @property
+    def extent(self) -> str:
+        """How many nodes, and of how many it says what: `20 nodes: 15 change, 4 unchanged, 1 down`."""
+        nodes = "1 node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        counts = Counter(row.state for row in self.rows)
+        return ": ".join(filter(None, (nodes, ", ".join(f"{count} {state}" for state, count in counts.most_common()))))
 
 
 class Approval(Read):
