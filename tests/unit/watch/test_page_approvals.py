@@ -225,7 +225,8 @@ async def test_a_halt_is_on_every_page_with_who_and_why(doors: Callers, runner: 
 async def test_a_runner_that_is_away_is_told_and_the_page_goes_on(doors: Callers, runner: PageRunner) -> None:
     runner.socket_of("noc-watch").unlink()
     page = await shown(doors)
-    assert "What waits for an approval is not known here.</b> <span class="quiet">NOC-E680" in page
+    assert "What waits for an approval is not known here." in page
+    assert "NOC-E680 the runner does not answer" in page
     assert 'id="node-virginia"' in page
 
 
