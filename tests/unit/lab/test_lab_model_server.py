@@ -151,6 +151,13 @@ def test_an_order_is_carried_out_once() -> None:
     assert obey(asked, ["noc__halt"]) == {"say": f"halted\n{DONE}"}
 
 
+def test_a_call_is_known_again_however_its_client_writes_it() -> None:
+    made = called("noc__halt", {})
+    made["tool_calls"][0]["function"]["arguments"] = '{"reason":"x","n":1}'
+    asked = [user('call halt {"n": 1, "reason": "x"}'), made, answered("halted")]
+    assert "say" in obey(asked, ["noc__halt"])
+
+
 def test_an_order_may_use_what_the_last_tool_said() -> None:
     plan = '{"digest": "3f2a", "phrase": "an apple"}'
     asked = [user('then call run_start {"digest": "$digest"}'), called("noc__plan_create", {}), answered(plan)]

@@ -123,19 +123,23 @@ def obey(messages: list[Json], offered: list[str]) -> Json:
     An order is `call NAME {arguments}` in any message but the system's and its own; `"$field"` among the arguments is
     what the last answer of a tool says of that field. A tool that is not offered is called all the same.
     """
-    done = [
-        (call["function"]["name"], call["function"]["arguments"])
-        for message in messages
-        for call in message.get("tool_calls") or []
-    ]
+    done = [_made(call["function"]) for message in messages for call in message.get("tool_calls") or []]
     heard = [text_of(message) for message in messages if message.get("role") in {"user", "tool"}]
     for name, arguments in (order for text in heard for order in orders(text)):
         called = next((tool for tool in offered if tool == name or tool.endswith(f"__{name}")), name)
         filled = {key: _filled(value, messages) for key, value in arguments.items()}
-        if (called, json.dumps(filled)) not in done:
+        if (called, filled) not in done:
             return {"call": [{"name": called, "arguments": filled}]}
     last = next((text_of(each) for each in reversed(messages) if each.get("role") == "tool"), "")
     return {"say": f"{last[:1000]}\n{DONE}".strip()}
+
+
+def _made(function: Json) -> tuple[str, Any]:
+    """A call that was made, whichever way its arguments are written."""
+    try:
+        return function["name"], json.loads(function["arguments"])
+    except ValueError:
+        return function["name"], function["arguments"]
 
 
 def orders(text: str) -> Iterator[tuple[str, Json]]:
