@@ -48,6 +48,8 @@ def lab_fleet(
 ) -> dict[str, Any]:
     """The fleet file of a lab: names, numbers, places and domain stay; the world around them is the lab's.
 
+    No job of the schedule comes along: nothing begins by the time of day while somebody rehearses.
+
     Args:
         document: a fleet file as `tomllib` reads it.
         nodes: names of the nodes that are in the lab; "all" for every one.
@@ -63,7 +65,7 @@ def lab_fleet(
     chosen = {node.name for node in Fleet.model_validate(document).select(nodes)}
     accepted = [row for row in document.get("accepted", []) if row["what"] in chosen]
     return {
-        **document,
+        **{key: value for key, value in document.items() if key != "schedule"},
         "hub": {**document["hub"], "provider": "lab", "platform": "debian", "address": str(HQ), "rescue": [str(HQ)]},
         "policy": {**document.get("policy", {}), **policy},
         **{name: {**document.get(name, {}), **values} for name, values in (tables or {}).items()},

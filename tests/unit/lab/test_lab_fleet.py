@@ -43,6 +43,11 @@ def test_only_the_chosen_nodes_are_in_it(tmp_path: Path, bundle: Path) -> None:
     assert [node.name for node in fleet.nodes] == ["virginia", "singapore"]
 
 
+def test_nothing_begins_by_the_time_of_day_in_a_lab(tmp_path: Path, bundle: Path) -> None:
+    fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {}, bundle))
+    assert ([each.job for each in FLEET.schedule], fleet.schedule) == (["briefing"], ())
+
+
 def test_given_policy_values_replace_the_fleet_s_and_the_rest_stays(tmp_path: Path, bundle: Path) -> None:
     fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {"push_interval": 5}, bundle))
     assert fleet.policy == FLEET.policy.model_copy(update={"push_interval": 5})
