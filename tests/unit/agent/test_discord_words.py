@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noc.agent.bot.commands import menu
 from noc.agent.bot.transport import Button
-from noc.agent.discord.commands import Command, offered
+from noc.agent.discord.commands import Command
 from noc.agent.discord.rendering import MAX_CONTENT, rendered, view
 from noc.agent.verbs.table import COMMANDS
 from noc.agent.words.message import Message
@@ -82,7 +83,7 @@ def test_a_use_stands_for_a_line_of_text(usage: str, given_options: dict[str, st
 
 
 def test_the_commands_are_ones_that_discord_takes() -> None:
-    commands = check_commands([command.payload() for command in offered()])
+    commands = check_commands([command.payload() for command in (Command(*each) for each in menu())])
     assert {command["name"] for command in commands} == {*COMMANDS, "help"}
 
 

@@ -103,7 +103,7 @@ READ: list[tuple[str, dict[str, Any]]] = [
     ("/deploy virginia frankfurt 1.4.2", {"action": "deploy", "nodes": ["virginia", "frankfurt"], "version": "1.4.2"}),
     ("/rollback", {"action": "rollback", "nodes": ["all"]}),
     ("/rollback frankfurt", {"action": "rollback", "nodes": ["frankfurt"]}),
-    ("/approve", {"request": "last"}),
+    ("/deny", {"request": "last", "reason": ""}),
     ("/approve cart unfold cable afford", {"request": "cart unfold cable afford"}),
     ("/approve cart-unfold-cable-afford", {"request": "cart-unfold-cable-afford"}),
     ("/approve 231da47f", {"request": "231da47f"}),
@@ -134,6 +134,8 @@ MISREAD = [
     *("/ack", "/ack x", "/ack -1", "/ack ٣", f"/ack {'9' * 99}", "/silence", "/silence forever", "/silence 8d"),
     *(
         "/silence 1h virginia;id",
+        "/approve",
+        "/approve last",
         "/approve a b",
         "/approve ../x",
         "/link",

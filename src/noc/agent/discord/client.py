@@ -161,8 +161,8 @@ class DiscordTransport:
             began = time.monotonic()
             try:
                 await self._listen()
-                trouble: NocError = ChannelAway("Discord's gateway has hung up")
-            except (ChannelAway, ChatRefused, TokenRefused) as error:
+                trouble: NocError | TooOld = ChannelAway("Discord's gateway has hung up")
+            except (NocError, TooOld) as error:
                 trouble = error
             if time.monotonic() - began > _STEADY_S:
                 failures, said = 0, ""

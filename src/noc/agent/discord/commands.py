@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from noc.agent.verbs.table import COMMANDS
-
 MAX_WORDS = 100
 """Characters of a description."""
 MAX_VALUE = 500
@@ -79,11 +77,3 @@ class Command:
         """
         values = {str(option.get("name")): " ".join(str(option.get("value", "")).split()) for option in given}
         return " ".join(filter(None, (f"/{self.name}", *(values.get(option.name, "") for option in self.options))))
-
-
-def offered() -> list[Command]:
-    """The verbs that chats have, and help."""
-    return [
-        *(Command(name, verb.usage, verb.title) for name, verb in COMMANDS.items()),
-        Command("help", "", "What works here"),
-    ]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import discord
 
+from noc.agent.bot.commands import LINK
 from noc.agent.bot.transport import Incoming, MessageRef
 from noc.agent.discord.commands import Command
 from noc.fleet.chatting import Discord
@@ -17,8 +18,6 @@ from noc.fleet.chatting import Discord
 CHANNEL: Final = "discord"
 DIRECT: Final = "direct:"
 """Stands before a person's number in the name of a chat that is theirs and the bot's."""
-LINK: Final = "link"
-"""The command whose word nobody else may see."""
 
 
 def read(

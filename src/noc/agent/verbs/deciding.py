@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from noc.agent.verbs.fields import ReasonArgument, RequestArgument
+from noc.agent.verbs.fields import NamedRequest, ReasonArgument, RequestArgument
 from noc.agent.verbs.verb import Answer, Call, Done, Params
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import neutral
@@ -14,9 +14,9 @@ _PHRASE = 4
 
 
 class ApproveParams(Params):
-    """Which plan."""
+    """Which plan: no other may come in between what somebody has seen and what they agree to."""
 
-    request: RequestArgument = "last"
+    request: NamedRequest
 
 
 class Approved(Answer):
@@ -30,9 +30,10 @@ class Approved(Answer):
     run: str
 
 
-class DenyParams(ApproveParams):
+class DenyParams(Params):
     """Which plan, and why not."""
 
+    request: RequestArgument = "last"
     reason: ReasonArgument = ""
 
 
@@ -70,10 +71,11 @@ async def deny(call: Call, params: DenyParams) -> Done[Denied]:
 
 
 def read_approve(words: Sequence[str]) -> ApproveParams:
-    """Digits, four words, words-with-hyphens, or nothing for the last. Raises Usage."""
-    if len(words) not in (0, 1, _PHRASE):
-        raise Usage("that names no plan", fix="/approve WORD WORD WORD WORD, as the plan shows them")
-    return ApproveParams(request=" ".join(words) or "last")
+    """Digits, four words, words-with-hyphens. Raises Usage."""
+    if len(words) not in (1, _PHRASE) or words[0] == "last":
+        why = "another one may have come since you looked"
+        raise Usage("that names no plan", why=why, fix="/approve WORD WORD WORD WORD, as the plan shows them")
+    return ApproveParams(request=" ".join(words))
 
 
 def read_deny(words: Sequence[str]) -> DenyParams:

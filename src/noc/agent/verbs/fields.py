@@ -30,6 +30,14 @@ RequestArgument = Annotated[
         description="A plan that was asked for: eight or more digits of its digest, its four words, or last.",
     ),
 ]
+NamedRequest = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9a-f]{8,64}|[A-Za-z]{1,20}([ -][A-Za-z]{1,20}){3})$",
+        description="A plan that was asked for: eight or more digits of its digest, or its four words.",
+    ),
+]
+"""The same where it has to be the very plan that somebody has seen, and not whichever came last."""
 RunArgument = Annotated[
     str,
     Field(

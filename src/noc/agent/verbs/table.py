@@ -249,7 +249,7 @@ _ACTING: Final[tuple[AnyVerb, ...]] = (
     Verb(
         name="approve",
         chat="approve",
-        usage="[PLAN]",
+        usage="PLAN",
         command="approve",
         title="Agree to a plan",
         summary="Agree to a plan that waits, by its four words or digits; its run begins.",
