@@ -1,5 +1,6 @@
 """What the tests of the agent share: a real runner and a real watch, the doors to them, and a real MCP client."""
 
+import json
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ async def result(
 async def call(house: House, tool: str, **arguments: Any) -> dict[str, Any]:
     """What a tool answers, as data, which the client has held against the tool's schema. Fails on an error."""
     found = await result(house, tool, arguments)
-    assert not found.is_error, found.structured_content
+    assert not found.is_error, found.content
     answer: dict[str, Any] = found.structured_content
     return answer
 
@@ -54,7 +55,13 @@ async def refusal(house: House, tool: str, **arguments: Any) -> dict[str, Any]:
     """What a tool answers that refuses. Fails on any other answer."""
     found = await result(house, tool, arguments)
     assert found.is_error, found.structured_content
-    answer: dict[str, Any] = found.structured_content
+    return told(found)
+
+
+def told(refused: CallToolResult) -> dict[str, Any]:
+    """A refusal's document, which is in its text: data would have to meet the schema of an answer."""
+    assert refused.structured_content is None
+    answer: dict[str, Any] = json.loads(refused.content[0].model_dump()["text"])
     return answer
 
 

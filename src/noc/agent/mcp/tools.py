@@ -41,8 +41,8 @@ async def called(house: House, name: str, arguments: Mapping[str, Any], progress
         progress: hears how far it is.
 
     Returns:
-        The answer, as data and as the same in text. A refusal is an answer, too: an error with `code`, and sentences
-        that may quote a node or a person in fields named `untrusted_*`.
+        The answer, as data and as the same in text. A refusal is an answer, too: a JSON text with `code`, and with
+        sentences that may quote a node or a person in fields named `untrusted_*`.
     """
     try:
         if (verb := TOOLS.get(name)) is None:
@@ -50,13 +50,14 @@ async def called(house: House, name: str, arguments: Mapping[str, Any], progress
         call = Call(house, Actor.model(), progress, PLAN_S)
         done = await verb.act(call, read_document(verb, arguments))
     except NocError as error:
-        return _answer(refused(error), is_error=True)
+        return _refusal(error)
     except Exception:
         # What a mistake of ours says stays on HQ.
         log.exception("tool %s failed", stripped(name, _NAME))
         mistake = NocError("the tool failed", why="a mistake in noc", fix="a person finds it in the server's log")
-        return _answer(refused(mistake), is_error=True)
-    return _answer(done.answer.model_dump(mode="json"))
+        return _refusal(mistake)
+    document = done.answer.model_dump(mode="json")
+    return CallToolResult(content=[_text(document)], structured_content=document)
 
 
 def refused(error: NocError) -> dict[str, Any]:
@@ -70,9 +71,13 @@ def refused(error: NocError) -> dict[str, Any]:
     }
 
 
-def _answer(document: dict[str, Any], *, is_error: bool = False) -> CallToolResult:
-    text = TextContent(type="text", text=json.dumps(document, ensure_ascii=False))
-    return CallToolResult(content=[text], structured_content=document, is_error=is_error)
+def _refusal(error: NocError) -> CallToolResult:
+    """A refusal as text alone: there are clients that hold data to the tool's schema also where it is an error."""
+    return CallToolResult(content=[_text(refused(error))], is_error=True)
+
+
+def _text(document: dict[str, Any]) -> TextContent:
+    return TextContent(type="text", text=json.dumps(document, ensure_ascii=False))
 
 
 def _tool(verb: AnyVerb) -> Tool:
