@@ -274,9 +274,12 @@ async def until(holds: Callable[[], Any], said: Callable[[], object] = lambda: "
 
 
 @asynccontextmanager
-async def at_work(doors: Doors, *transports: Transport, state: Path) -> AsyncIterator[None]:
-    """The bot serves."""
-    serving = asyncio.create_task(serve(doors, transports, Keeper(state)))
+async def at_work(
+    doors: Doors, *transports: Transport, state: Path | None = None, keeper: Keeper | None = None
+) -> AsyncIterator[None]:
+    """The bot serves, with what it remembers in a file, or with what a transport uses as well."""
+    kept = keeper or Keeper(state or Path("/nonexistent"))
+    serving = asyncio.create_task(serve(doors, transports, kept))
     try:
         for transport in transports:
             if isinstance(transport, Memory):
