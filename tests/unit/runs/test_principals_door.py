@@ -9,6 +9,7 @@ import pytest
 from noc.errors import NocError
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.identities import Identities
+from noc.runs.admission.often import MOST
 from noc.runs.runner import door
 from noc.runs.runner.door import MOST_EACH
 from principal_kit import NOBODY_ASKED, PEOPLE, ROOT, SERVICE, Hall, person
@@ -336,6 +337,12 @@ class TestStartingByDigest:
             hall.ask(AGENT, "plan", action="backup", nodes=["frankfurt"])
         hall.house.let_go()
         assert "run" in hall.ask(ROOT, "start", digest=digest)
+
+
+def test_a_loop_of_the_agents_ends_and_is_written_down(hall: Hall) -> None:
+    said = [refusal(hall, AGENT, "stop", run="nothing").code for _ in range(MOST + 3)]
+    assert said == ["E509"] * MOST + ["E556"] * 3
+    assert sum(entry["what"] == "ask for stop" for entry in hall.audit()) == 3
 
 
 def test_who_keeps_very_many_connections_open_keeps_nobody_else_out(hall: Hall) -> None:

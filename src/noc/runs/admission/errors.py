@@ -1,4 +1,4 @@
-"""Why a run may not begin, and why somebody in a chat or on a page is not listened to. Codes E530 to E554."""
+"""Why a run may not begin, and why somebody in a chat or on a page is not listened to. Codes E530 to E554, E556."""
 
 from noc.errors import NocError
 
@@ -208,3 +208,13 @@ class IdentitiesUnreadable(NocError):
     """
 
     code, exit_code = "E554", 6
+
+
+class TooOften(NocError):
+    """A service, or a person in a chat, has asked for the same so often that a loop is more likely than a wish.
+
+    A hundred and twenty times an hour are let through, of each operation that does something or asks nodes. A person's
+    command on HQ is not counted.
+    """
+
+    code, exit_code = "E556", 7

@@ -12,6 +12,7 @@ from typing import Any, Final
 from noc.runs.doctor.ages import age_lines, file_lines, rotation_lines
 from noc.runs.doctor.backups import backup_lines
 from noc.runs.doctor.care import Care
+from noc.runs.doctor.chats import chat_lines
 from noc.runs.doctor.hubkey import hub_key_lines
 from noc.runs.doctor.line import Line, State
 from noc.runs.doctor.second import second_lines
@@ -20,6 +21,7 @@ from noc.runs.site.site import Site
 LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (
     backup_lines,
     second_lines,
+    chat_lines,
     hub_key_lines,
     rotation_lines,
     file_lines,

@@ -1,4 +1,4 @@
-"""What can go wrong when a run is to be gone on with. Codes E555 to E559."""
+"""What can go wrong when a run is to be gone on with. Codes E555, E557 to E559."""
 
 from noc.errors import NocError
 

@@ -13,9 +13,10 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.runs.admission.approval import role_of
 from noc.runs.admission.caller import AGENT, SERVICES, Caller
-from noc.runs.admission.errors import CodeRefused, LinkRefused
+from noc.runs.admission.errors import CodeRefused, LinkRefused, TooOften
 from noc.runs.admission.identities import Channel, Identities, Identity
 from noc.runs.admission.linkcodes import GOOD_S, LinkCodes
+from noc.runs.admission.often import Often
 from noc.runs.admission.sparing import Sparing
 from noc.runs.admission.vouching import Vouching, checked_number, stranger
 from noc.runs.errors import CallerRefused
@@ -34,6 +35,7 @@ class Principals:
         self._runner = runner
         self._identities, self._codes = Identities(runner.paths.identities), LinkCodes()
         self._vouching = Vouching(self._identities, self._fleet)
+        self._often = Often()
         self._refused = defaultdict[str, Sparing](Sparing)
 
     @property
@@ -49,12 +51,19 @@ class Principals:
         }
 
     def admit(self, caller: Caller, request: Mapping[str, Any]) -> Caller:
-        """For whom a request is; that somebody asked for what they may not is written down. Raises as `Vouching`."""
+        """For whom a request is; that somebody asked for what they may not, or too often, is written down.
+
+        Raises:
+            TooOften: as `Often`; and as `Vouching.admit`.
+        """
+        operation = str(request.get("op"))
         try:
-            return self._vouching.admit(caller, request)
-        except CallerRefused as error:
-            self._note(f"more of {caller.name}", f"ask for {str(request.get('op'))[:32]}", caller.name, error)
+            who = self._vouching.admit(caller, request)
+            self._often.check(who, operation, time.monotonic())
+        except (CallerRefused, TooOften) as error:
+            self._note(f"more of {caller.name}", f"ask for {operation[:32]}", caller.name, error)
             raise
+        return who
 
     async def keep(self) -> None:
         """Say of each day that is over how many refusals got no line of their own, until it is cancelled."""
