@@ -16,7 +16,7 @@ from noc.agent.words.message import Message
 from noc.agent.words.neutral import JOINER
 from noc.lab.chat.discord_server import check_commands, check_message
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1, max_size=600)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=600).filter(lambda text: text.splitlines() == [text])
 LIVE_MARK = re.compile(r"(?<!\\)(?:\\\\)*[*_~`|\[\]<>]")
 
 
@@ -45,6 +45,11 @@ def test_nothing_in_a_block_ends_it(code: str) -> None:
     content = rendered(Message("title", code=f"a{code}"))
     assert content.count("```") == 2
     assert content.endswith("\n```")
+
+
+def test_no_mark_begins_a_line_within_a_line() -> None:
+    said = rendered(Message("one\n# two", ("three\n# four\r- five",)))
+    assert said == "**one # two**\nthree\n\\# four\n\\- five"
 
 
 def test_an_address_of_ours_stays_one() -> None:

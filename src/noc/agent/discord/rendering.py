@@ -27,8 +27,9 @@ _STYLES = {
 
 def rendered(message: Message) -> str:
     """The text: the title strong, the code in a block. What is too long is cut at its end."""
-    title = f"**{_fitted(_escaped(message.title), _TITLE_MAX)}**"
-    lines = [piece for line in message.lines for piece in ("\n", *_escaped(line))]
+    title = f"**{_fitted(_escaped(' '.join(message.title.splitlines())), _TITLE_MAX)}**"
+    each = (part for line in message.lines for part in line.splitlines() or [""])
+    lines = [piece for line in each for piece in ("\n", *_escaped(line))]
     if not message.code:
         return title + _fitted(lines, MAX_CONTENT - len(title))
     around = len(title) + 1 + sum(map(len, _FENCE))
