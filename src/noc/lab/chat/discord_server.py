@@ -387,8 +387,7 @@ class Connection:
             raise Closed(4002, "Error while decoding payload.") from None
         if op == 1:
             self._gateway.beats += 1
-            if not self._gateway.mute:
-                self.send({"op": 11, "s": None, "t": None, "d": None})
+            self.send({"op": 11, "s": None, "t": None, "d": None})
             return True
         if op in {2, 6} and isinstance(data, dict):
             self._identify(data) if op == 2 else self._resume(data)
@@ -436,7 +435,7 @@ class Gateway:
         self._discord, self.heartbeat_s, self._identify_s = discord, heartbeat_s, identify_s
         self.sessions: OrderedDict[str, Session] = OrderedDict()
         self.closes: deque[int] = deque(maxlen=KEPT)
-        self.scheme, self.mute, self.privileged = "ws", False, 0
+        self.scheme, self.privileged = "ws", 0
         self.identifies = self.resumes = self.beats = 0
         self._identified_at = -identify_s
 
@@ -923,7 +922,7 @@ class Control:
         return self._state(self._discord.interact(3, person, channel, data, message["id"]))
 
     def _trouble(self, document: Document) -> Document:
-        """Any of `close` (a code), `reconnect`, `drop`, `forget` (sessions), `mute`, `throttle` (`{"times", "wait_s",
+        """Any of `close` (a code), `reconnect`, `drop`, `forget` (sessions), `throttle` (`{"times", "wait_s",
         "global"}`), `broken` (answers), `permissions` (`{channel: bits}`), `member`, `closed_to`, `delete`, `token`."""
         discord, gateway = self._discord, self._discord.gateway
         throttle = document.get("throttle") or {}
@@ -935,7 +934,6 @@ class Control:
         discord.closed_to |= set(document.get("closed_to") or ())
         discord.messages.pop(str(document.get("delete")), None)
         discord.token = str(document.get("token", discord.token))
-        gateway.mute = bool(document.get("mute", gateway.mute))
         sockets = gateway.connections()
         if document.get("forget"):
             gateway.sessions.clear()
