@@ -32,20 +32,25 @@ class Fresh(Generic[T]):
 
     async def look(self, patience_s: float | None = PATIENCE_S) -> None:
         """Bring `value` and `error` up to date, as far as that is done in so many seconds; None for all it takes."""
-        if self._task is None and now().mono - self._asked >= FRESH_S:
+        task, is_known = self._task, self.value is not None or self.error is not None
+        if task is None and now().mono - self._asked >= FRESH_S:
             self._task = task = asyncio.create_task(self._renew())
-            await asyncio.wait({task}, timeout=patience_s)
-            if task.done() and not task.cancelled():
-                task.result()
+        elif task is None or is_known:
+            return
+        await asyncio.wait({task}, timeout=patience_s)
+        if task.done() and not task.cancelled():
+            task.result()
 
     def forget(self) -> None:
-        """Ask again at the next look: something has changed."""
+        """Ask again at the next look: something has changed, so that what is being asked comes too early."""
+        self.stop()
         self._asked = float("-inf")
 
     def stop(self) -> None:
         """Give up what is being asked."""
         if self._task is not None:
             self._task.cancel()
+            self._task = None
 
     async def _renew(self) -> None:
         self._asked = now().mono
@@ -54,4 +59,5 @@ class Fresh(Generic[T]):
         except NocError as error:
             self.error = error
         finally:
-            self._task = None
+            if self._task is asyncio.current_task():
+                self._task = None
