@@ -45,9 +45,7 @@ def plan_table(plan: Plan, labels: Mapping[str, str]) -> str:
 def change_of(row: NodePlan, labels: Mapping[str, str]) -> str:
     """`1.0.0 (1) → 1.1.0 (2)`; what else changes where the release stays; "" for nothing."""
     what = f"{_label(row.running, labels)} → {_label(row.target, labels)}" if row.target else ""
-    files = f"{len(row.differences)} files" if row.differences else ""
-    packages = f"{len(row.packages)} packages" if row.packages else ""
-    return ", ".join(filter(None, (what, files, packages)))
+    return ", ".join(filter(None, (what, _count(row.differences, "file"), _count(row.packages, "package"))))
 
 
 def said_of(row: NodePlan) -> tuple[str, ...]:
@@ -67,6 +65,10 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     found = [f"{row.node}: {neutral(note, _NOTE)}" for row in plan.rows for note in said_of(row)]
     more = [f"and {len(found) - SHOWN} notes more: noc pending"] if len(found) > SHOWN else []
     return (*found[:SHOWN], *more, *(stripped(change, _NOTE) for change in plan.records[:SHOWN]))
+
+
+def _count(found: Sequence[object], word: str) -> str:
+    return f"{len(found)} {word}{'s' if len(found) > 1 else ''}" if found else ""
 
 
 def _label(sha: str | None, labels: Mapping[str, str]) -> str:
