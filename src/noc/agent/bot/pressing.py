@@ -12,7 +12,7 @@ from noc.agent.bot.transport import Button, Incoming, Transport
 from noc.agent.doors.actor import Actor
 from noc.agent.doors.house import House
 from noc.agent.verbs.plans import PlanMade
-from noc.agent.verbs.running import Started
+from noc.agent.verbs.starting import Started
 from noc.agent.verbs.table import BY_NAME
 from noc.agent.verbs.verb import Call, Done
 from noc.agent.words.message import Message

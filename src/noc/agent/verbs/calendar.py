@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from noc.agent.verbs.fields import UntrustedLine
-from noc.agent.verbs.running import NoParams
+from noc.agent.verbs.nothing import NoParams
 from noc.agent.verbs.verb import Answer, Call, Done
 from noc.agent.words.message import Message
 from noc.agent.words.moments import moment, on_clock

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from noc.agent.verbs.fields import NodeArgument, NodesArgument, Untrusted, UntrustedLine
 from noc.agent.verbs.incidents import IncidentRow, incident_row
-from noc.agent.verbs.running import NoParams
+from noc.agent.verbs.nothing import NoParams
 from noc.agent.verbs.verb import Answer, Call, Done, Params
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import neutral, stripped

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from noc.agent.verbs.running import NoParams
+from noc.agent.verbs.nothing import NoParams
 from noc.agent.verbs.verb import Answer, Call, Done, Params
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import stripped

@@ -1,22 +1,22 @@
-"""Runs: begun, followed and stopped."""
+"""Runs: followed and stopped."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from noc.agent.verbs.fields import DigestArgument, ReasonArgument, RunArgument, Untrusted, UntrustedLine
+from noc.agent.doors.runner import RunnerDoor
+from noc.agent.verbs.fields import ReasonArgument, RunArgument, Untrusted, UntrustedLine
+from noc.agent.verbs.nothing import NoParams
 from noc.agent.verbs.verb import Answer, Call, Done, Params
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import neutral
 from noc.agent.words.plan import table
-from noc.agent.words.request import standing
 from noc.agent.words.run import outcome, run_message, trouble
-from noc.errors import NocError, Usage
-from noc.runs.admission.errors import RequestNotFound
+from noc.errors import Usage
 from noc.runs.errors import RunNotFound
 from noc.runs.record.events import Event
 from noc.runs.runner.view import ENDED, View, advance, counted
@@ -24,29 +24,6 @@ from noc.runs.runner.view import ENDED, View, advance, counted
 WAIT_MAX_S = 45
 """Seconds that a tool may wait: clients give up on a call after 60 (OpenClaw's requestTimeoutMs)."""
 _LISTED = 10
-_HOW = (
-    "An approver agrees with `noc approve {phrase}` on HQ, with the button in the operations chat, or on HQ's page. "
-    "No tool approves. Tell the person you act for, then call plan_show with the digest: once it says used, it names "
-    "the run."
-)
-
-
-class StartParams(Params):
-    """Which plan."""
-
-    digest: DigestArgument
-
-
-class Started(Answer):
-    """What came of it. `needs_approval` is no failure: `how` says who has to do what; only `started` has a run."""
-
-    state: Literal["started", "needs_approval", "denied", "expired"]
-    digest: str
-    run: str | None
-    what: str
-    needs: str
-    expires: str
-    how: str
 
 
 class RunParams(Params):
@@ -115,10 +92,6 @@ class HaltStands(Answer):
     run: str | None
 
 
-class NoParams(Params):
-    """Nothing."""
-
-
 class RunRow(Answer):
     """A run in one line."""
 
@@ -132,25 +105,6 @@ class RunList(Answer):
     """The newest runs, newest first."""
 
     runs: list[RunRow]
-
-
-async def start(call: Call, params: StartParams) -> Done[Started]:
-    """Begin the run of a plan, or ask for the agreement that it needs. Raises the runner's refusals."""
-    door = call.house.runner(call.actor)
-    try:
-        known = (await door.ask("pending", request=params.digest))["request"]
-    except NocError as error:
-        if error.code != RequestNotFound.code:
-            raise
-    else:
-        return _asked(known)
-    async with aclosing(door.stream("start", digest=params.digest)) as answers:
-        async for answer in answers:
-            if "approval" in answer:
-                return _asked(answer["approval"])
-            if "run" in answer:
-                return _begun(params.digest, str(answer["run"]))
-    raise RunNotFound("the runner has named no run", fix="noc run list")
 
 
 async def status(call: Call, params: RunParams) -> Done[RunStatus]:
@@ -210,45 +164,11 @@ async def list_runs(call: Call, _params: NoParams) -> Done[RunList]:
     return Done(RunList(runs=rows), Message("the newest runs" if rows else "there are no runs", (), block))
 
 
-def read_nothing(words: Sequence[str]) -> NoParams:
-    """No words. Raises Usage."""
-    if words:
-        raise Usage("that takes nothing more", fix="give the command alone")
-    return NoParams()
-
-
 def read_halt(words: Sequence[str]) -> HaltParams:
     """The reason, in any number of words. Raises Usage."""
     if not words:
         raise Usage("say why, so that whoever meets the halt knows", fix="/halt the database is being moved")
     return HaltParams(reason=" ".join(words)[:200])
-
-
-def _asked(request: dict[str, Any]) -> Done[Started]:
-    """What a request that is known already, or has just been taken in, means for who wants to begin."""
-    states = {"used": "started", "denied": "denied", "expired": "expired"}
-    state = states.get(request["state"], "needs_approval")
-    words = standing(request)
-    how = {
-        "started": "Follow it with run_wait.",
-        "needs_approval": _HOW.format(phrase=request["phrase"].replace(" ", "-")),
-        "denied": "Somebody said no. Ask them; a new plan is asked for anew.",
-        "expired": "Nobody agreed in time. Make a new plan.",
-    }[state]
-    answer = Started.model_validate(
-        {
-            **{name: request[name] for name in ("digest", "what", "needs", "run", "expires")},
-            "state": state,
-            "how": how,
-        }
-    )
-    return Done(answer, Message(str(request["what"]), (words, f"phrase: {request['phrase']}")))
-
-
-def _begun(digest: str, run: str) -> Done[Started]:
-    how = "Follow it with run_wait."
-    answer = Started(state="started", digest=digest, run=run, what="", needs="", expires="", how=how)
-    return Done(answer, Message(f"run {run} has begun"))
 
 
 def _status(view: View) -> Done[RunStatus]:
@@ -259,12 +179,7 @@ def _status(view: View) -> Done[RunStatus]:
             "state": outcome(view),
             "progress": counted(view),
             "begun": view.begun.isoformat() if view.begun else None,
-            "nodes": [
-                RunNode(node=name, stands=row.outcome.value, step=row.step, untrusted_words=row.words)
-                for name, row in view.rows.items()
-            ]
-            if view.exit_code is None
-            else [_verdict(each.node, each.verdict, each.why) for each in view.verdicts],
+            "nodes": _nodes(view),
             "untrusted_notice": view.notice,
             "untrusted_error": trouble(view),
         }
@@ -272,11 +187,17 @@ def _status(view: View) -> Done[RunStatus]:
     return Done(answer, run_message(view, now))
 
 
-def _verdict(node: str, verdict: str, why: str) -> RunNode:
-    return RunNode(node=node, stands=verdict, step="", untrusted_words=why)
+def _nodes(view: View) -> list[RunNode]:
+    """Where each node stands; once the run has ended, what became of it."""
+    if view.exit_code is None:
+        return [
+            RunNode(node=name, stands=row.outcome.value, step=row.step, untrusted_words=row.words)
+            for name, row in view.rows.items()
+        ]
+    return [RunNode(node=each.node, stands=each.verdict, step="", untrusted_words=each.why) for each in view.verdicts]
 
 
-async def _full_id(door: Any, wanted: str) -> str:  # noqa: ANN401
+async def _full_id(door: RunnerDoor, wanted: str) -> str:
     """The whole id of a run, of which `last` or its last four digits are given."""
     if len(wanted) > 4:
         return wanted

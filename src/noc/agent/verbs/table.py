@@ -7,7 +7,8 @@ would refuse all of that to a model besides.
 from collections.abc import Mapping
 from typing import Final
 
-from noc.agent.verbs import audit, calendar, deciding, fleet, incidents, people, plans, running
+from noc.agent.verbs import audit, calendar, deciding, fleet, incidents, people, plans, running, starting
+from noc.agent.verbs.nothing import NoParams, read_nothing
 from noc.agent.verbs.running import WAIT_MAX_S
 from noc.agent.verbs.verb import AnyVerb, Verb, Where
 
@@ -21,10 +22,10 @@ _SEEING: Final[tuple[AnyVerb, ...]] = (
         command="status",
         title="The fleet at a glance",
         summary="Every node's state, open incidents, who changes something at this moment, what waits to be approved.",
-        params=running.NoParams,
+        params=NoParams,
         answer=fleet.FleetStatus,
         act=fleet.status,
-        parse=running.read_nothing,
+        parse=read_nothing,
     ),
     Verb(
         name="node_show",
@@ -109,10 +110,10 @@ _SEEING: Final[tuple[AnyVerb, ...]] = (
         command="runs",
         title="Runs",
         summary="The newest runs.",
-        params=running.NoParams,
+        params=NoParams,
         answer=running.RunList,
         act=running.list_runs,
-        parse=running.read_nothing,
+        parse=read_nothing,
         doors=_CHAT,
     ),
     Verb(
@@ -131,10 +132,10 @@ _SEEING: Final[tuple[AnyVerb, ...]] = (
         command="schedule",
         title="What is to come",
         summary="Freezes, windows of maintenance, and what HQ does by itself, each with its next time.",
-        params=running.NoParams,
+        params=NoParams,
         answer=calendar.Calendar,
         act=calendar.show,
-        parse=running.read_nothing,
+        parse=read_nothing,
     ),
     Verb(
         name="who",
@@ -142,10 +143,10 @@ _SEEING: Final[tuple[AnyVerb, ...]] = (
         command="who",
         title="Who am I",
         summary="Who you are here, what you may do, and who may change the fleet at this moment.",
-        params=running.NoParams,
+        params=NoParams,
         answer=people.WhoAmI,
         act=people.who,
-        parse=running.read_nothing,
+        parse=read_nothing,
         doors=_CHAT,
     ),
 )
@@ -199,9 +200,9 @@ _ACTING: Final[tuple[AnyVerb, ...]] = (
         title="Begin a plan",
         summary="Begin the run of a plan by its digest, or ask for the agreement that it needs. An answer of "
         "needs_approval is no failure: tell the person whom it waits for.",
-        params=running.StartParams,
-        answer=running.Started,
-        act=running.start,
+        params=starting.StartParams,
+        answer=starting.Started,
+        act=starting.start,
         role="agent",
         reads=False,
         destructive=True,
