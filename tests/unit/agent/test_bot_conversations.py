@@ -35,6 +35,7 @@ def hq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hq]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for between two looks and two edits is short."""
     monkeypatch.setattr("noc.agent.bot.announcing.LOOK_S", 0.05)
+    monkeypatch.setattr("noc.agent.bot.announcing.AGAIN_S", 0.05)
     monkeypatch.setattr("noc.agent.bot.showing.LOOK_S", 0.05)
     monkeypatch.setattr("noc.agent.bot.post.EVERY_S", 0.05)
 
@@ -178,7 +179,7 @@ async def test_a_request_that_is_approved_on_hq_is_followed_here(hq: Hq, chat: M
     await asked(chat)
     hq.ask("anna", "approve", request="last")
     await until(lambda: "approved by anna" in chat.last(OLGA).text, chat.texts)
-    assert chat.with_button("Approve") is None
+    await until(lambda: chat.with_button("Approve") is None, chat.texts)
 
 
 async def test_a_stranger_hears_nothing_and_is_written_down_once(hq: Hq, chat: Memory) -> None:

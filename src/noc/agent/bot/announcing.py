@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,8 @@ from noc.errors import NocError
 from noc.runs.admission.errors import RequestNotFound
 
 LOOK_S = 3.0
+AGAIN_S = 30.0
+"""Seconds until a chat that a request could not be told in is tried again."""
 PATIENCE_S = 20.0
 """Seconds after which a chat service that does not answer holds up no other."""
 
@@ -39,6 +42,7 @@ class Requests:
         """
         self._house, self._transports, self._keeper, self._runs = house, transports, keeper, runs
         self._states: dict[str, str] = {}
+        self._tried: dict[str, float] = {}
         self._woken, self._trouble = asyncio.Event(), ""
         self._ending: set[str] = set()
         self._silent: dict[str, str] = {}
@@ -79,7 +83,9 @@ class Requests:
     async def _look(self, group: asyncio.TaskGroup) -> None:
         waiting = {str(each["digest"]): each for each in (await self._house.runner().ask("pending"))["requests"]}
         for digest, request in waiting.items():
-            if self._states.get(digest) != request["state"] or self._missing(digest):
+            missing = self._missing(digest) and time.monotonic() - self._tried.get(digest, -AGAIN_S) >= AGAIN_S
+            if self._states.get(digest) != request["state"] or missing:
+                self._tried[digest] = time.monotonic()
                 await self._announce(digest)
         for digest in [each for each in self._keeper.now.requests if each not in waiting and each not in self._ending]:
             self._ending.add(digest)
@@ -128,6 +134,7 @@ class Requests:
             log.warning("%s", error)
         else:
             self._states.pop(digest, None)
+            self._tried.pop(digest, None)
             self._keeper.now.requests.pop(digest, None)
             self._keeper.save()
         finally:

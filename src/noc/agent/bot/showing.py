@@ -23,6 +23,7 @@ from noc.runs.runner.view import View, advance
 
 LOOK_S = 3.0
 AGAIN_S = 3.0
+BAD_SHOWN = 5
 
 log = logging.getLogger(__name__)
 
@@ -185,10 +186,17 @@ async def _tell(post: Post, watched: Watched) -> None:
     """The last state; and what came of it as a message of its own, since an edit calls nobody."""
     told = _standing(watched)
     await post.end(told)
-    await Post(post.transport, post.chat).end(Message(told.title, (watched.whose(), f"run {watched.run}")))
+    await Post(post.transport, post.chat).end(_result(watched))
 
 
 def _standing(watched: Watched) -> Message:
     message = run_message(watched.view, datetime.now(UTC))
     approved = (f"approved by {watched.approved_by}",) if watched.approved_by else ()
-    return replace(message, lines=(*approved, *message.lines))
+    return replace(message, lines=(*message.lines[:1], *approved, *message.lines[1:]))
+
+
+def _result(watched: Watched) -> Message:
+    """What came of a run, for people who look away meanwhile: the nodes that are not as they should be by name."""
+    bad = [f"{each.node}: {each.verdict}" for each in watched.view.verdicts if not each.good]
+    more = (f"and {len(bad) - BAD_SHOWN} more",) if len(bad) > BAD_SHOWN else ()
+    return Message(_standing(watched).title, (watched.whose(), *bad[:BAD_SHOWN], *more, f"run {watched.run}"))
