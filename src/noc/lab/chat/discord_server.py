@@ -954,7 +954,7 @@ class Server:
         self._discord, self._tls = discord, tls
         self._api, self._control = Api(discord), Control(discord)
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lines: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port."""
@@ -967,15 +967,13 @@ class Server:
         """Hang up on everybody."""
         if self._server:
             self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = [task for task in self._lines.values() if task]
+        for writer in self._lines:
+            writer.transport.abort()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._lines[writer] = asyncio.current_task()
         try:
             while (request := await asyncio.wait_for(_read(reader), 60)) is not None:
                 if request.headers.get("upgrade", "").lower() == "websocket":
@@ -985,6 +983,7 @@ class Server:
         except (ConnectionError, TimeoutError, ValueError, EOFError, asyncio.LimitOverrunError):
             pass
         finally:
+            del self._lines[writer]
             writer.close()
 
     def _answer(self, request: Request) -> bytes:
