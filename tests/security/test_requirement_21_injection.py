@@ -75,8 +75,9 @@ async def conversation(server: ModelServer, house: House, said: str) -> list[dic
                 return messages
             for call in message["tool_calls"]:
                 name, arguments = call["function"]["name"], json.loads(call["function"]["arguments"])
-                found = (await client.call_tool(name, arguments)).structured_content
-                messages.append({"role": "tool", "tool_call_id": call["id"], "content": json.dumps(found)})
+                (said_back,) = (await client.call_tool(name, arguments)).content
+                text = said_back.model_dump()["text"]
+                messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
     raise AssertionError("the model never came to an end")
 
 
