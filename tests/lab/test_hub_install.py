@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from noc.fleet.inventory import Inventory, NodeRecord
 from noc.fleet.load import load
 from noc.fleet.render import peers_conf
+from noc.lab.fleet import TRUST
 from noc.lab.hq import Headquarters
 from noc.lab.lab import Lab
 from noc.lab.operator import Operator
 from noc.lab.places import Places
+from noc.lab.standins import TELEGRAM, chat_tables
 from noc.lab.stranger import scan_all
 from noc.mesh.keys import generate
 
 ROOT = Path(__file__).parents[2]
+FLEET_FILE = "/etc/noc/fleet.toml"
 PEERS = "/etc/noc/wireguard/peers.conf"
 Until = Callable[..., None]
 
@@ -110,9 +114,50 @@ def test_sshd_takes_keys_only(hq: Headquarters) -> None:
     assert "kbdinteractiveauthentication no" in settings
 
 
-@pytest.mark.parametrize("user", ["noc-watch", "noc-runner", "noc-agent"])
+@pytest.mark.parametrize("user", ["noc-watch", "noc-runner", "noc-bot", "noc-agent"])
 def test_no_service_user_reads_a_key_where_it_lies(hq: Headquarters, user: str) -> None:
     assert as_user(hq, user, "cat /etc/noc-credentials/ssh_key").returncode != 0
+
+
+@pytest.fixture
+def in_chat(hq: Headquarters) -> Iterator[None]:
+    """The fleet file has the lab's Telegram while it lasts."""
+    before = hq.sh("cat", FLEET_FILE)
+    write_fleet_file(hq, before + tomli_w.dumps({"telegram": chat_tables(TRUST)["telegram"]}))
+    try:
+        yield
+    finally:
+        write_fleet_file(hq, before)
+
+
+def write_fleet_file(hq: Headquarters, text: str) -> None:
+    hq.sh("runuser", "-u", "noc-runner", "--", "tee", FLEET_FILE, stdin=text.encode())
+
+
+def bot_checks(hq: Headquarters) -> dict[str, bool]:
+    """What `noc hub status` says of the bot and its chats."""
+    checks = hq.noc("hub", "status", statuses=(0, 1))["checks"]
+    return {check["check"]: check["ok"] for check in checks if "bot" in check["check"] or "chat" in check["check"]}
+
+
+@pytest.mark.usefixtures("in_chat")
+def test_the_bot_comes_with_a_chats_token_and_goes_with_it(hq: Headquarters, until: Until) -> None:
+    hq.noc("hub", "apply")
+    assert bot_checks(hq) == {"chat telegram": False}
+    hq.sh("noc", "hub", "secret", "set", "telegram_token", stdin=hq.lab.token(TELEGRAM).encode())
+    until(lambda: hq.lab.stand_in(TELEGRAM, "calls")["result"].get("getUpdates", 0) > 0)
+    assert bot_checks(hq) == {"noc-bot.service": True}
+    assert hq.sh("systemctl", "show", "--property=User", "--value", "noc-bot").strip() == "noc-bot"
+    assert changes(hq.noc("hub", "install")) == []
+    hq.noc("hub", "secret", "remove", "telegram_token")
+    assert hq.lab.exec(hq.name, "systemctl", "is-active", "noc-bot").returncode != 0
+    assert not (hq.lab.disk(hq.name) / "etc/systemd/system/noc-bot.service").exists()
+
+
+def test_no_token_of_a_chat_is_in_what_the_bot_says_or_shows(hq: Headquarters) -> None:
+    said = hq.sh("journalctl", "--unit=noc-bot.service", "--output=cat", "--no-pager")
+    assert said
+    assert hq.lab.token(TELEGRAM) not in said
 
 
 def test_a_list_of_peers_is_applied_by_itself_and_drops_nobody(hq: Headquarters, until: Until) -> None:
