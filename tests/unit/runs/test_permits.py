@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from approval_kit import plan
 from noc.fleet.model import Role
 from noc.runs.admission.caller import SERVICES, Caller
-from noc.runs.admission.permits import ACTIONS, OWN, SPOKEN, check_permitted, check_plan, permitted
+from noc.runs.admission.permits import ACTIONS, FIELDS, OWN, SPOKEN, check_permitted, check_plan, permitted
 from noc.runs.errors import CallerRefused
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Options
@@ -33,6 +33,7 @@ def test_the_tables_are_the_ones_that_somebody_has_read_and_agreed_to() -> None:
     found = {
         "own": {name: sorted(operations) for name, operations in OWN.items()},
         "for people": {name: sorted(operations) for name, operations in SPOKEN.items()},
+        "fields": {operation: sorted(fields) for operation, fields in FIELDS.items()},
         "plans": sorted(ACTIONS),
     }
     assert found == GOLDEN
@@ -95,6 +96,7 @@ REQUESTS: list[dict[str, Any]] = [
     {"op": "lease", "above": 7},
     {"op": "lease", "above": 0},
     {"op": "lease", "above": False},
+    {"op": "approve", "request": "last", "signature": "-----BEGIN SSH SIGNATURE-----"},
     {"op": "plan", "action": "terminate", "nodes": ["all"]},
     {"op": "plan", "action": ["deploy"], "nodes": ["all"]},
     {"op": "plan", "nodes": ["all"]},

@@ -30,6 +30,7 @@ ACTIONS: Final[frozenset[Action]] = frozenset({"deploy", "rollback", "os-update"
 FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "plan": frozenset({"action", "nodes", "release", "words", "configuration"}),
     "lease": frozenset(),
+    "approve": frozenset({"request", "wait_s"}),
 }
 """By operation: all that such a request may say, where that is less than the operation takes."""
 _ENVELOPE: Final = frozenset({"op", "for"})
