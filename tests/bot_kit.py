@@ -27,6 +27,7 @@ from noc.fleet.load import load
 from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.caller import Caller
+from noc.runs.admission.fence import last_fence
 from noc.runs.admission.identities import Channel as Linked
 from noc.runs.admission.identities import Identities, Identity
 from noc.runs.admission.request import Request
@@ -135,7 +136,7 @@ def headquarters(folder: Path, monkeypatch: pytest.MonkeyPatch, approval: str = 
         return await carry_out(run, site())
 
     async def complete(plan: Plan) -> Plan:
-        return await survey(site(), plan, partial(read_history, paths.runs), fence=0)
+        return await survey(site(), plan, partial(read_history, paths.runs), fence=last_fence(paths.fence))
 
     with watch_server(paths.watch_socket, world):
         house = House(paths, lambda _: None, {"deploy": roll, "rollback": roll}, complete)
