@@ -236,6 +236,17 @@ async def test_a_halt_stops_everything(hq: Hq, chat: Memory) -> None:
     assert hq.waiting() == []
 
 
+async def test_what_was_approved_in_a_halt_is_begun_once_that_is_lifted(hq: Hq, chat: Memory) -> None:
+    await asked(chat)
+    hq.ask("root", "halt", reason="smoke")
+    assert "the fleet is halted" in await chat.press(ANNA, data_of(chat, "Approve"))
+    request = await until(lambda: chat.with_button("Begin"), chat.texts)
+    assert "approved by anna, not begun yet" in request.text
+    hq.ask("root", "lift")
+    await chat.press(ANNA, request.button("Begin"))
+    assert "3 of 3 nodes good" in (await result(chat, OPERATIONS)).message.title
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -187,6 +187,25 @@ async def test_a_webhook_does_not_keep_updates_away(chat: Chat, transport: Teleg
         await chat.until(lambda: heard)
 
 
+@pytest.mark.parametrize("message", [{"gift": {}}, {}, {"chat": {"id": "x" * 10}}, "text", 7], ids=str)
+async def test_an_update_that_cannot_be_read_keeps_no_later_one_away(
+    chat: Chat, transport: TelegramTransport, message: object
+) -> None:
+    chat.act("update", message=message)
+    async with listening(transport) as heard:
+        chat.say(ANNA, "/status", GROUP)
+        await chat.until(lambda: heard)
+    assert [each.text for each in heard] == ["/status"]
+
+
+async def test_an_answer_that_is_too_large_is_not_taken(
+    chat: Chat, transport: TelegramTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.agent.telegram.requests.MAX_BYTES", 20)
+    with pytest.raises(ChannelAway):
+        await transport.reach()
+
+
 async def test_the_menu_is_offered(chat: Chat, transport: TelegramTransport) -> None:
     async with listening(transport):
         await chat.until(lambda: chat.act("commands"))

@@ -39,10 +39,14 @@ def plan_buttons(digest: str) -> tuple[Button, ...]:
 def request_buttons(request: Mapping[str, Any]) -> tuple[Button, ...]:
     """Under a request, for whoever may decide; one that takes a signature is approved on HQ.
 
+    One that is approved and has not begun, as in a halt or beside another run, is begun by approving it again.
+
     Args:
         request: as the runner's `pending` describes it.
     """
     digest = str(request["digest"])
+    if request["state"] == "approved":
+        return (_button("Begin", "approve", digest, "good"),)
     if request["state"] != "pending":
         return ()
     approve = () if request["signed"] else (_button("Approve", "approve", digest, "good"),)

@@ -23,19 +23,18 @@ from telegram import (
     ReplyParameters,
     Update,
 )
-from telegram.request import HTTPXRequest
 
 from noc.agent.bot.errors import ChannelAway, ChatRefused, TokenRefused
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.transport import Button, Channel, Handler, Incoming, MessageRef, Reach
-from noc.agent.telegram.reading import read
-from noc.agent.telegram.refusing import AlreadySo, TooOld, Waiting, told
+from noc.agent.telegram.reading import raw_updates, read
+from noc.agent.telegram.refusing import AlreadySo, TooOld, Unreadable, Waiting, told
 from noc.agent.telegram.rendering import MAX_ANSWER, cut, keyboard, rendered
+from noc.agent.telegram.requests import Requests
 from noc.agent.words.message import Message
 from noc.fleet.chatting import Telegram
 
 POLL_S = 25
-ANSWER_S = 15.0
 LONGEST_WAIT_S = 60.0
 """Seconds that a call waits altogether where the API asks for a pause."""
 AT_ONCE = 8
@@ -69,10 +68,10 @@ class TelegramTransport:
         self._chat, self._token, self._keeper = str(settings.chat), token, keeper
         self._commands = [BotCommand(name, cut(words, 256)) for name, words in commands]
         tls = ssl.create_default_context(cafile=ca)
-        ask, poll = (_requests(tls) for _ in range(2))
-        self._requests = (ask, poll)
+        ask, self._polling = Requests(tls), Requests(tls)
+        self._requests = (ask, self._polling)
         base = settings.api.rstrip("/")
-        self._bot = Bot(token, f"{base}/bot", f"{base}/file/bot", request=ask, get_updates_request=poll)
+        self._bot = Bot(token, f"{base}/bot", f"{base}/file/bot", request=ask, get_updates_request=self._polling)
 
     @property
     def channel(self) -> Channel:
@@ -146,7 +145,22 @@ class TelegramTransport:
 
     async def _poll(self) -> tuple[Update, ...]:
         offset = self._keeper.offset("telegram") or None
-        return await self._call(partial(self._bot.get_updates, offset, timeout=POLL_S, allowed_updates=_UPDATES))
+        ask = partial(self._bot.get_updates, offset, timeout=POLL_S, allowed_updates=_UPDATES)
+        try:
+            return await self._call(ask)
+        except Unreadable:
+            return self._readable()
+
+    def _readable(self) -> tuple[Update, ...]:
+        """Those updates of the last answer that can be read: one that cannot must not keep all later ones away."""
+        found = []
+        for raw in raw_updates(self._polling.last):
+            try:
+                found.append(Update.de_json(raw, self._bot))
+            except (TypeError, KeyError, ValueError, AttributeError) as error:
+                log.warning("an update of Telegram's cannot be read, and is passed over: %s", type(error).__name__)
+                self._keeper.read_up_to("telegram", raw["update_id"] + 1)
+        return tuple(found)
 
     async def _persist(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do something until it works. Each new trouble is logged once, and its end."""
@@ -165,7 +179,7 @@ class TelegramTransport:
                 return done
 
     async def _call(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Call the API, and wait where it asks for it. Raises as `told`, but Waiting."""
+        """Call the API, and wait where it asks for it. Raises as `told`, but not Waiting."""
         waited = 0.0
         while True:
             try:
@@ -183,12 +197,6 @@ async def _handled(handler: Handler, incoming: Incoming, at_once: asyncio.Semaph
         await handler(incoming)
     finally:
         at_once.release()
-
-
-def _requests(tls: ssl.SSLContext) -> HTTPXRequest:
-    """Connections of one kind; what the environment says of proxies does not count."""
-    kwargs: dict[str, Any] = {"verify": tls, "trust_env": False}
-    return HTTPXRequest(read_timeout=ANSWER_S, connect_timeout=ANSWER_S, pool_timeout=ANSWER_S, httpx_kwargs=kwargs)
 
 
 def _said(message: Message, buttons: Sequence[Button]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What comes in from Telegram, as the bot reads it. What no person has said to the bot is nothing."""
 
+import json
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from noc.agent.bot.transport import Incoming, MessageRef
 
@@ -11,6 +12,16 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "telegram"
 _COMMAND = re.compile(r"^(?P<command>/\w{1,32})(?:@(?P<bot>\w+))?(?=\s|$)")
+
+
+def raw_updates(body: bytes) -> list[dict[str, Any]]:
+    """The updates of an answer as they came, each with a number at least; none where it is no such answer."""
+    try:
+        found = json.loads(body)["result"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    whole = found if isinstance(found, list) else []
+    return [each for each in whole if isinstance(each, dict) and isinstance(each.get("update_id"), int)]
 
 
 def read(update: "Update", bot: str, now: datetime) -> Incoming | None:

@@ -32,6 +32,10 @@ _MEANINGS: dict[type[error.TelegramError], Callable[[str], NocError]] = {
 }
 
 
+class Unreadable(ChannelAway):
+    """The library cannot read an answer."""
+
+
 class AlreadySo(Exception):
     """The message stands there already as it should."""
 
@@ -57,14 +61,14 @@ async def told(act: Callable[[], Awaitable[T]], token: str) -> T:
 
     Raises:
         ChannelAway, ChatRefused, MessageGone, TokenRefused: as their names say.
-        AlreadySo, TooOld, Waiting: as theirs do.
+        AlreadySo, TooOld, Unreadable, Waiting: as theirs do.
     """
     try:
         return await act()
     except error.TelegramError as refused:
         meaning = meant(refused, token)
     except (TypeError, KeyError, ValueError, AttributeError) as unread:
-        meaning = ChannelAway("an answer of Telegram's cannot be read", why=type(unread).__name__)
+        meaning = Unreadable("an answer of Telegram's cannot be read", why=type(unread).__name__)
     raise meaning
 
 

@@ -4,8 +4,8 @@ One standard-library file, because it is copied to the lab's internet machine an
 in memory. docs/stand-ins.md lists each refusal of the original with its source and the test that provokes it.
 
 Beside `/bot<token>/<method>` there is a side entrance, `/_stand-in/<word>`, where a test acts as the people: `say`,
-`press`, `chat`, `delete`, `refuse`, `webhook`, `age`; `messages`, `answers`, `commands` and `calls` show what the bot
-did.
+`press`, `chat`, `delete`, `refuse`, `webhook`, `age`, `update`; `messages`, `answers`, `commands` and `calls` show
+what the bot did.
 """
 
 import argparse
@@ -261,6 +261,7 @@ class Account:
             "refuse": lambda given: self._refusals.append(dict(given)),
             "webhook": lambda given: setattr(self, "_webhook", bool(given["on"])),
             "age": self._age,
+            "update": lambda given: self._update(**given),
             "messages": lambda given: self._said(int(given["chat"])),
             "answers": lambda _: self.answers,
             "commands": lambda _: self.commands,
