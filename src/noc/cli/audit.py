@@ -139,8 +139,15 @@ def _print(entry: dict[str, Any], *, as_json: bool) -> None:
         return
     kind, word = _MARKS.get(entry["kind"]) or ("ok" if entry["result"] == "ok" else "fail", entry["result"])
     number = f"{entry['of']}" if entry["of"] else f"{entry['seq']}"
-    parts = (shown(entry["at"]), f"#{number}", mark(kind, word), plain(entry["what"]), f"by {plain(entry['by'])}")
+    parts = (shown(entry["at"]), f"#{number}", mark(kind, word), plain(entry["what"]), f"by {plain(_by(entry))}")
     out.print("  ".join((*parts, *_cause(entry))), soft_wrap=True)
+
+
+def _by(entry: dict[str, Any]) -> str:
+    """Who asked for it, and by which chat or page: `mia (telegram 4711)`."""
+    channel = entry["detail"].get("channel")
+    where = " ".join(map(str, filter(None, (channel, entry["detail"].get("id")))))
+    return f"{entry['by']} ({where})" if channel else str(entry["by"])
 
 
 def _cause(entry: dict[str, Any]) -> list[str]:

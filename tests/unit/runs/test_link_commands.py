@@ -92,3 +92,10 @@ def test_an_approver_ends_all_of_somebody_elses(hall: Hall) -> None:
 )
 def test_what_makes_no_sense_is_a_mistake_of_usage(hall: Hall, arguments: list[str], status: int) -> None:
     assert noc(*arguments)[0] == status
+
+
+def test_the_audit_says_by_which_chat_somebody_acted(hall: Hall) -> None:
+    hall.link("vera", "7")
+    hall.bot("7", "halt", reason="smoke")
+    hall.there = ROOT
+    assert "halt  by vera (telegram 7)" in noc("audit")[1]
