@@ -141,7 +141,6 @@ ExecStart={PROGRAM} run serve
 TimeoutStopSec={RUNNER_STOP_S}
 User=noc-runner
 Group=noc
-SupplementaryGroups=noc-operators
 {_load(SSH_KEY, HOST_CA, *credentials)}\
 {_load_where_there(f"{SSH_KEY}.next", f"{SSH_KEY}.before", f"{HOST_CA}.next")}\
 {_SERVICE}\

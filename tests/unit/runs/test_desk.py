@@ -211,7 +211,13 @@ def test_to_an_agents_plan_somebody_always_has_to_agree(office: Office) -> None:
     asked_for = office.desk.ask(plan("low"), caller("claude"), office.standing(), Inventory())
     assert asked_for is not None
     with pytest.raises(NotApproved, match="needs an approver"):
-        office.desk.consume(asked_for.plan, "run-1", "james", office.standing())
+        office.desk.consume(asked_for.plan, "run-1", "claude", office.standing())
+
+
+@pytest.mark.parametrize("name", ["claude", "noc-agent"])
+def test_what_an_agent_never_asked_for_does_not_begin_either(office: Office, name: str) -> None:
+    with pytest.raises(NotApproved, match="nobody asked for"):
+        office.desk.consume(plan("low"), "run-1", name, office.standing())
 
 
 def test_a_viewer_may_not_even_ask(fleet: Fleet) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from noc.errors import NocError
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.identities import Identities
 from noc.runs.admission.often import MOST
-from noc.runs.runner import door
+from noc.runs.admission.sparing import LINES
+from noc.runs.runner import door, principals
 from noc.runs.runner.door import MOST_EACH
 from principal_kit import NOBODY_ASKED, PEOPLE, ROOT, SERVICE, Hall, person
 from runner_house import House
@@ -224,6 +226,18 @@ class TestStrangers:
         assert noted == [True, False, False]
         found = [entry for entry in hall.audit() if entry["what"] == "listen to a stranger"]
         assert [(entry["kind"], entry["detail"]["id"]) for entry in found] == [("refusal", "666")]
+
+    def test_beyond_a_hundred_of_a_day_their_number_is_written_down_when_it_is_over(
+        self, hall: Hall, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(LINES + 7):
+            hall.ask(BOT, "stranger", channel="telegram", id=str(1000 + number))
+        today = datetime.now(UTC).date()
+        monkeypatch.setattr(principals, "_today", lambda: today + timedelta(days=1))
+        hall.ask(BOT, "stranger", channel="telegram", id="666")
+        counted, first = hall.audit()[-2:]
+        assert (counted["detail"]["more"], counted["detail"]["day"]) == (7, str(today))
+        assert (first["what"], first["detail"]["id"]) == ("listen to a stranger", "666")
 
     def test_only_the_bot_tells_of_them(self, hall: Hall) -> None:
         for there in (WATCH, AGENT):

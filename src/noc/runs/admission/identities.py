@@ -71,6 +71,14 @@ class Identities:
         """An identity by channel and number; None where nobody has linked it. Raises IdentitiesUnreadable."""
         return next((each for each in self.all() if each.key == (channel, number)), None)
 
+    def of(self, person: str, channel: str | None = None, number: str | None = None) -> tuple[Identity, ...]:
+        """A person's identities. Arguments and what it raises as `remove`."""
+        return tuple(
+            each
+            for each in self.all()
+            if each.person == person and channel in (None, each.channel) and number in (None, each.id)
+        )
+
     def add(self, identity: Identity) -> None:
         """Link an identity; on the disk when it returns. One that is this person's already stays as it is.
 
@@ -104,14 +112,9 @@ class Identities:
         Raises:
             IdentitiesUnreadable: the file cannot be used.
         """
-        known = self.all()
-        gone = tuple(
-            each
-            for each in known
-            if each.person == person and channel in (None, each.channel) and number in (None, each.id)
-        )
+        gone = self.of(person, channel, number)
         if gone:
-            self._write(tuple(each for each in known if each not in gone))
+            self._write(tuple(each for each in self.all() if each not in gone))
         return gone
 
     def _read(self) -> _Book:

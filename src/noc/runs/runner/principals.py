@@ -98,16 +98,22 @@ class Principals:
         person, channel = str(request.get("person") or caller.name), request.get("channel")
         wanted = None if channel is None else _channel(request)
         number = None if request.get("id") is None else checked_number(request["id"])
-        what = f"unlink {wanted or 'every chat'} of {person[:64]}"
-        with self._runner.audit.acting(what, caller.name, **({"id": number} if number else {})):
-            if person != caller.name and caller.uid != 0 and role_of(caller.name, self._fleet()) != "approver":
-                raise CallerRefused(
-                    f"{caller.name} may end no link of {person[:64]}",
-                    why="only that person, root and approvers may",
-                    fix=f"ask an approver for: noc unlink --person {person[:64]}",
-                )
-            gone = self._identities.remove(person, wanted, number)
+        what, about = f"unlink {wanted or 'every chat'} of {person[:64]}", {"id": number} if number else {}
+        with self._runner.audit.refusals(what, caller.name, **about):
+            self._check_may_unlink(caller, person)
+        gone = self._identities.of(person, wanted, number)
+        if gone:
+            with self._runner.audit.acting(what, caller.name, **about):
+                self._identities.remove(person, wanted, number)
         yield {"unlinked": [each.model_dump(mode="json") for each in gone]}
+
+    def _check_may_unlink(self, caller: Caller, person: str) -> None:
+        if person != caller.name and caller.uid != 0 and role_of(caller.name, self._fleet()) != "approver":
+            raise CallerRefused(
+                f"{caller.name} may end no link of {person[:64]}",
+                why="only that person, root and approvers may",
+                fix=f"ask an approver for: noc unlink --person {person[:64]}",
+            )
 
     async def _principals(self, _request: Mapping[str, Any], _caller: Caller) -> Answers:
         """Everybody of the fleet file, the model, and who is in it no more and still has a chat: their role is None."""
