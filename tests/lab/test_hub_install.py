@@ -154,6 +154,14 @@ def test_the_bot_comes_with_a_chats_token_and_goes_with_it(hq: Headquarters, unt
     assert not (hq.lab.disk(hq.name) / "etc/systemd/system/noc-bot.service").exists()
 
 
+def test_an_hq_from_before_the_bot_gets_its_user_by_the_newer_noc(hq: Headquarters) -> None:
+    hq.sh("userdel", "noc-bot")
+    hq.sh("gpasswd", "--delete", "noc-agent", "noc")
+    hq.noc("hub", "apply")
+    assert "noc" in hq.sh("id", "-Gn", "noc-agent").split()
+    assert hq.sh("stat", "--format=%U:%G %a", "/var/lib/noc-bot").strip() == "noc-bot:noc 700"
+
+
 def test_no_token_of_a_chat_is_in_what_the_bot_says_or_shows(hq: Headquarters) -> None:
     said = hq.sh("journalctl", "--unit=noc-bot.service", "--output=cat", "--no-pager")
     assert said
