@@ -71,6 +71,7 @@ def doctor(
     if as_json:
         print_json({"ok": well, "findings": [finding.as_dict() for finding in findings]})
     else:
+        findings.sort(key=lambda finding: finding.ok)  # what is wrong stands first
         rows = [(mark("ok" if f.ok else "fail", "ok" if f.ok else "wrong"), f.name, f.seen) for f in findings]
         print_table(("", "what", "seen"), rows)
         for finding in (each for each in findings if not each.ok):

@@ -93,6 +93,7 @@ LOOSENED: list[tuple[str, str, Any]] = [
     ("MCP server", "mcp.servers.noc.toolFilter", {}),
     ("MCP server", "mcp.servers.shell", {"command": "/bin/sh"}),
     ("gate", "plugins.entries.noc-gate.enabled", False),
+    ("gate", "plugins.entries.noc-gate.config.askFirst", False),
     ("gate", "plugins.enabled", False),
     ("gate", "plugins.deny", ["noc-gate"]),
     ("gate", "plugins.allow", ["telegram"]),

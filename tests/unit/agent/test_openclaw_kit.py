@@ -120,6 +120,14 @@ def test_the_gate_knows_the_tools_and_has_no_gap_left(fleet: Fleet) -> None:
     assert "__" not in re.sub(r"noc__\w+", "", program)
 
 
+def test_the_gate_asks_first_where_there_is_somebody_to_ask(fleet: Fleet) -> None:
+    asks = [
+        configuration(fleet, people)["plugins"]["entries"]["noc-gate"]["config"]["askFirst"]
+        for people in ((), (OPERATOR, VIEWER), PEOPLE)
+    ]
+    assert asks == [False, False, True]
+
+
 def test_no_text_of_the_kit_has_a_gap_left(fleet: Fleet) -> None:
     gaps = [file.path for file in kit(fleet, PEOPLE) if re.search(r"__[A-Z]+__", file.text)]
     assert gaps == []

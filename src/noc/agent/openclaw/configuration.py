@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from noc.agent.openclaw.finding import Document, at, strings
 from noc.agent.openclaw.places import GATEWAY_TOKEN, HQ, MODEL_KEY, TOKENS, Places
 from noc.agent.openclaw.sender import Sender
 from noc.agent.openclaw.tools import SERVER, model_tools, seen, server_tools, writing_tools
@@ -71,7 +72,8 @@ def configuration(fleet: Fleet, senders: Sequence[Sender], places: Places = HQ) 
         "plugins": {
             "allow": [GATE, *chats],
             "load": {"paths": [str(places.kit / "plugins" / GATE)]},
-            "entries": {GATE: {"enabled": True}},
+            "slots": {"memory": "none"},
+            "entries": {GATE: {"enabled": True, "config": {"askFirst": can_ask(chats)}}},
         },
         "skills": {"load": {"extraDirs": [str(places.kit / "skills")]}, "allowBundled": []},
         "session": {"dmScope": "per-channel-peer"},
@@ -83,9 +85,19 @@ def configuration(fleet: Fleet, senders: Sequence[Sender], places: Places = HQ) 
         "browser": {"enabled": False},
         "cron": {"enabled": False},
         "discovery": {"mdns": {"mode": "off"}},
+        "logging": {"file": str(places.state / "openclaw.log")},
         "update": {"checkOnStart": False},
         "telemetry": {"enabled": False},
     }
+
+
+def can_ask(chats: Document) -> bool:
+    """Whether somebody can be asked in a chat before the agent asks noc to begin a run. Otherwise noc alone asks.
+
+    Args:
+        chats: the configuration's channels.
+    """
+    return any(strings(at(chat, "execApprovals", "approvers")) for chat in chats.values())
 
 
 def _gateway() -> Config:

@@ -12,6 +12,7 @@ from noc.agent.openclaw.modelrules import endpoint, model_findings
 from noc.agent.openclaw.placerules import place_findings
 from noc.agent.openclaw.places import HQ, Places
 from noc.agent.openclaw.toolrules import tool_findings
+from noc.errors import NotPermitted
 
 _WRITE_ANEW = f"noc openclaw init {HQ.kit} --linked"
 
@@ -25,6 +26,7 @@ def examine(config: Path, places: Places = HQ) -> list[Finding]:
 
     Raises:
         BadLiveConfig: it cannot be read.
+        NotPermitted: it is somebody else's to read.
     """
     live = read_live(config)
     return [
@@ -38,10 +40,12 @@ def examine(config: Path, places: Places = HQ) -> list[Finding]:
 
 
 def read_live(config: Path) -> Document:
-    """The live configuration as data. Raises BadLiveConfig."""
+    """The live configuration as data. Raises BadLiveConfig; NotPermitted where it is somebody else's to read."""
     try:
         with config.open(encoding="utf-8") as file:
             document = loads(file.read(MAX_CHARS + 1))
+    except PermissionError:
+        raise NotPermitted(f"{config} is not yours to read", fix="as root on HQ: noc openclaw doctor") from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise BadLiveConfig(f"{config} cannot be read", why=why or "", fix=_WRITE_ANEW) from None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from noc.agent.openclaw.configuration import AGENT, GATE
+from noc.agent.openclaw.configuration import AGENT, GATE, can_ask
 from noc.agent.openclaw.finding import Document, Finding, at, dotted, judged, part, strings, walk
 from noc.agent.openclaw.places import HQ, Places
 from noc.agent.openclaw.tools import SERVER, model_tools, seen, server_tools
@@ -112,4 +112,6 @@ def _gate(live: Document) -> Finding:
     if GATE not in (allowed := strings(plugins.get("allow"))):
         wrong.append(f"plugins.allow has no {GATE}")
     wrong += [f"plugins.allow has {name}" for name in allowed if name not in _PLUGINS]
+    if at(plugins, "entries", GATE, "config", "askFirst") is False and can_ask(part(live, "channels")):
+        wrong.append("it asks nobody before a run, though somebody could be asked")
     return judged("gate", wrong, "loaded, and no other plugin but chats", _WRITE_ANEW)

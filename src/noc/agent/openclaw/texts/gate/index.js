@@ -1,13 +1,14 @@
-// Written by `noc openclaw init`. It is a second fence: what a run needs is decided by noc's runner, whatever is said here.
+// Written by `noc openclaw init`. It is a second fence: what a run needs is decided by noc's runner, whatever is said
+// here. It asks first where OpenClaw knows a chat with somebody to ask; what nobody can be asked, OpenClaw refuses.
 const TOOLS = new Set(__TOOLS__);
 const ASKED_FIRST = "noc__run_start";
 const WITHIN_MS = 600000;
 
-function gate(event) {
+function gate(event, askFirst) {
   if (!TOOLS.has(event.toolName)) {
     return { block: true, blockReason: "This agent has the fleet's tools and no others." };
   }
-  if (event.toolName !== ASKED_FIRST) {
+  if (event.toolName !== ASKED_FIRST || !askFirst) {
     return undefined;
   }
   const digest = String(event.params?.digest ?? "").replace(/[^0-9a-f]/g, "").slice(0, 12);
@@ -26,6 +27,7 @@ export default {
   id: "noc-gate",
   name: "noc gate",
   register(api) {
-    api.on("before_tool_call", gate, { priority: 100 });
+    const askFirst = api.pluginConfig?.askFirst !== false;
+    api.on("before_tool_call", (event) => gate(event, askFirst), { priority: 100 });
   },
 };
