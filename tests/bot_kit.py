@@ -24,7 +24,6 @@ from noc.agent.doors.house import House as Doors
 from noc.agent.words.message import Message
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.load import load
-from noc.release.manifest import Manifest
 from noc.release.store import ReleaseStore
 from noc.runs.admission.caller import Caller
 from noc.runs.admission.fence import last_fence
@@ -42,7 +41,7 @@ from noc.runs.site.site import Site
 from noc.runs.system.keeping import carry_out
 from principal_kit import PEOPLE, SERVICE, person
 from runner_house import House, with_tunnels
-from runs_kit import NAMES, NEW, OLD, Machine, World, make_site, manifest, watch_server, write_fleet
+from runs_kit import MANIFESTS, NAMES, OLD, Machine, World, keep_release, make_site, watch_server, write_fleet
 
 ANNA, JAMES, OLGA, VERA, CLAUDE, ANNAS_OTHER, STRANGER = 1001, 1002, 1003, 1004, 1005, 1011, 666
 NUMBERS = {"anna": ANNA, "james": JAMES, "olga": OLGA, "vera": VERA}
@@ -120,8 +119,8 @@ def headquarters(folder: Path, monkeypatch: pytest.MonkeyPatch, approval: str = 
     write_fleet(folder / "fleet", **dict.fromkeys(NAMES, NodeRecord(life=Life.LIVE, release=OLD)))
     with (folder / "fleet" / "fleet.toml").open("a") as file:
         file.write(PEOPLE + approval)
-    _keep_release(folder / "releases", manifest(OLD, "1.0.0", 1))
-    _keep_release(folder / "releases", manifest(NEW, "1.1.0", 2))
+    for each in MANIFESTS.values():
+        keep_release(folder / "releases", each)
     sockets = {"runner_socket": folder / "runner.sock", "watch_socket": folder / "watch.sock"}
     paths = with_tunnels(Paths(fleet=folder / "fleet", runs=folder / "runs", releases=folder / "releases", **sockets))
     world = World({name: Machine(name, installed={"host-certificate"}) for name in NAMES})
@@ -148,13 +147,6 @@ def headquarters(folder: Path, monkeypatch: pytest.MonkeyPatch, approval: str = 
             yield hq
         finally:
             house.close()
-
-
-def _keep_release(store: Path, kept: Manifest) -> None:
-    """A release as the store lists it: its manifest is what plans are made from."""
-    fresh = kept.model_copy(update={"created": datetime.now(UTC), "expires": datetime.now(UTC) + timedelta(days=90)})
-    (store / kept.sha256).mkdir()
-    (store / kept.sha256 / "manifest.json").write_text(fresh.model_dump_json())
 
 
 @dataclass
@@ -186,7 +178,7 @@ class Memory:
         self.answers: list[str] = []
         self.away = False
         self.handler: Handler | None = None
-        self.ready = asyncio.Event()
+        self.ready, self.stumble = asyncio.Event(), asyncio.Event()
         self.edits: list[tuple[MessageRef, float]] = []
 
     @property
@@ -219,7 +211,9 @@ class Memory:
     async def run(self, handler: Handler) -> None:
         self.handler = handler
         self.ready.set()
-        await asyncio.Event().wait()
+        await self.stumble.wait()
+        self.stumble.clear()
+        raise RuntimeError("what nobody foresaw")
 
     async def reach(self) -> Reach:
         return Reach("@bot", "Operations")

@@ -7,7 +7,6 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from noc.runs.runner.door import Door
 from noc.runs.runner.service import listening_socket
 from principal_kit import PEOPLE, SERVICE, person
 from runner_house import House, with_tunnels
-from runs_kit import NAMES, NEW, OLD, write_fleet
+from runs_kit import MANIFESTS, NAMES, NEW, OLD, keep_release, write_fleet
 
 POLICY = '[approval]\nlow = "another"\nmedium = "another"\nhigh = "another"\nsigned = "high"\n'
 HOSTILE = "<img src=x onerror=alert(1)>\N{RIGHT-TO-LEFT OVERRIDE}"
@@ -32,9 +31,8 @@ class PageRunner(House):
     """A runner whose plans have a row for each node."""
 
     def __init__(self, paths: Paths) -> None:
-        super().__init__(with_tunnels(paths), check_known)
+        super().__init__(with_tunnels(paths), check_known, survey=self._survey)
         self.rows: tuple[NodePlan, ...] = rows()
-        self.runner.works = replace(self.runner.works, survey=self._survey)
         self._doors: dict[str, Door] = {}
 
     async def _survey(self, plan: Plan) -> Plan:
@@ -101,6 +99,8 @@ def runner_paths(folder: Path, policy: str = POLICY) -> Paths:
     """A fleet of three live nodes and five people, where somebody else has to agree to everything."""
     for name in ("fleet", "runs", "releases", "credentials"):
         (folder / name).mkdir(parents=True)
+    for each in MANIFESTS.values():
+        keep_release(folder / "releases", each)
     live = NodeRecord(life=Life.LIVE, release=OLD)
     write_fleet(folder / "fleet", **dict.fromkeys(NAMES, live))
     with (folder / "fleet" / "fleet.toml").open("a") as file:

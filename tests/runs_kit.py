@@ -100,6 +100,13 @@ def manifest(sha: str = NEW, version: str = "1.1.0", build: int = 2, size: int =
 MANIFESTS = {OLD: manifest(OLD, "1.0.0", 1), NEW: manifest()}
 
 
+def keep_release(store: Path, kept: Manifest) -> None:
+    """A release as the store lists it: its manifest is what plans are made from."""
+    fresh = kept.model_copy(update={"created": datetime.now(UTC), "expires": datetime.now(UTC) + timedelta(days=90)})
+    (store / kept.sha256).mkdir()
+    (store / kept.sha256 / "manifest.json").write_text(fresh.model_dump_json())
+
+
 NOTHING_NEW = Outdated(set=None, packages=())
 
 

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from callers_kit import PAGE, Callers, callers
-from noc.fleet.model import Role
+from noc.fleet.model import Freeze, Role
 from noc.runs.record.journal import run_ids
+from noc.watch.config import Config
 from page_runner_kit import HOSTILE, PageRunner, page_runner
 
 DASH = "\N{EN DASH}"
@@ -79,9 +80,9 @@ async def test_the_plan_is_shown_row_by_row(doors: Callers, runner: PageRunner) 
     page = await shown(doors)
     rows = re.findall(r'<th scope="row">(\w+)</th><td class="num">([^<]*)</td><td>([^<]*)</td><td[^>]*>([^<]*)<', page)
     assert rows == [
-        ("virginia", "canary", "aaaaaaaaaaaa → bbbbbbbbbbbb", "caddy.json"),
-        ("frankfurt", DASH, "bbbbbbbbbbbb → bbbbbbbbbbbb", DASH),
-        ("singapore", "1", "aaaaaaaaaaaa → bbbbbbbbbbbb", DASH),
+        ("virginia", "canary", "1.0.0 (1) → 1.1.0 (2)", "caddy.json"),
+        ("frankfurt", DASH, "1.1.0 (2) → 1.1.0 (2)", DASH),
+        ("singapore", "1", "1.0.0 (1) → 1.1.0 (2)", DASH),
     ]
 
 
@@ -220,6 +221,23 @@ async def test_a_halt_is_on_every_page_with_who_and_why(doors: Callers, runner: 
     assert re.search(r"The fleet is halted</b> by \w+", page)
     assert "the database is being moved" in page
     assert "<b>halted</b>" in await shown(doors, "/incidents")
+
+
+async def test_a_freeze_is_on_every_page_with_its_end_and_reason(doors: Callers, runner: PageRunner) -> None:
+    always = Freeze(start="2020-01-01 00:00", end="2999-01-01 00:00", zone="UTC", reason="nobody is <here>")
+    config = doors.watch.config
+    frozen = config.fleet.model_copy(update={"freeze": (always,)})
+    doors.watch.config = Config(**{**vars(config), "fleet": frozen})
+    assert "The fleet is frozen</b> until 2999-01-01 01:00: nobody is &lt;here&gt;." in await shown(doors)
+    assert "<b>frozen</b>" in await shown(doors, "/incidents")
+
+
+async def test_who_holds_the_lease_is_told_where_the_page_shows_no_run_of_theirs(
+    doors: Callers, runner: PageRunner
+) -> None:
+    await decide(doors, runner.wanted(), "approve")
+    assert "olga&#39;s run" in await shown(doors)
+    assert "holds the lease since" in await shown(doors)
 
 
 async def test_a_runner_that_is_away_is_told_and_the_page_goes_on(doors: Callers, runner: PageRunner) -> None:
