@@ -8,6 +8,7 @@ import pytest
 from bot_kit import Hq, headquarters
 from security.chat_kit import Talk, talking
 from unit.agent.test_bot_conversations import quick
+from unit.agent.test_discord_conversations import service
 from unit.cloud.conftest import aws, no_waiting
 from unit.hosts.conftest import tree
 from unit.hosts.test_ssh import start
@@ -34,6 +35,7 @@ __all__ = [
     "quick",
     "quick_looks",
     "receiver",
+    "service",
     "start",
     "tree",
     "watched_fleet",

@@ -3,16 +3,18 @@ hears whether it was good."""
 
 import pytest
 
-from bot_kit import OLGA, STRANGER
+from bot_kit import OLGA, STRANGER, Hq
+from discord_kit import Service, until
 from security.chat_kit import DEPLOY, Talk, buttons
 from telegram_kit import GROUP
+from unit.agent import test_discord_conversations as discord
 
 ELSEWHERE = -1009999999999
 
 
-def strangers(talk: Talk) -> list[tuple[str, str]]:
+def strangers(hq: Hq) -> list[tuple[str, str]]:
     """The lines of the audit about strangers: kind and account."""
-    found = [entry for entry in talk.hq.audit() if entry["what"] == "listen to a stranger"]
+    found = [entry for entry in hq.audit() if entry["what"] == "listen to a stranger"]
     return [(entry["kind"], entry["detail"]["id"]) for entry in found]
 
 
@@ -36,7 +38,7 @@ async def test_a_stranger_who_says_much_is_one_line_in_the_audit(talk: Talk) -> 
     for _ in range(5):
         talk.chat.say(STRANGER, "/status")
     await heard(talk)
-    assert strangers(talk) == [("refusal", str(STRANGER))]
+    assert strangers(talk.hq) == [("refusal", str(STRANGER))]
 
 
 async def test_a_strangers_press_of_a_button_changes_nothing(talk: Talk) -> None:
@@ -64,3 +66,15 @@ async def test_a_wrong_code_links_nobody_is_told_so_and_is_written_down_without_
     talk.chat.say(STRANGER, "/status")
     await heard(talk)
     assert len(talk.chat.said(STRANGER)) == 1
+
+
+async def test_at_discord_a_stranger_gets_as_little(hq: Hq, service: Service) -> None:
+    hq.link("olga", int(discord.OLGA), "discord")
+    request = await discord.begun(service)
+    before = await service.messages()
+    await service.slash(str(STRANGER), "halt", reason="now")
+    for button in request["buttons"]:
+        await service.press(str(STRANGER), request["id"], button["label"])
+    await until(lambda: strangers(hq), "the stranger is written down")
+    assert (await service.messages(), [each["state"] for each in hq.waiting()]) == (before, ["pending"])
+    assert (strangers(hq), hq.ask("root", "lease")["halt"]) == ([("refusal", str(STRANGER))], None)

@@ -4,6 +4,7 @@ import resource
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -52,15 +53,26 @@ def test_where_the_audit_has_no_place_nothing_begins(house: House) -> None:
     assert (refused.value.code, refused.value.exit_code, run_ids(house.paths.runs)) == ("E525", 7, [])
 
 
-@pytest.fixture
-def noted(tmp_path: Path) -> tuple[Path, Anchor]:
-    """An audit of four lines, and a note of its head that is kept elsewhere."""
-    path = tmp_path / "audit" / "audit.jsonl"
+def written(directory: Path, by: str = "james") -> tuple[Path, Anchor]:
+    """An audit of four lines, and a note of its head, as the second place and a briefing have it."""
+    path = directory / "audit.jsonl"
     with closing(Audit(path)) as audit:
         for what in ("deploy virginia", "deploy frankfurt"):
-            with audit.acting(what, "james"):
+            with audit.acting(what, by):
                 pass
         return path, Anchor(**audit.place, source="the note")
+
+
+def another() -> Lines:
+    """A whole audit in which somebody else did it all."""
+    with TemporaryDirectory() as directory:
+        path, _ = written(Path(directory), by="johan")
+        return path.read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def noted(tmp_path: Path) -> tuple[Path, Anchor]:
+    return written(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +83,9 @@ def noted(tmp_path: Path) -> tuple[Path, Anchor]:
         (lambda lines: [lines[0], *lines[2:]], "entry 2"),
         (lambda lines: lines[:2], "the note saw entry 4, but the audit ends at 2"),
         (lambda lines: [], "the note saw entry 4, but the audit ends at 0"),
+        (lambda _: another(), "the note saw another entry 4 than the audit has"),
     ],
-    ids=["edited", "reordered", "taken out", "cut off", "emptied"],
+    ids=["edited", "reordered", "taken out", "cut off", "emptied", "written anew"],
 )
 def test_what_was_done_to_it_is_named(noted: tuple[Path, Anchor], touch: Callable[[Lines], Lines], named: str) -> None:
     path, head = noted
@@ -80,3 +93,13 @@ def test_what_was_done_to_it_is_named(noted: tuple[Path, Anchor], touch: Callabl
     path.write_bytes(b"".join(touch(path.read_bytes().splitlines(keepends=True))))
     problems = verify(path, [head]).problems
     assert any(named in problem for problem in problems), problems
+
+
+def test_a_note_from_elsewhere_is_held_against_it_at_the_door(house: House) -> None:
+    house.let_go()
+    list(house.client.start(planned(house))[1])
+    last = house.client.ask("audit", verify=True)["last"]
+    later = [last["seq"] + 1, "f" * 64, "the briefing"]
+    assert house.client.ask("audit", verify=True, heads=[[last["seq"], last["hash"], "the briefing"]])["problems"] == []
+    (problem,) = house.client.ask("audit", verify=True, heads=[later])["problems"]
+    assert "the briefing saw entry" in problem

@@ -1,6 +1,7 @@
 """Requirement 12: no secret stands in the repository, a log, an argument, a core, a message or an error's words."""
 
 import json
+import logging
 import re
 import subprocess
 import traceback
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 import typer
 
+from bot_kit import OLGA
 from cloudflare_stand_in import stand_in
+from noc.agent.bot.serving import log_without
+from noc.agent.openclaw.unit import unit_text
 from noc.cli.commands import COMMANDS
 from noc.cloud.dns.cloudflare import CloudflareZone
 from noc.cloud.ec2.machine import HostKey
@@ -26,6 +30,8 @@ from noc.hub import units
 from noc.hub.errors import BadSecret
 from noc.hub.secrets import set_secret
 from runner_house import House
+from security.chat_kit import Talk
+from telegram_kit import TOKEN
 from unit.hosts.test_ssh import Start
 from watch_kit import Receiver, Server, token, until, write_fleet
 
@@ -175,6 +181,34 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
     assert called == {("rotate", "secret"), ("kuma sync", "ntfy_token")}, "the kind of a secret, and a file"
 
 
+@pytest.fixture
+def bots_log(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """What the bot writes to standard error, with its log as `noc bot serve` sets it up."""
+    loggers = [logging.getLogger(name) for name in ("", "httpx", "httpcore", "telegram", "discord", "aiohttp")]
+    levels, handlers = [each.level for each in loggers], loggers[0].handlers[:]
+    loggers[0].handlers.clear()  # the tests' own would be closed
+    log_without((TOKEN,))
+    yield capsys
+    loggers[0].handlers[:] = handlers
+    for each, level in zip(loggers, levels, strict=True):
+        each.setLevel(level)
+
+
+async def test_a_bot_tells_its_token_to_the_chats_service_alone(
+    bots_log: pytest.CaptureFixture[str], talk: Talk, tmp_path: Path
+) -> None:
+    talk.chat.refuse("sendMessage", 401, "Unauthorized", times=2)
+    talk.chat.refuse("getUpdates", 502, "Bad Gateway", times=2)
+    for _ in range(3):
+        talk.chat.say(OLGA, "/help")
+    await talk.chat.until(lambda: talk.chat.said(OLGA))
+    logging.getLogger("anybody").error("a library that says %s/bot%s/getMe", talk.chat.base, TOKEN)
+    kept = (tmp_path / "bot.json").read_text() + (tmp_path / "telegram.json").read_text()
+    log = bots_log.readouterr().err
+    assert "does not take the bot's token" in log
+    assert not any(TOKEN.partition(":")[2] in text for text in (kept, log, *talk.chat.said(OLGA)))
+
+
 @pytest.mark.parametrize(
     "unit",
     [
@@ -182,8 +216,9 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
         units.runner_unit("wg0", "b", ["dns_token"]),
         units.bot_unit("b", "s", ["telegram_token"]),
         units.peers_service("wg0", "b"),
+        unit_text(["telegram_agent_token"]),
     ],
-    ids=["watch", "runner", "bot", "peers"],
+    ids=["watch", "runner", "bot", "peers", "agent"],
 )
 def test_what_holds_a_secret_leaves_no_core_and_has_it_in_no_argument(unit: str) -> None:
     assert "LimitCORE=0\n" in unit

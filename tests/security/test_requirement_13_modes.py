@@ -9,6 +9,7 @@ import pytest
 from pyrage import x25519
 
 from loopback_sshd import LoopbackSshd
+from noc.agent.channels import read_tokens
 from noc.backup.identity import Identity
 from noc.errors import NocError
 from noc.hosts.ssh import Pinned, connect
@@ -21,13 +22,14 @@ from noc.runs.paths import Paths
 from noc.runs.site.credential import credential
 from noc.runs.site.site import open_site
 from noc.watch.kuma.files import read_secret
+from principal_kit import Hall
 from runner_house import House
 from unit.hosts.test_ssh import Start
 
 
 def file(directory: Path, mode: int = 0o644) -> Path:
     """A secret that others may read."""
-    path = directory / "secret"
+    path = directory / "telegram_token"
     path.write_text(f"{x25519.Identity.generate()}\n")
     path.chmod(mode)
     return path
@@ -37,6 +39,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "a credential of the runner": lambda path: credential(path.parent, path.name),
     "an age identity": Identity,
     "a login of Uptime Kuma": read_secret,
+    "a token of the bot": lambda path: read_tokens(path.parent),
 }
 
 
@@ -76,6 +79,14 @@ def test_a_runner_whose_approvals_others_may_write_does_not_start(paths: Paths) 
     with pytest.raises(NocError) as refused:
         Requests(paths.requests).open()
     assert (refused.value.exit_code, f"chmod 700 {paths.requests}" in refused.value.fix) == (6, True)
+
+
+def test_where_others_may_write_whose_chats_are_whose_nobody_in_a_chat_is_known(hall: Hall) -> None:
+    hall.link("anna", "4711")
+    hall.house.paths.identities.chmod(0o666)
+    with pytest.raises(NocError) as refused:
+        hall.bot("4711", "whoami")
+    assert (refused.value.exit_code, f"chmod 600 {hall.house.paths.identities}" in refused.value.fix) == (6, True)
 
 
 def modes(directory: Path) -> dict[str, int]:

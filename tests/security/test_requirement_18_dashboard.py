@@ -15,8 +15,9 @@ import pytest
 from watch_kit import Server, write_fleet
 
 HOST = "noc.clavitor.test"
-PEOPLE = f'\n[[people]]\nname = "{getpass.getuser()}"\nrole = "operator"\n'
+PEOPLE = f'\n[[people]]\nname = "{getpass.getuser()}"\nrole = "approver"\n'
 ACT = "/incidents/1/acknowledge"
+APPROVE = f"/approvals/{'a' * 64}/approve"
 
 
 @dataclass
@@ -80,6 +81,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield Dashboard(server, folder / "web.sock")
 
 
+@pytest.mark.parametrize("path", [ACT, APPROVE], ids=["acknowledge", "approve"])
 @pytest.mark.parametrize(
     ("left_out", "status"),
     [
@@ -94,7 +96,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         ("a person's address", 403),
     ],
 )
-def test_without_each_of_them_nothing_is_changed(dashboard: Dashboard, left_out: str, status: int) -> None:
+def test_without_each_of_them_nothing_is_changed(dashboard: Dashboard, path: str, left_out: str, status: int) -> None:
     cookie = dashboard.sign_in()
     form, headers = {"form": dashboard.form_token(cookie)}, {"cookie": cookie}
     headers |= {
@@ -110,7 +112,7 @@ def test_without_each_of_them_nothing_is_changed(dashboard: Dashboard, left_out:
         form = {}
     if left_out == "another session's form":
         form = {"form": dashboard.form_token(dashboard.sign_in())}
-    assert (dashboard.ask("POST", ACT, form=form, **headers).status, dashboard.changes()) == (status, 0)
+    assert (dashboard.ask("POST", path, form=form, **headers).status, dashboard.changes()) == (status, 0)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
