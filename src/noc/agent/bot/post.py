@@ -30,6 +30,8 @@ class Post:
         self.transport, self.chat, self.ref = transport, chat, ref
         self._shown: tuple[Message, tuple[Button, ...]] | None = None
         self._at = -EVERY_S
+        self.trouble = ""
+        """Why it could not be shown when that was last tried."""
 
     @property
     def due_s(self) -> float:

@@ -99,7 +99,7 @@ class Runs:
                 await self._look()
                 for run in sorted(self._wanted - self._begun):
                     self._begun.add(run)
-                    group.create_task(self._show(run))
+                    group.create_task(self._show_all(run))
                 self._woken.clear()
                 try:
                     async with asyncio.timeout(LOOK_S):
@@ -117,6 +117,15 @@ class Runs:
         if lease and lease["holder"]["user"] != RUNNER:
             self._wanted.add(str(lease["run"]))
 
+    async def _show_all(self, run: str) -> None:
+        """Show a run until it is over; one that cannot be shown keeps no other from it."""
+        try:
+            await self._show(run)
+        except Exception:
+            log.exception("run %s cannot be shown", run)
+        self._keeper.now.runs.pop(run, None)
+        self._keeper.save()
+
     async def _show(self, run: str) -> None:
         watched = Watched(run)
         reading = asyncio.create_task(self._read(watched))
@@ -127,8 +136,6 @@ class Runs:
             await asyncio.gather(*(self._show_in(post, watched, posts) for post in posts))
         finally:
             reading.cancel()
-        self._keeper.now.runs.pop(run, None)
-        self._keeper.save()
 
     async def _show_in(self, post: Post, watched: Watched, posts: Sequence[Post]) -> None:
         """Show a run in one chat until it is over; a chat that is away holds up no other."""
@@ -169,11 +176,15 @@ class Runs:
         return [Post(where, chat, known.get((where.channel, chat))) for where, chat in dict.fromkeys(places)]
 
     async def _show_once(self, post: Post, watched: Watched) -> None:
-        """Show how a run stands; a chat that cannot be reached now gets a later state."""
+        """Show how a run stands; a chat that cannot be reached now gets a later state, and a line of the log once."""
+        trouble = ""
         try:
             await post.show(_standing(watched))
         except (ChannelAway, ChatRefused, TokenRefused) as error:
-            log.warning("%s: %s", post.transport.channel, error)
+            trouble = str(error)
+            if trouble != post.trouble:
+                log.warning("%s: %s", post.transport.channel, trouble)
+        post.trouble = trouble
 
     def _keep(self, run: str, posts: Sequence[Post]) -> None:
         refs = [post.ref for post in posts if post.ref]
