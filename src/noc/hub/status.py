@@ -12,6 +12,7 @@ from noc.fleet.model import Fleet
 from noc.hub.chat import BOT, shut, tokens
 from noc.hub.doors import FIREWALL_UNIT, firewall_kind
 from noc.hub.places import CREDENTIALS, FLEET, HOST_CA, HUB_KEY, SSH_KEY, TRUST, UNITS
+from noc.hub.secrets import AGENT_UNIT
 from noc.hub.system import run
 from noc.runs.admission.restored import read_restored
 from noc.runs.admission.superseded import read_superseded
@@ -49,7 +50,7 @@ def look() -> list[Check]:
         return checks
     tunnel = _unit(f"wg-quick@{fleet.tunnel.interface}.service")
     followed = _guarded("address", lambda: hub_known(fleet, load_inventory(FLEET)))
-    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed, *named(fleet), *bot(fleet)]
+    return [*checks, tunnel, _guarded("firewall", lambda: _firewall(fleet)), followed, *named(fleet), *chatting(fleet)]
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -99,13 +100,15 @@ def _unit(name: str) -> Check:
     return Check(name, ok=state == "active", seen=state)
 
 
-def bot(fleet: Fleet, credentials: Path = CREDENTIALS, unit_files: Path = UNITS) -> Iterator[Check]:
-    """Whether the bot runs exactly while HQ has a chat and its token, and which chats are shut for want of one."""
+def chatting(fleet: Fleet, credentials: Path = CREDENTIALS, unit_files: Path = UNITS) -> Iterator[Check]:
+    """Whether the bot runs exactly while HQ has a chat and its token, and the agent where its kit is."""
     if given := tokens(fleet, credentials):
         yield _unit(BOT)
         yield from (_file(credentials / name, 0o600) for name in given)
     elif (unit_files / BOT).exists():
         yield Check(BOT, ok=False, seen="there, and HQ has no chat: noc hub apply")
+    if (unit_files / AGENT_UNIT).exists():
+        yield _unit(AGENT_UNIT)
     yield from (Check(f"chat {name}", ok=False, seen=seen) for name, seen in shut(fleet, credentials))
 
 

@@ -7,8 +7,8 @@ import pytest
 from noc.fleet.chatting import Discord, Telegram
 from noc.fleet.model import Fleet
 from noc.hub import chat
-from noc.hub.status import Check, bot
-from unit.hub.hub_kit import example_fleet
+from noc.hub.status import Check, chatting
+from unit.hub.hub_kit import example_fleet, program
 
 TELEGRAM, DISCORD = Telegram(chat=-1001), Discord(guild=11, channel=12)
 
@@ -59,21 +59,27 @@ def test_what_else_changes_in_the_fleet_file_leaves_the_bot_running() -> None:
 
 
 class TestStatus:
-    """What `noc hub status` says of the bot."""
+    """What `noc hub status` says of the bot and the agent."""
 
     def test_an_hq_without_chats_has_no_bot_to_look_at(self, tmp_path: Path) -> None:
-        assert list(bot(with_chats(), tmp_path, tmp_path)) == []
+        assert list(chatting(with_chats(), tmp_path, tmp_path)) == []
 
     def test_a_bot_that_is_left_when_its_chats_are_gone_is_wrong(self, tmp_path: Path) -> None:
         (tmp_path / chat.BOT).write_text("[Service]\n")
-        [check] = bot(with_chats(), tmp_path, tmp_path)
+        [check] = chatting(with_chats(), tmp_path, tmp_path)
         assert (check.name, check.ok, "noc hub apply" in check.seen) == (chat.BOT, False, True)
 
     def test_a_chat_that_lacks_its_token_is_wrong(self, tmp_path: Path) -> None:
-        [check] = bot(with_chats(TELEGRAM), tmp_path, tmp_path)
+        [check] = chatting(with_chats(TELEGRAM), tmp_path, tmp_path)
         assert check == Check("chat telegram", ok=False, seen="HQ has no token: noc hub secret set telegram_token")
 
     def test_a_token_that_others_can_read_is_wrong(self, tmp_path: Path) -> None:
+        program("systemctl")
         (keep(tmp_path, "telegram_token") / "telegram_token").chmod(0o644)
-        wrong = [check.name for check in bot(with_chats(TELEGRAM), tmp_path, tmp_path) if not check.ok]
+        wrong = [check.name for check in chatting(with_chats(TELEGRAM), tmp_path, tmp_path) if not check.ok]
         assert str(tmp_path / "telegram_token") in wrong
+
+    def test_an_agent_whose_kit_is_here_is_looked_at(self, tmp_path: Path) -> None:
+        program("systemctl")
+        (tmp_path / "noc-agent.service").write_text("[Service]\n")
+        assert [check.name for check in chatting(with_chats(), tmp_path, tmp_path)] == ["noc-agent.service"]
