@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from noc.agent.verbs.table import VERBS
 from noc.fleet.chatting import Agent, Discord, Telegram
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
+from unit.hub.hub_kit import program
 
 EXAMPLE = Path(__file__).parents[3] / "fleet"
 CHATS = {"telegram": Telegram(chat=-1001, api="https://telegram.lab"), "discord": Discord(guild=11, channel=22)}
@@ -170,3 +172,15 @@ def test_all_paths_follow_the_places(one: str, two: str, three: str) -> None:
     written = json.dumps(configuration(load(EXAMPLE), (), places)) + unit_text((), places)
     own = (Path("/etc/noc-agent"), Path("/var/lib/noc-agent"), Path("/run/noc-agent"), Path("/usr/local/bin/noc"))
     assert [path for path in own if str(path) in written] == []
+
+
+def test_systemd_understands_every_line_of_the_unit(fleet: Fleet, tmp_path: Path) -> None:
+    analyze = program("systemd-analyze")
+    # The programs are not installed here; whether they exist is not this test's question.
+    unit = re.sub(r"(?<==)/(usr|opt)/\S+", "/bin/true", text(kit(fleet, PEOPLE), UNIT))
+    (tmp_path / UNIT).write_text(unit)
+    argv = [analyze, "verify", "--man=no", str(tmp_path / UNIT)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, timeout=60, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"}
+    )
+    assert [line for line in done.stderr.splitlines() if UNIT in line] == []
