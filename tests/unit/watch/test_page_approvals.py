@@ -86,6 +86,21 @@ async def test_the_plan_is_shown_row_by_row(doors: Callers, runner: PageRunner) 
     ]
 
 
+async def test_a_long_plan_is_cut_on_the_dashboard_and_whole_on_its_own_page(
+    doors: Callers, runner: PageRunner
+) -> None:
+    runner.rows = tuple(runner.rows[0].model_copy(update={"node": f"node-{each}"}) for each in range(100))
+    wanted = runner.wanted()
+    page = await shown(doors)
+    assert (page.count('<tr class="change">'), "and 60 more" in page) == (40, True)
+    assert (await shown(doors, f"/approvals/{wanted['digest']}")).count('<tr class="change">') == 100
+
+
+async def test_a_tab_says_that_something_waits(doors: Callers, runner: PageRunner) -> None:
+    runner.wanted()
+    assert "<title>1 to approve · clavitor fleet</title>" in await shown(doors)
+
+
 async def test_a_page_of_anything_else_says_how_many_wait(doors: Callers, runner: PageRunner) -> None:
     runner.wanted()
     assert '<a href="/#approvals"><b>1</b> to approve</a>' in await shown(doors, "/incidents")

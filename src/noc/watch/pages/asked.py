@@ -130,6 +130,11 @@ class Plan(Read):
     estimate: Estimate | None = None
 
     @property
+    def length(self) -> int:
+        """How many lines its longest list has."""
+        return max(map(len, (self.rows, self.records, self.faults, self.nodes)))
+
+    @property
     def extent(self) -> str:
         """How many nodes, and of how many it says what: `20 nodes: 15 change, 4 unchanged, 1 down`."""
         nodes = "1 node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 OPEN_SHOWN: Final = 100
 CLOSED_SHOWN: Final = 6
 EVENTS_SHOWN: Final = 40
+LINES_SHOWN: Final = 40
+"""Of each plan that waits; all of them are on its own page."""
 
 
 class Dashboard:
@@ -114,7 +116,9 @@ class Dashboard:
             "jobs": look.render("jobs.html", moment, jobs=jobs(self._watch, moment)),
             "events": look.render("events.html", moment, events=self._events),
         }
-        return Rendered(moment, title(seen, f"{fleet.name} fleet"), parts, lines)
+        waiting = len(self._known.requests)
+        words = f"{waiting} to approve · {fleet.name} fleet" if waiting else f"{fleet.name} fleet"
+        return Rendered(moment, title(seen, words), parts, lines)
 
     def _nodes(self, moment: Moment, lines: dict[str, str]) -> str:
         shown, slot = span(self._bars.span_ms), span(self._bars.slot_ms)
@@ -128,9 +132,8 @@ class Dashboard:
     def _approvals(self, moment: Moment) -> str:
         shown = frozenset(run for run, *_ in self._runs.under_way(moment.wall))
         known = self._known
-        return self._look.render(
-            "approvals.html", moment, known=known, stranded=known.stranded(shown), frozen=self._frozen(moment)
-        )
+        values = {"stranded": known.stranded(shown), "frozen": self._frozen(moment), "most": LINES_SHOWN}
+        return self._look.render("approvals.html", moment, known=known, **values)
 
     def _frozen(self, moment: Moment) -> Frozen | None:
         """The freeze that holds, where runs begin beside this watch at all."""

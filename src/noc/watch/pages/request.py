@@ -42,7 +42,7 @@ class RequestView:
         await self.dashboard.refresh()
         moment, request = now(), self.request
         seen = self.dashboard.board(moment)[1]
-        values = {"request": request, "found": self.found}
+        values = {"request": request, "found": self.found, "most": self.found.plan.length}
         parts = {
             "summary": self.dashboard.strip(moment, seen),
             "facts": self.look.render("request_facts.html", moment, trouble=str(trouble or ""), **values),
