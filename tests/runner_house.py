@@ -59,7 +59,7 @@ class House:
         return [Verdict(node=name, before="x", now="y", verdict="rotated", good=good) for name in run.plan.nodes]
 
     async def health(self, names: Any) -> dict[str, Any]:
-        return {"nodes": [], "asked": list(names)}
+        return {"nodes": [], "pending": list(names)}
 
     def call(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)

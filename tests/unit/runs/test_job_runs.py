@@ -113,7 +113,7 @@ def test_people_are_told_the_command_instead(house: House) -> None:
 
 def test_a_look_is_answered_as_a_document(headquarters: House) -> None:
     add(headquarters, '[[schedule]]\njob = "certificates"\ncron = "10 7 * * *"\n')
-    assert headquarters.client.ask("job", job="certificates")["look"]["asked"] == ["all"]
+    assert headquarters.client.ask("job", job="certificates")["look"]["pending"] == ["all"]
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_runs_are_listed_and_shown_by_id_by_its_end_and_as_last(house: House) ->
 
 
 def test_health_is_answered_without_a_run(house: House) -> None:
-    assert house.client.ask("health", nodes=["all"])["asked"] == ["all"]
+    assert house.client.ask("health", nodes=["all"])["pending"] == ["all"]
     assert house.client.ask("list")["runs"] == []
 
 
