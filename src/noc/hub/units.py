@@ -159,7 +159,8 @@ WantedBy=multi-user.target
 def bot_unit(build: str, settings: str, credentials: Sequence[str]) -> str:
     """The bot of the chats: people talk to it, and it asks runner and watch; no key to any node.
 
-    What it has in memory, the chats' tokens among it, comes to no disk.
+    What it has in memory, the chats' tokens among it, comes to no disk; and whatever a chat service sends, HQ loses no
+    more memory to it than the bot may have, which needs about a fifth of that.
 
     Args:
         build: as `watch_unit`.
@@ -183,6 +184,7 @@ Group=noc
 {_load(*credentials)}\
 {_SERVICE}\
 MemorySwapMax=0
+MemoryMax=512M
 ReadWritePaths={BOT_STATE}
 CapabilityBoundingSet=
 PrivateDevices=yes
