@@ -12,6 +12,7 @@ from mcp.client.stdio import StdioServerParameters
 
 from agent_kit import PLAN
 from noc.agent.doors.house import House
+from noc.agent.mcp.server import MAX_MESSAGE
 from noc.agent.mcp.user import handed_on
 
 SERVE = (
@@ -62,6 +63,15 @@ def test_standard_output_is_the_protocol_alone_and_its_end_ends_the_server(hq: H
     )
     assert ended.returncode == 0, ended.stderr
     assert all(line.startswith(b'{"jsonrpc":"2.0"') for line in ended.stdout.splitlines()), ended.stdout
+
+
+def test_a_message_without_end_ends_the_server(hq: House) -> None:
+    said = b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "more": "' + b"x" * MAX_MESSAGE
+    ended = subprocess.run(
+        [sys.executable, "-c", SERVE], input=said, capture_output=True, env=environment(hq), timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, b"")
+    assert b"a message of more than 1048576 bytes" in ended.stderr
 
 
 def test_without_the_agents_user_the_server_does_not_start(hq: House) -> None:

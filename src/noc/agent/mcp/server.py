@@ -4,7 +4,9 @@ It holds no key and no state: each call goes to the runner's door or the watch's
 it says on standard output is the protocol alone.
 """
 
-from typing import Any, Final
+import logging
+import sys
+from typing import Any, BinaryIO, Final, Self, cast
 
 import anyio
 from mcp.server.context import ServerRequestContext
@@ -35,7 +37,12 @@ on once plan_show names a run. Follow a run with run_wait, again and again, unti
 When something goes wrong that you do not understand: run_pause, or halt with a reason. Both are always allowed.
 The runbooks (noc://runbooks/NAME) say how each thing is done."""
 
+MAX_MESSAGE: Final = 1024 * 1024
+"""Bytes of one message of a client; the longest arguments that a schema allows are some 10 KiB."""
+
 Context = ServerRequestContext[Any, Any]
+
+log = logging.getLogger(__name__)
 
 
 def build(house: House) -> Server[Any]:
@@ -68,6 +75,27 @@ def build(house: House) -> Server[Any]:
     )
 
 
+class Lines:
+    """What a client says, line by line; one that is longer than any message ends it, as if the client had gone."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Read from a file."""
+        self._file = file
+
+    def __aiter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __anext__(self) -> str:
+        """The next line."""
+        line = await anyio.to_thread.run_sync(self._file.readline, MAX_MESSAGE + 1)
+        if len(line) > MAX_MESSAGE:
+            log.error("a message of more than %d bytes", MAX_MESSAGE)
+        if not line or len(line) > MAX_MESSAGE:
+            raise StopAsyncIteration
+        return line.decode(errors="replace")
+
+
 def serve(house: House) -> None:
     """Serve one client over standard input and output, until it closes them."""
     anyio.run(_serve, house)
@@ -75,5 +103,5 @@ def serve(house: House) -> None:
 
 async def _serve(house: House) -> None:
     server = build(house)
-    async with stdio_server() as (incoming, outgoing):
+    async with stdio_server(stdin=cast("anyio.AsyncFile[str]", Lines(sys.stdin.buffer))) as (incoming, outgoing):
         await server.run(incoming, outgoing, server.create_initialization_options())
