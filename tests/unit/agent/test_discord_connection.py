@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discord_kit import TOKEN, Bot, Service, bot, discord_service, silent, until
+from discord_kit import CHANNEL, GUILD, TOKEN, Bot, Service, bot, discord_service, silent, until
 from https_kit import certificate
 from noc.agent.bot.errors import ChannelAway
 from noc.agent.bot.transport import Incoming
@@ -141,6 +141,64 @@ async def test_an_answer_that_is_none_is_trouble_and_no_end(caplog: pytest.LogCa
         await until(lambda: state(service, connected=1, identifies=2), "another connection")
         await service.slash(JOHAN, "status")
         await until(lambda: made.heard, "a command arrives")
+
+
+def _event(**other: Any) -> dict[str, Any]:
+    """A use of /status by johan in the chat of operations, but for what is given."""
+    user = {"id": JOHAN, "username": "johan", "discriminator": "0", "avatar": None}
+    member: dict[str, Any] = {"user": user, "roles": [], "joined_at": None, "deaf": False, "mute": False, "flags": 0}
+    channel = {"id": str(CHANNEL), "type": 0, "name": "operations", "position": 0, "guild_id": str(GUILD)}
+    event = {"id": "1", "application_id": "1000", "type": 2, "token": "t", "version": 1, "attachment_size_limit": 0}
+    event |= {"guild_id": str(GUILD), "channel": channel, "member": member}
+    return event | {"data": {"id": "2", "name": "status", "type": 1}} | other
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"id": "no number"},
+        _event(data=None),
+        _event(data={"name": ["status"], "options": "none"}),
+        _event(data={"name": "deploy", "options": [{"name": "nodes", "value": {"a": ["b"]}}, {}]}),
+        _event(type=3, data={"custom_id": "begin:0123456789abcdef", "component_type": 2}),
+        _event(type=4),
+        _event(type=99),
+        _event(guild_id="77"),
+        _event(guild_id=None, member=None),
+    ],
+    ids=(
+        "empty",
+        "number",
+        "no-data",
+        "kinds",
+        "value",
+        "press-of-nothing",
+        "typing",
+        "unknown",
+        "elsewhere",
+        "nobody",
+    ),
+)
+async def test_an_event_that_is_odd_keeps_no_later_one_away(event: dict[str, Any]) -> None:
+    async with discord_service(identify_s=0.0) as service, bot(service, silent) as made:
+        service.discord.gateway.dispatch("INTERACTION_CREATE", event)
+        await until(lambda: _heard_status(service, made), "a later command arrives")
+        assert all(heard.text in {"/status", "/deploy {'a': ['b']}"} for heard in made.heard)
+
+
+async def test_what_happens_in_another_guild_is_not_heard() -> None:
+    async with discord_service() as service, bot(service, silent) as made:
+        service.discord.gateway.dispatch("INTERACTION_CREATE", _event(guild_id="77", id="7"))
+        service.discord.gateway.dispatch("INTERACTION_CREATE", _event(id="8"))
+        await until(lambda: made.heard, "a command arrives")
+        assert [heard.handle for heard in made.heard] == ["8"]
+
+
+async def _heard_status(service: Service, made: Bot) -> bool:
+    await service.slash(JOHAN, "status")
+    return any(heard.text == "/status" for heard in made.heard)
 
 
 async def test_nobody_there_is_told() -> None:
