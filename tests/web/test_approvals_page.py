@@ -132,6 +132,8 @@ async def test_who_presses_too_late_is_told_in_words(browser: Browser, hq: Headq
     hq.clear()
     await page.get_by_role("button", name="Approve").click()
     await expect(page.locator("h1")).to_contain_text("was denied")
+    await page.get_by_role("link", name="back to where you were").click()
+    await expect(page.locator("#facts")).to_contain_text("the test is over")
     await context.close()
 
 

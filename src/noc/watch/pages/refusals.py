@@ -39,18 +39,25 @@ class Refusals:
         if status == 401:
             cross = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
             return self.login.sign_in_page(401, again=request.url.path if cross else "")
-        return self._page(403 if isinstance(error, ForeignForm) else status, error.what, error.why, error.fix)
+        status = 403 if isinstance(error, ForeignForm) else status
+        return self._page(request, status, error.what, why=error.why, fix=error.fix)
 
     async def on_http(self, request: Request, error: Exception) -> Response:
         """An address that is none."""
         assert isinstance(error, HTTPException)
         if not wants_page(request):
             return await refusals.on_http(request, error)
-        return self._page(error.status_code, error.detail, "", "")
+        return self._page(request, error.status_code, error.detail)
 
-    def _page(self, status: int, what: str, why: str, fix: str) -> Response:
-        html = self.login.look.render("refused.html", now(), status=status, what=what, why=why, fix=fix)
+    def _page(self, request: Request, status: int, what: str, *, why: str = "", fix: str = "") -> Response:
+        values = {"status": status, "what": what, "why": why, "fix": fix, "back": page_of_form(request)}
+        html = self.login.look.render("refused.html", now(), **values)
         return HTMLResponse(html, status, HEADERS)
+
+
+def page_of_form(request: Request) -> str:
+    """The page that a form was sent from, which is where its address begins; "" for what is no form of a page."""
+    return request.url.path.rpartition("/")[0] if request.method == "POST" else ""
 
 
 def wants_page(request: Request) -> bool:
