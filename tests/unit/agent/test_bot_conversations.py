@@ -81,7 +81,7 @@ async def test_a_person_asks_another_approves_and_both_hear_how_it_went(hq: Hq, 
 
 
 async def test_a_bad_node_turns_everything_back_and_both_hear_of_it(hq: Hq, chat: Memory) -> None:
-    hq.world.machines["frankfurt"].flaw = "sick"
+    hq.world.machines["frankfurt"].flaw = "dies"
     await asked(chat)
     await chat.press(ANNA, data_of(chat, "Approve"))
     for where in (OPERATIONS, str(OLGA)):

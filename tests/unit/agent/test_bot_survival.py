@@ -192,6 +192,53 @@ async def test_what_nobody_foresaw_ends_one_answer_and_not_the_bot(
     assert "that failed here" in texts[1]
 
 
+async def test_a_run_that_cannot_be_shown_keeps_no_later_one_away(
+    hq: Hq, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = Memory()
+    async with at_work(hq.doors, chat, state=state):
+        with monkeypatch.context() as patch:
+            patch.setattr("noc.agent.bot.showing.run_message", lambda view, _now: [][len(view.rows)])
+            await chat.press(ANNA, await announced(hq, chat))
+            await until(lambda: hq.runs() and hq.runs()[0]["outcome"] == "ok")
+            await until(partial(no_button, chat), chat.texts)
+            await until(lambda: Keeper(state).now.runs == {})
+        await chat.say(OLGA, "/rollback virginia")
+        await chat.press(OLGA, chat.last(OLGA).button("Begin"))
+        await until(lambda: "rollback" in chat.last().text and "1 of 1 nodes good" in chat.last().text, chat.texts)
+
+
+async def test_a_request_that_cannot_be_shown_keeps_no_later_one_away(
+    hq: Hq, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, tried = Memory(), asyncio.Event()
+
+    def stumble(*_: object) -> None:
+        tried.set()
+        raise RuntimeError("what nobody foresaw")
+
+    async with at_work(hq.doors, chat, state=state):
+        with monkeypatch.context() as patch:
+            patch.setattr("noc.agent.bot.announcing.request_message", stumble)
+            plan = hq.ask("james", "plan", action="deploy", nodes=["virginia", "frankfurt"], release="1.1.0")["plan"]
+            hq.ask("james", "start", plan=plan)
+            await tried.wait()
+        await announced(hq, chat)
+
+
+async def test_a_chat_service_that_stumbles_begins_anew(hq: Hq, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noc.agent.bot.serving.AGAIN_S", 0.01)
+    here, there = Memory("telegram"), Memory("discord")
+    async with at_work(hq.doors, here, there, state=state):
+        for _ in range(3):
+            there.ready.clear()
+            there.stumble.set()
+            await there.ready.wait()
+        await there.say(STRANGER, "/who")
+        await here.say(OLGA, "/who")
+    assert "you are olga" in here.last(OLGA).text
+
+
 def test_the_state_is_for_the_bots_eyes_alone(state: Path) -> None:
     Keeper(state).read_up_to("telegram", 7)
     assert stat.S_IMODE(state.stat().st_mode) == 0o600

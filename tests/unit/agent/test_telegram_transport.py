@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from https_kit import certificate
 from noc.agent.bot.errors import ChannelAway, ChatRefused, MessageGone, TokenRefused
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.serving import WithoutSecrets
@@ -35,8 +37,10 @@ def keeper(tmp_path: Path) -> Keeper:
 
 
 @asynccontextmanager
-async def transport_to(settings: Telegram, keeper: Keeper, token: str = TOKEN) -> AsyncIterator[TelegramTransport]:
-    made = TelegramTransport(settings, token, keeper, commands=[("status", "The fleet at a glance")])
+async def transport_to(
+    settings: Telegram, keeper: Keeper, token: str = TOKEN, ca: Path | None = None
+) -> AsyncIterator[TelegramTransport]:
+    made = TelegramTransport(settings, token, keeper, ca, [("status", "The fleet at a glance")])
     yield made
     await made.close()
 
@@ -241,6 +245,28 @@ async def test_a_text_is_shown_as_it_is(chat: Chat, transport: TelegramTransport
     message = chat.messages()[0]
     assert message["text"] == "\n".join([hostile] * 3)
     assert [(each["type"], each["offset"]) for each in message["entities"]] == [("bold", 0), ("pre", 112)]
+
+
+async def test_a_certificate_that_is_not_trusted_is_not_talked_to(tmp_path: Path, keeper: Keeper) -> None:
+    pem, key = certificate(tmp_path, "localhost")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem, key)
+    with telegram(tls) as chat:
+        async with transport_to(chat.settings, keeper) as stranger:
+            with pytest.raises(ChannelAway, match="certificate verify failed"):
+                await stranger.reach()
+        assert chat.act("calls") == {}
+        async with transport_to(chat.settings, keeper, ca=pem) as trusting:
+            assert (await trusting.reach()).chat == "Operations"
+
+
+async def test_no_proxy_of_the_environment_is_asked(
+    chat: Chat, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with transport_to(chat.settings, keeper) as direct:
+        assert (await direct.reach()).chat == "Operations"
 
 
 async def test_how_it_is_reached_is_told(chat: Chat, transport: TelegramTransport) -> None:

@@ -86,7 +86,7 @@ class Requests:
             missing = self._missing(digest) and time.monotonic() - self._tried.get(digest, -AGAIN_S) >= AGAIN_S
             if self._states.get(digest) != request["state"] or missing:
                 self._tried[digest] = time.monotonic()
-                await self._announce(digest)
+                await self._try_announce(digest, str(request["state"]))
         for digest in [each for each in self._keeper.now.requests if each not in waiting and each not in self._ending]:
             self._ending.add(digest)
             group.create_task(self._end(digest))
@@ -94,6 +94,16 @@ class Requests:
     def _missing(self, digest: str) -> list[Post]:
         """Where a request was not told yet."""
         return [post for post in self._posts(digest) if post.ref is None]
+
+    async def _try_announce(self, digest: str, state: str) -> None:
+        """Announce a request; one that cannot be shown keeps no other from it. Raises as the runner's door."""
+        try:
+            await self._announce(digest)
+        except NocError:
+            raise
+        except Exception:
+            log.exception("request %s cannot be shown", digest[:12])
+            self._states[digest] = state
 
     async def _announce(self, digest: str) -> None:
         """Show a request as it stands: everywhere where that is new, else only where it could not be told before."""
@@ -130,15 +140,20 @@ class Requests:
                 message = await self._words(request, labels)
                 await asyncio.gather(*(post.end(message) for post in self._posts(digest)))
                 await self._tell_requester(request, message)
+            self._forget(digest)
         except NocError as error:
             log.warning("%s", error)
-        else:
-            self._states.pop(digest, None)
-            self._tried.pop(digest, None)
-            self._keeper.now.requests.pop(digest, None)
-            self._keeper.save()
+        except Exception:
+            log.exception("what became of request %s cannot be shown", digest[:12])
+            self._forget(digest)
         finally:
             self._ending.discard(digest)
+
+    def _forget(self, digest: str) -> None:
+        self._states.pop(digest, None)
+        self._tried.pop(digest, None)
+        self._keeper.now.requests.pop(digest, None)
+        self._keeper.save()
 
     async def _tell_requester(self, request: Mapping[str, Any], message: Message) -> None:
         """Tell who asked elsewhere that nothing comes of it; where a run comes of it, that is shown there."""

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from noc.agent.bot.announcing import Requests
 from noc.agent.bot.bot import Bot
@@ -12,6 +13,10 @@ from noc.agent.bot.kept import Keeper
 from noc.agent.bot.showing import Runs
 from noc.agent.bot.transport import Transport
 from noc.agent.doors.house import House
+
+AGAIN_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 async def serve(house: House, transports: Sequence[Transport], keeper: Keeper) -> None:
@@ -27,13 +32,24 @@ async def serve(house: House, transports: Sequence[Transport], keeper: Keeper) -
     bot = Bot(house, keeper, requests, runs)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(runs.watch())
-            group.create_task(requests.watch())
+            group.create_task(_steadily(runs.watch, "what runs"))
+            group.create_task(_steadily(requests.watch, "what waits"))
             for transport in transports:
-                group.create_task(transport.run(bot.handler(transport)))
+                listen = partial(transport.run, bot.handler(transport))
+                group.create_task(_steadily(listen, transport.channel))
     finally:
         for transport in transports:
             await transport.close()
+
+
+async def _steadily(work: Callable[[], Awaitable[None]], what: str) -> None:
+    """Do something that does not end, and begin it anew where what nobody foresaw has ended it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("%s stumbled, and begins anew", what)
+        await asyncio.sleep(AGAIN_S)
 
 
 async def serve_until_told(house: House, transports: Sequence[Transport], keeper: Keeper) -> None:
