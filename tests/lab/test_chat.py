@@ -181,6 +181,19 @@ def test_one_asks_another_agrees_a_bad_node_is_rolled_back_and_both_are_told(hou
     assert fleet.hq.noc("audit", "verify")["problems"] == []
 
 
+def test_a_bot_that_dies_under_a_run_goes_on_under_the_same_message(house: House) -> None:
+    fleet = house.fleet
+    name = version(fleet.release(), fleet)
+    house.james.say(f"/deploy singapore {name}")
+    house.james.press_own(wait_shown(house.james.hears, name, label="Begin"), "Begin")
+    house.johan.press(shown(house.johan, name, label="Approve"), "Approve")
+    under_way = shown(house.johan, name, "of 1 done")
+    fleet.hq.sh("systemctl", "kill", "--signal=KILL", "noc-bot")
+    ended = shown(house.johan, name, "confirmed", "approved by johan")
+    assert ended.number == under_way.number
+    assert wait_shown(house.james.hears, name, "confirmed", "approved by johan")
+
+
 def test_a_stranger_gets_silence_and_one_line_of_the_audit(house: House) -> None:
     stranger = TelegramAccount(house.fleet.lab, "67")
     seen = len(stranger.sees())
