@@ -175,6 +175,31 @@ async def test_a_request_from_the_command_line_is_told_as_well(hq: Hq, chat: Mem
     assert "virginia   change  1.0.0 (1) → 1.1.0 (2)" in request.text
 
 
+async def test_a_run_that_nobody_had_to_agree_to_is_told_as_well(hq: Hq, chat: Memory) -> None:
+    arriving = hq.world.machines["singapore"].arriving = asyncio.Event()
+    plan = hq.ask("james", "plan", action="deploy", nodes=["singapore"], release="1.1.0")["plan"]
+    hq.ask("james", "start", plan=plan)
+    await until(lambda: "0 of 1 done" in "".join(chat.texts()), chat.texts)
+    hq.house._loop.call_soon_threadsafe(arriving.set)
+    await until(lambda: "1 of 1 nodes good" in chat.last().text, chat.texts)
+    assert "asked for by james\n" in chat.last().text
+
+
+async def test_a_plan_whose_message_was_removed_begins_all_the_same(hq: Hq, chat: Memory) -> None:
+    await chat.say(OLGA, "/deploy all 1.1.0")
+    begin = chat.last(OLGA).button("Begin")
+    chat.said.clear()
+    assert await chat.press(OLGA, begin, MessageRef("telegram", str(OLGA), "1")) == ""
+    await until(lambda: chat.with_button("Approve"), chat.texts)
+
+
+async def test_what_takes_long_is_said_to_be_under_way(hq: Hq, chat: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noc.agent.bot.reply.SOON_S", 0.0)
+    await chat.say(OLGA, "/deploy all 1.1.0")
+    assert chat.last(OLGA).edits == 1
+    assert chat.last(OLGA).button("Begin")
+
+
 async def test_a_request_that_is_approved_on_hq_is_followed_here(hq: Hq, chat: Memory) -> None:
     await asked(chat)
     hq.ask("anna", "approve", request="last")

@@ -1,11 +1,13 @@
 """Buttons: what somebody decides by pressing one, and what they hear of it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from noc.agent.bot.announcing import Requests
 from noc.agent.bot.buttons import DIGITS, What, plan_buttons, read_button
+from noc.agent.bot.errors import MessageGone
 from noc.agent.bot.kept import Keeper, Shown
 from noc.agent.bot.showing import Runs
 from noc.agent.bot.transport import Button, Incoming, Transport
@@ -83,8 +85,7 @@ class Presses:
         if done.answer.run:
             self._runs.follow(done.answer.run)
         self._requests.wake()
-        if incoming.message:
-            await transport.edit(incoming.message, done.message)
+        await _replace(transport, incoming, done.message)
         return ""
 
     async def _cancel(self, transport: Transport, incoming: Incoming, actor: Actor, digits: str) -> str:
@@ -94,8 +95,7 @@ class Presses:
         if shown.by != actor.name:
             return f"{shown.by} has asked for this plan"
         self._forget(digits)
-        if incoming.message:
-            await transport.edit(incoming.message, Message("the plan is let go: nothing has begun"))
+        await _replace(transport, incoming, Message("the plan is let go: nothing has begun"))
         return ""
 
     async def _decide(self, verb: str, _transport: Transport, _incoming: Incoming, actor: Actor, digits: str) -> str:
@@ -118,6 +118,13 @@ class Presses:
     def _forget(self, digits: str) -> None:
         self._keeper.now.plans.pop(digits, None)
         self._keeper.save()
+
+
+async def _replace(transport: Transport, incoming: Incoming, message: Message) -> None:
+    """Put something in the place of the message under which the button stood, if that is still there."""
+    if incoming.message:
+        with suppress(MessageGone):
+            await transport.edit(incoming.message, message)
 
 
 def shortly(error: NocError) -> str:

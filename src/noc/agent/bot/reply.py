@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
+from noc.agent.bot.errors import MessageGone
 from noc.agent.bot.transport import Button, Incoming, MessageRef, Transport
 from noc.agent.words.message import Message
 
@@ -22,12 +23,15 @@ class Reply:
         self._ref: MessageRef | None = None
 
     async def say(self, message: Message, buttons: Sequence[Button] = ()) -> None:
-        """Say it; in place of what was said before. Raises as `Transport.send` and `edit`."""
+        """Say it; in place of what was said before. Raises as `Transport.send`."""
+        if self._ref is not None:
+            try:
+                await self._transport.edit(self._ref, message, buttons)
+            except MessageGone:
+                self._ref = None
         if self._ref is None:
             chat = self._incoming.chat
             self._ref = await self._transport.send(chat, message, buttons, reply_to=self._incoming)
-        else:
-            await self._transport.edit(self._ref, message, buttons)
 
     async def wait(self, work: Awaitable[T], what: str) -> T:
         """What work comes to. Raises what it raises; it is given up where the answer is.
