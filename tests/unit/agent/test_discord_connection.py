@@ -201,6 +201,24 @@ async def _heard_status(service: Service, made: Bot) -> bool:
     return any(heard.text == "/status" for heard in made.heard)
 
 
+@pytest.mark.usefixtures("patience")
+async def test_the_last_sessions_of_a_day_are_not_used_up(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "noc")
+    async with discord_service() as service:
+        await service.control("trouble", {"identifies": 990})
+        transport = DiscordTransport(service.settings, TOKEN)
+        running = asyncio.create_task(transport.run(_never))
+        try:
+            await until(lambda: "10 sessions are left" in caplog.text, "it is logged")
+            assert (await service.control("gateway"))["identifies"] == 990
+            await service.control("trouble", {"identifies": 0})
+            await until(lambda: state(service, connected=1), "the bot is connected")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await transport.close()
+
+
 async def test_nobody_there_is_told() -> None:
     async with discord_service() as service:
         settings = service.settings

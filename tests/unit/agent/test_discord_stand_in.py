@@ -325,6 +325,16 @@ async def test_two_sessions_begin_at_least_five_seconds_apart() -> None:
             assert (answer["op"], answer["d"]) == (INVALID, False)
 
 
+async def test_the_thousand_and_first_session_of_a_day_costs_the_token() -> None:
+    async with discord_service() as service:
+        await service.control("trouble", {"identifies": 1000})
+        async with line(service) as on:
+            await on.receive()
+            await on.send(IDENTIFY, {"token": TOKEN, "intents": GUILDS, "properties": {}})
+            assert await on.closed() == 4004
+        assert refusal(await service.call("GET", "/users/@me")) == (401, 0)
+
+
 async def test_a_heartbeat_is_acknowledged() -> None:
     async with discord_service() as service, line(service) as on:
         assert (await on.receive())["op"] == HELLO

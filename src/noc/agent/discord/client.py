@@ -36,6 +36,7 @@ AT_ONCE, MOST_WAITING, MOST_OPEN = 8, 64, 500
 _TROUBLE_S = (1.0, 5.0, 15.0, 60.0, 120.0)
 """Seconds between attempts: so long that a day of them stays below the 1,000 identifications that Discord allows, after
 which it withdraws the token (https://docs.discord.com/developers/events/gateway#identifying)."""
+SPARE_SESSIONS = 20
 _WRONG_TOKEN_S = 300.0
 _STEADY_S = 300.0
 
@@ -183,6 +184,9 @@ class DiscordTransport:
         )
         await told(offer)
         try:
+            if client.sessions_left < SPARE_SESSIONS:
+                why = f"{client.sessions_left} sessions are left for today, and one too many costs the token"
+                raise ChannelAway("the bot begins no more sessions at Discord for now", why=why)
             await told(partial(client.connect, reconnect=False), within_s=None)
         finally:
             await client.close()

@@ -41,6 +41,7 @@ class Client(discord.Client):
             max_ratelimit_timeout=LONGEST_WAIT_S,
         )
         self._heard = heard
+        self.sessions_left = 0
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Somebody used a command or pressed a button."""
@@ -51,7 +52,7 @@ class Client(discord.Client):
         log.error("%s failed: %s", event_method, getattr(sys.exc_info()[0], "__name__", ""))
 
     async def sign_in(self, api: str, token: str) -> None:
-        """Show the token, and learn where the gateway is.
+        """Show the token, and learn where the gateway is, and how many sessions it lets begin today (`sessions_left`).
 
         Args:
             api: the HTTP API's base address; it counts for the whole process, as the library keeps it.
@@ -62,7 +63,8 @@ class Client(discord.Client):
         """
         Route.BASE = api.rstrip("/")
         await self.login(token)
-        _, gateway, _ = await self.http.get_bot_gateway()
+        _, gateway, started = await self.http.get_bot_gateway()
+        self.sessions_left = started["remaining"]
         wanted = "wss" if api.startswith("https:") else "ws"
         if yarl.URL(gateway).scheme != wanted:
             raise ChannelAway("Discord's gateway is not where it should be", why=f"its address is no {wanted}: address")

@@ -41,6 +41,7 @@ ACKNOWLEDGE_S = 3.0
 TOKEN_S = 900.0
 IDENTIFY_S = 5.0
 EVENTS_PER_MINUTE = 120
+SESSIONS_A_DAY = 1000
 GLOBAL_PER_S = 50
 GUILDS, PRIVILEGED, INTENTS = 1, 1 << 1 | 1 << 8 | 1 << 15, (1 << 26) - 1
 NO_EMBEDS, EPHEMERAL, LOADING = 1 << 2, 1 << 6, 1 << 7
@@ -445,7 +446,10 @@ class Gateway:
             raise Closed(4004, "Authentication failed.")
 
     def begin(self, intents: int) -> Session | None:
-        """A new session; None where the last one began less than five seconds ago."""
+        """A new session; None where the last one began less than five seconds ago. One too many costs the token."""
+        if self.identifies >= SESSIONS_A_DAY:
+            self._discord.token = secrets.token_urlsafe(32)
+            raise Closed(4004, "Authentication failed.")
         if time.monotonic() - self._identified_at < self._identify_s:
             return None
         self._identified_at = time.monotonic()
@@ -745,7 +749,8 @@ class Api:
         return {"url": self._discord.gateway.url(request.headers.get("host", ""))}
 
     def _gateway(self, request: Request) -> Document:
-        started = {"total": 1000, "remaining": 1000 - self._discord.gateway.identifies, "reset_after": 86_400_000}
+        left = SESSIONS_A_DAY - self._discord.gateway.identifies
+        started = {"total": SESSIONS_A_DAY, "remaining": left, "reset_after": 86_400_000}
         limit = started | {"max_concurrency": 1}
         return self._url(request) | {"shards": 1, "session_start_limit": limit}
 
@@ -922,8 +927,9 @@ class Control:
         return self._state(self._discord.interact(3, person, channel, data, message["id"]))
 
     def _trouble(self, document: Document) -> Document:
-        """Any of `close` (a code), `reconnect`, `drop`, `forget` (sessions), `throttle` (`{"times", "wait_s",
-        "global"}`), `broken` (answers), `permissions` (`{channel: bits}`), `member`, `closed_to`, `delete`, `token`."""
+        """Any of `close` (a code), `reconnect`, `drop`, `forget` (sessions), `identifies` (begun today), `throttle`
+        (`{"times", "wait_s", "global"}`), `broken` (answers), `permissions` (`{channel: bits}`), `member`, `closed_to`,
+        `delete`, `token`."""
         discord, gateway = self._discord, self._discord.gateway
         throttle = document.get("throttle") or {}
         for _ in range(throttle.get("times", 0)):
@@ -934,6 +940,7 @@ class Control:
         discord.closed_to |= set(document.get("closed_to") or ())
         discord.messages.pop(str(document.get("delete")), None)
         discord.token = str(document.get("token", discord.token))
+        gateway.identifies = int(document.get("identifies", gateway.identifies))
         sockets = gateway.connections()
         if document.get("forget"):
             gateway.sessions.clear()
