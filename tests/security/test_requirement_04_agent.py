@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import pytest
 
 from noc.agent.mcp import tools
 from noc.agent.verbs.table import TOOLS
+from noc.errors import NocError
 from noc.hosts.trust import generate_key
+from noc.runs.admission.caller import Caller
+from noc.runs.admission.requests import MAX_WAITING_EACH
 from noc.runs.runner.operations import Operations
 from noc.watch.access.keyring import Keyring
 from noc.watch.api.operation import Operation
 from noc.watch.api.rest import Api
-from principal_kit import SERVICE, Hall, person
+from principal_kit import ROOT, SERVICE, Hall, person
 from unit.runs.test_principals_door import refusal, rewrite
 from unit.watch.test_tokens import House as WatchHouse
 from watch_kit import NAMES, token
@@ -58,6 +62,21 @@ def test_an_agent_with_a_login_of_its_own_gets_no_shell_and_approves_nothing(hal
     hall.ask(CLAUDE, "start", digest=digest)
     fields = {"nodes": ["frankfurt"], "node": "frankfurt", "argv": ["true"], "within_s": 5, "request": digest}
     assert refusal(hall, CLAUDE, op, **fields).exit_code == 5
+
+
+def test_an_agent_that_asks_for_ever_more_keeps_nobody_else_from_asking(hall: Hall) -> None:
+    def ask(there: Caller) -> None:
+        digest = hall.ask(there, "plan", action="backup", nodes=["frankfurt"])["plan"]["digest"]
+        assert "approval" in hall.ask(there, "start", digest=digest)
+
+    rewrite(hall, '[[people]]\nname = "anna"', '[approval]\nlow = "another"\n[[people]]\nname = "anna"')
+    for _ in range(MAX_WAITING_EACH):
+        ask(AGENT)
+    with pytest.raises(NocError, match="wait for an approval already"):
+        ask(AGENT)
+    ask(person("james"))
+    waiting = Counter(each["requester"] for each in hall.ask(ROOT, "pending")["requests"])
+    assert waiting == {"noc-agent": MAX_WAITING_EACH, "james": 1}
 
 
 @pytest.fixture
