@@ -18,6 +18,7 @@ MAX_BYTES = 1024 * 1024
 MAX_OPEN = 200
 MAX_PLANS = 100
 MAX_KNOWN = 500
+MAX_BRIEFED = 20
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Kept(BaseModel):
         runs: messages that show a run under way, by its id; an empty list for one that is not shown.
         plans: plans that may be begun, by the digits that stand in their buttons.
         asked: where somebody has asked for what waits or runs, by digest, so that the result is told there.
+        briefed: briefings that were told, by the watch's names, the latest last.
         known: accounts that were somebody's when they were last heard, `telegram:4711`, the latest last.
     """
 
@@ -57,6 +59,7 @@ class Kept(BaseModel):
     runs: dict[str, list[MessageRef]] = {}
     plans: dict[str, Shown] = {}
     asked: dict[str, Shown] = {}
+    briefed: list[str] = []
     known: list[str] = []
 
 
@@ -79,6 +82,7 @@ class Keeper:
             _shorten(table, most)
         _shorten(state.asked, MAX_PLANS)
         del state.known[:-MAX_KNOWN]
+        del state.briefed[:-MAX_BRIEFED]
         try:
             self._file.touch(mode=0o600)
             replace(self._file, state.model_dump_json())

@@ -9,6 +9,7 @@ from functools import partial
 
 from noc.agent.bot.announcing import Requests
 from noc.agent.bot.bot import Bot
+from noc.agent.bot.briefing import Briefings
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.showing import Runs
 from noc.agent.bot.transport import Transport
@@ -34,6 +35,7 @@ async def serve(house: House, transports: Sequence[Transport], keeper: Keeper) -
         async with asyncio.TaskGroup() as group:
             group.create_task(_steadily(runs.watch, "what runs"))
             group.create_task(_steadily(requests.watch, "what waits"))
+            group.create_task(_steadily(Briefings(house, transports, keeper).watch, "the briefing"))
             for transport in transports:
                 listen = partial(transport.run, bot.handler(transport))
                 group.create_task(_steadily(listen, transport.channel))
