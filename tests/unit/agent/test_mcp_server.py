@@ -1,13 +1,16 @@
 """The MCP server through the SDK's own client, before a real runner and a real watch."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.client.client import Client
 
 from agent_kit import PLAN, approved, call, refusal, result
 from noc.agent.doors.house import House
+from noc.agent.mcp.server import build
 from page_runner_kit import HOSTILE, PageRunner
 from watch_kit import Server, until
 
@@ -85,6 +88,38 @@ async def test_a_run_is_paused_by_the_last_digits_of_its_id(hq: House, runner: P
     run = await approved(runner, plan["digest"])
     assert (await call(hq, "run_pause", run=run[-4:]))["run"] == run
     assert (await call(hq, "run_wait", run=run))["state"] != "under way"
+
+
+async def test_while_one_call_waits_for_a_run_another_stops_it(hq: House, runner: PageRunner) -> None:
+    plan = await call(hq, "plan_create", **PLAN)
+    await call(hq, "run_start", digest=plan["digest"])
+    run = await approved(runner, plan["digest"])
+    async with Client(build(hq)) as client:
+        waits = asyncio.create_task(client.call_tool("run_wait", {"run": run}))
+        await client.call_tool("run_pause", {"run": run})
+        ended = await waits
+    assert ended.structured_content["run"] == run
+    assert ended.structured_content["state"] != "under way"
+
+
+async def test_a_client_that_goes_away_while_it_waits_leaves_the_run_running(hq: House, runner: PageRunner) -> None:
+    plan = await call(hq, "plan_create", **PLAN)
+    await call(hq, "run_start", digest=plan["digest"])
+    run = await approved(runner, plan["digest"])
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5), Client(build(hq)) as client:
+            await client.call_tool("run_wait", {"run": run})
+    assert runner.runner.current is not None
+    runner.let_go()
+    assert (await call(hq, "run_wait", run=run))["state"] == "ok"
+
+
+async def test_clients_of_the_older_protocol_are_served_as_well(hq: House) -> None:
+    async with Client(build(hq), mode="legacy") as client:
+        assert len((await client.list_tools()).tools) == 14
+        plan = (await client.call_tool("plan_create", PLAN)).structured_content
+        started = (await client.call_tool("run_start", {"digest": plan["digest"]})).structured_content
+    assert started["state"] == "needs_approval"
 
 
 async def test_a_halt_needs_nobodys_agreement(hq: House, runner: PageRunner) -> None:

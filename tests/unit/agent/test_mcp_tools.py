@@ -45,6 +45,7 @@ async def test_every_tool_says_what_it_is_and_what_it_answers(hq: House) -> None
     for tool in await tools(hq):
         assert all((tool.title, tool.description, tool.output_schema)), tool.name
         assert tool.input_schema["additionalProperties"] is False, tool.name
+        assert (tool.input_schema["type"], (tool.output_schema or {})["type"]) == ("object", "object"), tool.name
         assert tool.annotations is not None
         assert tool.annotations.open_world_hint is False, tool.name
 
