@@ -1,6 +1,7 @@
 """`noc schedule` and `noc job`: what they say without a watch and without a runner."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ from noc.cli.schedule import app as schedule
 from noc.errors import NocError
 from noc.runs.admission.errors import JobNotScheduled
 
-EXAMPLE = Path(__file__).parents[3] / "fleet" / "fleet.toml"
+EXAMPLE = (Path(__file__).parents[3] / "fleet" / "fleet.toml").read_text()
+UNSCHEDULED = re.sub(r"^\[\[schedule\]\]\n(?:[a-z].*\n)*", "", EXAMPLE, flags=re.MULTILINE)
+"""The example fleet without what it lets HQ do by itself."""
 SCHEDULE = '\n[[schedule]]\njob = "prices"\ncron = "0 6 1 * *"\nzone = "Asia/Tokyo"\nmissed = "skip"\nwithin = 10\n'
 
 
 @pytest.fixture
 def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "fleet.toml").write_text(EXAMPLE.read_text() + SCHEDULE)
+    (tmp_path / "fleet.toml").write_text(UNSCHEDULED + SCHEDULE)
     monkeypatch.setenv("NOC_FLEET", str(tmp_path))
     monkeypatch.setenv("NOC_WATCH_SOCKET", str(tmp_path / "watch.sock"))
     monkeypatch.setenv("NOC_RUNNER_SOCKET", str(tmp_path / "runner.sock"))
@@ -41,7 +44,7 @@ def test_json_is_one_document_whatever_the_watch_says(fleet: Path) -> None:
 
 
 def test_without_a_job_that_is_said(fleet: Path) -> None:
-    (fleet / "fleet.toml").write_text(EXAMPLE.read_text())
+    (fleet / "fleet.toml").write_text(UNSCHEDULED)
     assert "no job is scheduled" in CliRunner().invoke(schedule, ["-C", str(fleet)]).stdout
 
 
