@@ -13,6 +13,7 @@ from noc.watch.alerts.channels import Message
 from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
 from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.waiting import Waiting
 from noc.watch.pages.web import Web
 from noc.watch.service.watch import Watch
 from noc.watch.store import writer as writing
@@ -113,7 +114,7 @@ async def test_the_page_goes_on_after_trouble_with_the_database(
 ) -> None:
     monkeypatch.setattr("noc.watch.pages.stream.LOOK_EVERY_S", 0.02)
     async with watching(tmp_path, Channel()) as watch:
-        web = Web.of(watch, RunBoard())
+        web = Web.of(watch, RunBoard(), Waiting(None))
         await web.dashboard.start()
         rename(watch, "incidents", "away")
         stream = web.stream.follow("root", "/", web.dashboard)
