@@ -14,20 +14,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import noc.lab.chat.model_server as stand_in
-from noc.agent.openclaw.places import GATEWAY_TOKEN, MODEL_KEY, USER, Places
+from noc.agent.openclaw.configuration import PORT
+from noc.agent.openclaw.places import GATEWAY_TOKEN, MODEL_KEY, TOKENS, USER, Places
+from noc.lab.chat import model_server, telegram_server
 
 VARIABLE = "NOC_OPENCLAW"
 UID = 64_242
 MODEL, KEY, ADDRESS = "accounts/test/models/parrot", "key-of-the-test", "127.0.0.1:9099"
+TELEGRAM, TOKEN = "127.0.0.1:9098", "4242:" + "canaryTelegramTokenABCDEFGHIJKLMNOP"
 WITHIN_S = 180.0
 _CONTROL = """
 import sys, urllib.request
 method, path = sys.argv[1:3]
 data = sys.stdin.buffer.read() or None
-request = urllib.request.Request(f"http://{path}", data=data, method=method)
+json = {"Content-Type": "application/json"}
+request = urllib.request.Request(f"http://{path}", data, json, method=method)
 sys.stdout.write(urllib.request.urlopen(request, timeout=20).read().decode())
 """
 _NAMESPACE = """
@@ -76,7 +79,7 @@ class RealOpenClaw:
     Attributes:
         places: where the agent's things lie.
         environment: what every command gets.
-        namespace: the process that holds the namespace.
+        namespace: the first process of the namespace.
     """
 
     places: Places
@@ -86,9 +89,7 @@ class RealOpenClaw:
 
     def openclaw(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of its commands as noc-agent, and wait for its end."""
-        modules = Path(os.environ[VARIABLE]) / "node_modules"
-        argv = [str(modules / ".bin/node"), str(modules / "openclaw/openclaw.mjs"), *arguments]
-        return self._run(["setpriv", f"--reuid={agents_uid()}", f"--regid={agents_uid()}", "--clear-groups", *argv])
+        return self._run(self._as_agent(arguments))
 
     def turn(self, message: str) -> dict[str, Any]:
         """One turn of the agent, said to it on HQ: its answer as OpenClaw's document."""
@@ -98,16 +99,53 @@ class RealOpenClaw:
         return document
 
     def model(self, method: str, path: str, document: Any = None) -> Any:
-        """Ask the stand-in something below its control path, or tell it something."""
-        told = "" if document is None else json.dumps(document)
-        done = self._run([sys.executable, "-c", _CONTROL, method, f"{ADDRESS}{stand_in.CONTROL}{path}"], told)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout)
+        """Ask the model's stand-in something below its control path, or tell it something."""
+        return self._control(method, f"{ADDRESS}{model_server.CONTROL}{path}", document)
+
+    def telegram(self, word: str, **given: Any) -> Any:
+        """Act as a person at Telegram's stand-in, or ask it what the bot did."""
+        return self._control("POST", f"{TELEGRAM}/_stand-in/{word}", given)["result"]
 
     def tool_answers(self) -> list[str]:
         """What tools answered to the model, in order, of the last request that it got."""
         asked = self.model("GET", "requests")["requests"]
-        return [stand_in.text_of(each) for each in asked[-1]["messages"] if each["role"] == "tool"]
+        return [model_server.text_of(each) for each in asked[-1]["messages"] if each["role"] == "tool"]
+
+    def start_model(self) -> None:
+        """Start the model's stand-in, and wait until it answers."""
+        program = [sys.executable, model_server.__file__, "--listen", ADDRESS, "--model", MODEL]
+        self._start([*program, "--token-file", str(self.places.run / MODEL_KEY)])
+        self._wait_for(f"{ADDRESS}{model_server.CONTROL}requests", "GET")
+
+    def start_telegram(self) -> None:
+        """Start Telegram's stand-in, whose bot the agent is, and wait until it answers."""
+        token = self.places.run / TOKENS["telegram"]
+        _put_secret(token, TOKEN)
+        source = "import sys; sys.path.insert(0, sys.argv[1]); from telegram_server import Server; "
+        source += f"Server(('127.0.0.1', {TELEGRAM.rpartition(':')[2]}), sys.argv[2]).serve_forever()"
+        self._start([sys.executable, "-c", source, str(Path(telegram_server.__file__).parent), TOKEN])
+        self._wait_for(f"{TELEGRAM}/_stand-in/calls", "POST")
+
+    def start_gateway(self) -> None:
+        """Start the gateway, as its unit does, and wait until it is ready."""
+        log = self.places.state.with_name("gateway.log")
+        with log.open("w") as output:
+            self._start(self._as_agent(["gateway", "run", "--port", str(PORT)]), output)
+        deadline = time.monotonic() + WITHIN_S
+        while "[gateway] ready" not in log.read_text(errors="replace"):
+            assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+            time.sleep(0.5)
+
+    def _as_agent(self, arguments: Sequence[str]) -> list[str]:
+        modules, uid = Path(os.environ[VARIABLE]) / "node_modules", agents_uid()
+        argv = [str(modules / ".bin/node"), str(modules / "openclaw/openclaw.mjs"), *arguments]
+        return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
+
+    def _start(self, argv: Sequence[str], output: IO[str] | None = None) -> None:
+        process = subprocess.Popen(
+            self._entered(argv), env=dict(self.environment), stdout=output, stderr=output, text=True
+        )
+        self.started.append(process)
 
     def _run(self, argv: Sequence[str], told: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -117,21 +155,32 @@ class RealOpenClaw:
             text=True,
             timeout=WITHIN_S,
             env=dict(self.environment),
-            cwd=self.places.state,
             check=False,
         )
 
-    def _entered(self, argv: Sequence[str]) -> list[str]:
-        return ["nsenter", f"--target={self.namespace}", "--net", "--mount", f"--wdns={self.places.state}", "--", *argv]
+    def _control(self, method: str, url: str, document: Any) -> Any:
+        done = self._run(_control(method, url), "" if document is None else json.dumps(document))
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads(done.stdout)
 
-    def start_model(self) -> None:
-        """Start the stand-in, and wait until it answers."""
-        program = [sys.executable, stand_in.__file__, "--listen", ADDRESS, "--model", MODEL]
-        program += ["--token-file", str(self.places.run / MODEL_KEY)]
-        self.started.append(subprocess.Popen(self._entered(program), text=True))
+    def _wait_for(self, url: str, method: str) -> None:
         deadline = time.monotonic() + 30
-        while (done := self._run([sys.executable, "-c", _CONTROL, "GET", f"{ADDRESS}/_stand-in/requests"])).returncode:
+        while (done := self._run(_control(method, url), "{}")).returncode:
             assert time.monotonic() < deadline, done.stderr[-2000:]
+
+    def _entered(self, argv: Sequence[str]) -> list[str]:
+        into = [f"--target={self.namespace}", "--net", "--mount", "--pid", f"--wdns={self.places.state}"]
+        return ["nsenter", *into, "--", *argv]
+
+
+def _control(method: str, url: str) -> list[str]:
+    return [sys.executable, "-c", _CONTROL, method, url]
+
+
+def _put_secret(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o400)
+    os.chown(path, agents_uid(), agents_uid())
 
 
 @contextmanager
@@ -145,32 +194,23 @@ def real_openclaw(places: Places) -> Iterator[RealOpenClaw]:
     for directory in (places.state, places.run):
         directory.mkdir(mode=0o700)
     for name, text in ((MODEL_KEY, KEY), (GATEWAY_TOKEN, "token-of-the-gateway-of-the-test")):
-        (places.run / name).write_text(text)
-        (places.run / name).chmod(0o400)
-    for path in (places.state, places.run, *places.run.iterdir()):
+        _put_secret(places.run / name, text)
+    for path in (places.state, places.run):
         os.chown(path, uid, uid)
-    argv = [
-        "unshare",
-        "--net",
-        "--mount",
-        "--",
-        "sh",
-        "-c",
-        _NAMESPACE,
-        "sh",
-        str(_users(places, uid)),
-        *_behind_doors(),
-    ]
-    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-    made = RealOpenClaw(places, _environment(places), holder.pid)
+    made = None
+    unshare = ["unshare", "--net", "--mount", "--mount-proc", "--pid", "--fork", "--kill-child", "--"]
+    script = ["sh", "-c", _NAMESPACE, "sh", str(_users(places, uid)), *_behind_doors()]
+    holder = subprocess.Popen([*unshare, *script], stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
+        first = int(Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text())
+        made = RealOpenClaw(places, _environment(places), first)
         made.start_model()
         yield made
     finally:
-        for process in (*made.started, holder):
-            process.kill()
+        holder.kill()  # and with its first process all that was started in the namespace
+        for process in (holder, *(made.started if made else ())):
             process.wait()
         if holder.stdout is not None:
             holder.stdout.close()
@@ -189,7 +229,7 @@ def _users(places: Places, uid: int) -> Path:
 
 def _behind_doors() -> list[str]:
     """The first directory that keeps others from Python or this checkout, "" where none does; what is needed of it."""
-    needed = [Path(sys.base_prefix), Path(sys.prefix), Path(stand_in.__file__).parents[4]]
+    needed = [Path(sys.base_prefix), Path(sys.prefix), Path(model_server.__file__).parents[4]]
     closed = [up for path in needed for up in reversed(path.parents) if not up.stat().st_mode & 0o001]
     top = min(closed, key=lambda path: len(path.parts), default=None)
     return [""] if top is None else [str(top), *(str(path) for path in needed if path.is_relative_to(top))]
