@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from discord_kit import CHANNEL, GUILD, TOKEN, Service, discord_service
+from noc.lab.chat.discord_server import ACKNOWLEDGE_S
 
 HELLO, HEARTBEAT, IDENTIFY, RESUME, INVALID, ACK = 10, 1, 2, 6, 9, 11
 GUILDS, MEMBERS = 1, 2
@@ -236,7 +237,7 @@ async def test_an_interaction_takes_one_answer() -> None:
 
 
 async def test_an_interaction_is_answered_in_three_seconds_or_never() -> None:
-    async with discord_service() as service:
+    async with discord_service(acknowledge_s=ACKNOWLEDGE_S) as service:
         await offered(service)
         number = await service.slash("4711", "status")
         interaction = service.discord.interactions[number]

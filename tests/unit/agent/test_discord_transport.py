@@ -100,6 +100,8 @@ async def test_an_answer_that_takes_long_is_put_off_in_time(monkeypatch: pytest.
         asked.set()
         message = await stands(service, SHOWN)
         assert not message["thinking"]
+        assert not message["previews"]
+        assert len(message["buttons"]) == 2
         assert (await service.interaction(number))["answer"] == message["id"]
 
 

@@ -261,15 +261,13 @@ class DiscordTransport:
         text, row = rendered(message), view(buttons)
         more = {"view": row} if row else {}
         async with exchange.lock:
-            if exchange.put_off and not exchange.said:
-                number = (await told(partial(interaction.edit_original_response, content=text, view=row))).id
-            elif not exchange.said:
+            if not exchange.said and not exchange.put_off:
                 send = interaction.response.send_message
                 sent = await told(partial(send, text, ephemeral=whispered, suppress_embeds=True, **more))
                 number = sent.message_id or 0
-            elif whispered:
-                follow = interaction.followup.send
-                number = (await told(partial(follow, text, ephemeral=True, wait=True, **more))).id
+            elif not exchange.said or whispered:  # the first of them stands in the place of "thinking"
+                follow = partial(interaction.followup.send, ephemeral=whispered, suppress_embeds=True, wait=True)
+                number = (await told(partial(follow, text, **more))).id
             else:
                 return None
             exchange.said = True

@@ -830,6 +830,7 @@ class Api:
         check_message(body, sends=True)
         original = self._discord.messages.get(interaction.original or "")
         if original and original["flags"] & LOADING:  # the first one after a deferred answer takes its place
+            original["flags"] |= int(body.get("flags") or 0) & NO_EMBEDS
             return self._discord.change(original, body)
         return self._say(interaction, body, 0)
 
