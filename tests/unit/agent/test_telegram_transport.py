@@ -97,6 +97,16 @@ async def test_a_press_arrives_and_is_answered(chat: Chat, transport: TelegramTr
     assert [answer["text"] for answer in chat.act("answers")] == ["approved by anna"]
 
 
+async def test_a_press_of_what_does_not_stand_there_comes_without_its_message(
+    chat: Chat, transport: TelegramTransport
+) -> None:
+    ref = await transport.send(str(GROUP), HELLO, [Button("Begin", "begin:" + "0" * 16)])
+    async with listening(transport) as heard:
+        chat.press(ANNA, "approve:" + "1" * 16, int(ref.id))
+        await chat.until(lambda: heard)
+    assert (heard[0].button, heard[0].message) == ("approve:" + "1" * 16, None)
+
+
 async def test_a_press_that_is_too_old_to_be_answered_is_no_error(chat: Chat, transport: TelegramTransport) -> None:
     ref = await transport.send(str(GROUP), HELLO, [Button("Begin", "begin:1")])
     async with listening(transport) as heard:

@@ -58,7 +58,7 @@ class Incoming:
         name: what the account calls itself; for the log alone, since it may be anything.
         text: what was said, `/deploy all 1.4.2`; "" for a button. A slash command is brought into this form.
         button: the data of the button that was pressed, "" for a text.
-        message: the message under which the button stands.
+        message: the message under which the button stands; None where none has it any more.
         handle: what the channel needs to answer exactly this, such as the id of a callback query or an interaction.
         age_s: seconds since it was said, where the channel tells; what waited while the bot was away is old.
     """

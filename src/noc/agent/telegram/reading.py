@@ -62,7 +62,7 @@ def _said(message: "Message", bot: str, now: datetime) -> Incoming | None:
 
 
 def _press(query: "CallbackQuery") -> Incoming | None:
-    """A button. Its data are whatever the person's program has sent, not only what stood under the message."""
+    """A button. Its data are whatever the person's program has sent; the message counts only where they stand there."""
     message = query.message
     if message is None or query.from_user.is_bot or not isinstance(query.data, str):
         return None
@@ -74,6 +74,12 @@ def _press(query: "CallbackQuery") -> Incoming | None:
         private=message.chat.type == "private",
         name=query.from_user.full_name[:64],
         button=query.data,
-        message=MessageRef(CHANNEL, chat, str(message.message_id)),
+        message=MessageRef(CHANNEL, chat, str(message.message_id)) if _stands(query.data, message) else None,
         handle=query.id,
     )
+
+
+def _stands(data: str, message: object) -> bool:
+    """Whether a message has a button with some data now; of one that is too old Telegram shows none."""
+    markup = getattr(message, "reply_markup", None)
+    return markup is not None and any(button.callback_data == data for row in markup.inline_keyboard for button in row)
