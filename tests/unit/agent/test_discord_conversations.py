@@ -18,7 +18,7 @@ NEW = "b" * 64
 
 @pytest.fixture
 def hq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hq]:
-    """HQ; olga, an operator, and anna, an approver, are at Discord. No answer is put off, however busy the machine is."""
+    """HQ; olga, an operator, and anna, an approver, are at Discord. No answer is put off, however busy all is."""
     monkeypatch.setattr("noc.agent.discord.client.PUT_OFF_S", 60.0)
     monkeypatch.setattr("noc.agent.bot.announcing.LOOK_S", 0.1)
     monkeypatch.setattr("noc.agent.bot.showing.LOOK_S", 0.1)
