@@ -7,11 +7,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from callers_kit import PAGE, Callers, callers
 from noc.fleet.model import Freeze, Role
 from noc.runs.record.journal import run_ids
+from noc.watch.access.caller import Caller, Via
 from noc.watch.config import Config
+from noc.watch.errors import DecidedElsewhere
+from noc.watch.pages.decisions import decider
 from page_runner_kit import HOSTILE, PageRunner, page_runner
 
 DASH = "\N{EN DASH}"
@@ -195,6 +199,13 @@ async def test_another_sites_form_decides_nothing(doors: Callers, runner: PageRu
     foreign = headers | {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
     assert (await doors.at_proxy("POST", f"{path}/approve", headers=foreign, data=form)).status_code == 403
     assert state(runner, wanted)["state"] == "pending"
+
+
+@pytest.mark.parametrize("via", ["chat", "token", "link"])
+def test_an_approver_who_comes_in_no_own_name_decides_nothing(via: Via) -> None:
+    request = Request({"type": "http", "state": {"caller": Caller("anna", "approver", via)}})
+    with pytest.raises(DecidedElsewhere):
+        decider(request, "approver")
 
 
 async def test_who_has_not_signed_in_is_asked_to(doors: Callers, runner: PageRunner) -> None:
