@@ -250,6 +250,29 @@ async def test_what_was_asked_before_a_change_is_not_shown_behind_it() -> None:
     assert (shared.value, source.asked) == (2, 2)
 
 
+async def test_who_waits_for_what_came_too_early_is_told_what_holds() -> None:
+    source = Source()
+    source.free.clear()
+    shared = Fresh(source)
+    waiting = asyncio.create_task(shared.look(None))
+    await until_true(lambda: source.asked == 1)
+    shared.forget()
+    source.free.set()
+    await waiting
+    assert (shared.value, source.asked) == (2, 2)
+
+
+async def test_what_is_given_up_is_not_asked_again() -> None:
+    source = Source()
+    source.free.clear()
+    shared = Fresh(source)
+    waiting = asyncio.create_task(shared.look(None))
+    await until_true(lambda: source.asked == 1)
+    shared.stop()
+    await waiting
+    assert (shared.value, source.asked) == (None, 1)
+
+
 async def test_what_was_known_stays_beside_why_no_more_is() -> None:
     source = Source()
     shared = Fresh(source)

@@ -38,7 +38,9 @@ class Fresh(Generic[T]):
         elif task is None or is_known:
             return
         await asyncio.wait({task}, timeout=patience_s)
-        if task.done() and not task.cancelled():
+        if task.cancelled():  # it came too early; what holds now is asked for anew
+            await self.look(patience_s)
+        elif task.done():
             task.result()
 
     def forget(self) -> None:
