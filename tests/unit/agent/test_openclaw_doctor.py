@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from noc.agent.openclaw.finding import Finding
 from noc.agent.openclaw.foreign import anthropic_finding
 from noc.agent.openclaw.kit import kit
 from noc.agent.openclaw.modelrules import Endpoint, endpoint, model_findings
-from noc.agent.openclaw.places import MODEL_KEY, Places
+from noc.agent.openclaw.places import MODEL_KEY, OPENCLAW, UNIT, Places
 from noc.agent.openclaw.sender import Sender
 from noc.agent.openclaw.toolrules import tool_findings
 from noc.agent.openclaw.writer import write
@@ -224,7 +225,8 @@ def base() -> Iterator[str]:
 def hq(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> Hq:
     """An HQ that is well."""
     monkeypatch.setattr(foreign, "ROOT", tmp_path)
-    places = Places(*(tmp_path / path for path in ("etc/noc-agent", "var/lib/noc-agent", "run/noc-agent", "noc")))
+    paths = ("etc/noc-agent", "var/lib/noc-agent", "run/noc-agent", "noc", "opt/openclaw", "noc-agent.service")
+    places = Places(*(tmp_path / path for path in paths))
     for directory in (places.state, places.run):
         directory.mkdir(parents=True)
         directory.chmod(0o700)
@@ -232,7 +234,15 @@ def hq(tmp_path: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> Hq:
     (places.run / MODEL_KEY).chmod(0o400)
     fleet = FLEET.model_copy(update={"agent": Agent(api=base, model=MODEL)})
     write(places.kit, kit(fleet, PEOPLE, places))
+    shutil.copy(places.kit / UNIT, places.unit)
+    install(places, OPENCLAW)
     return Hq(tmp_path, places, fleet)
+
+
+def install(places: Places, version: str) -> None:
+    package = places.prefix / "node_modules/openclaw/package.json"
+    package.parent.mkdir(parents=True, exist_ok=True)
+    package.write_text(json.dumps({"name": "openclaw", "version": version}))
 
 
 def test_an_hq_with_the_kit_is_well(hq: Hq) -> None:
@@ -279,6 +289,28 @@ def test_a_gate_that_was_changed_is_found(hq: Hq) -> None:
 def test_a_gate_that_is_gone_is_found(hq: Hq) -> None:
     (hq.places.kit / "plugins/noc-gate/index.js").unlink()
     assert list(hq.wrong()) == ["gate's program"]
+
+
+def test_another_openclaw_than_was_tried_is_told(hq: Hq) -> None:
+    install(hq.places, "2027.1.1")
+    assert hq.wrong() == {"OpenClaw": f"2027.1.1; the kit was tried with {OPENCLAW}"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", None])
+def test_an_openclaw_that_is_not_there_is_told(hq: Hq, text: str | None) -> None:
+    package = hq.places.prefix / "node_modules/openclaw/package.json"
+    package.unlink() if text is None else package.write_text(text)
+    assert list(hq.wrong()) == ["OpenClaw"]
+
+
+def test_a_unit_of_somebody_elses_is_found(hq: Hq) -> None:
+    hq.places.unit.write_text(hq.places.unit.read_text().replace("User=noc-agent", "User=root"))
+    assert hq.wrong() == {"unit": "it runs as root"}
+
+
+def test_a_unit_that_is_not_there_is_found(hq: Hq) -> None:
+    hq.places.unit.unlink()
+    assert list(hq.wrong()) == ["unit"]
 
 
 # Credentials that have no business on HQ. The values are made up.

@@ -7,6 +7,7 @@ from noc.agent.openclaw.chatrules import chat_findings
 from noc.agent.openclaw.errors import BadLiveConfig
 from noc.agent.openclaw.finding import Document, Finding
 from noc.agent.openclaw.foreign import anthropic_finding
+from noc.agent.openclaw.installed import installed_findings
 from noc.agent.openclaw.json5 import MAX_CHARS, NotJson5, loads
 from noc.agent.openclaw.modelrules import endpoint, model_findings
 from noc.agent.openclaw.placerules import place_findings
@@ -18,7 +19,7 @@ _WRITE_ANEW = f"noc openclaw init {HQ.kit} --linked"
 
 
 def examine(config: Path, places: Places = HQ) -> list[Finding]:
-    """Look at the live configuration, the files around it, the endpoint, and what has no business on this machine.
+    """Look at the live configuration, the files around it, what is installed, the endpoint, and foreign credentials.
 
     Args:
         config: the configuration that OpenClaw runs by.
@@ -34,6 +35,7 @@ def examine(config: Path, places: Places = HQ) -> list[Finding]:
         *chat_findings(live),
         *model_findings(live),
         *place_findings(live, config, places),
+        *installed_findings(places),
         anthropic_finding(),
         offered_finding(endpoint(live)),
     ]

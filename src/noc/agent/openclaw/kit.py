@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Final
 
 from noc.agent.openclaw.configuration import GATE, SKILL, configuration_text
-from noc.agent.openclaw.places import CONFIG, HQ, NODE, OPENCLAW, PREFIX, TOKENS, UNIT, Places
+from noc.agent.openclaw.places import CONFIG, HQ, NODE, OPENCLAW, TOKENS, UNIT, Places
 from noc.agent.openclaw.sender import Sender
 from noc.agent.openclaw.tools import model_tools, seen
 from noc.agent.openclaw.unit import unit_text
@@ -83,7 +83,7 @@ def readme_text(tokens: Sequence[str], places: Places = HQ) -> str:
         _data("README.md")
         .replace("__KIT__", str(places.kit))
         .replace("__UNIT__", UNIT)
-        .replace("__PREFIX__", str(PREFIX))
+        .replace("__PREFIX__", str(places.prefix))
         .replace("__OPENCLAW__", OPENCLAW)
         .replace("__NODE__", NODE)
         .replace("__TOKENS__", chats)

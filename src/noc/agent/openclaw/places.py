@@ -29,12 +29,16 @@ class Places:
         state: OpenClaw's own, the agent's.
         run: secrets for OpenClaw, which takes files of its own user alone; in memory, gone with the unit.
         noc: the program that serves MCP.
+        prefix: where npm has put OpenClaw and Node.
+        unit: what systemd runs OpenClaw by.
     """
 
     kit: Path = Path("/etc/noc-agent")
     state: Path = Path("/var/lib/noc-agent")
     run: Path = Path("/run/noc-agent")
     noc: Path = Path("/usr/local/bin/noc")
+    prefix: Path = PREFIX
+    unit: Path = Path("/etc/systemd/system") / UNIT
 
     @property
     def config(self) -> Path:

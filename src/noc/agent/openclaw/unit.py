@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from noc.agent.openclaw.configuration import PORT
-from noc.agent.openclaw.places import CREDENTIALS, GATEWAY_TOKEN, HQ, MODEL_KEY, PREFIX, USER, Places
+from noc.agent.openclaw.places import CREDENTIALS, GATEWAY_TOKEN, HQ, MODEL_KEY, USER, Places
 
 HARDENED = """\
 NoNewPrivileges=yes
@@ -47,7 +47,7 @@ def unit_text(tokens: Sequence[str] = (), places: Places = HQ) -> str:
     loads = "".join(f"LoadCredential={name}:{CREDENTIALS / name}\n" for name in secrets)
     copy = "ExecStartPre=/usr/bin/install -m 0400 ${CREDENTIALS_DIRECTORY}"
     copies = "".join(f"{copy}/{name} {places.run / name}\n" for name in secrets)
-    node, openclaw = PREFIX / "node_modules/.bin/node", PREFIX / "node_modules/openclaw/openclaw.mjs"
+    node, openclaw = places.prefix / "node_modules/.bin/node", places.prefix / "node_modules/openclaw/openclaw.mjs"
     return f"""\
 [Unit]
 Description=noc agent: OpenClaw, which reaches the fleet through noc mcp and nothing else
