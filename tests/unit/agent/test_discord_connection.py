@@ -10,7 +10,7 @@ import pytest
 from discord_kit import CHANNEL, GUILD, TOKEN, Bot, Service, bot, discord_service, silent, until
 from https_kit import certificate
 from noc.agent.bot.errors import ChannelAway
-from noc.agent.bot.transport import Incoming
+from noc.agent.bot.transport import Button, Incoming
 from noc.agent.discord import client
 from noc.agent.discord.client import DiscordTransport
 from noc.agent.discord.library import Client
@@ -194,6 +194,21 @@ async def test_what_happens_in_another_guild_is_not_heard() -> None:
         service.discord.gateway.dispatch("INTERACTION_CREATE", _event(id="8"))
         await until(lambda: made.heard, "a command arrives")
         assert [heard.handle for heard in made.heard] == ["8"]
+
+
+async def test_a_press_of_what_does_not_stand_there_comes_without_its_message() -> None:
+    async with discord_service() as service, bot(service, silent) as made:
+        sent = await made.transport.send(str(CHANNEL), Message("plan"), (Button("Deny", "deny:0123456789abcdef"),))
+        number = await service.press(JOHAN, sent.id, "Deny")
+        await until(lambda: made.heard, "the press arrives")
+        session = next(iter(service.discord.gateway.sessions.values()))
+        event = next(each["d"] for each in session.events if each["d"].get("id") == number)
+        forged = {"custom_id": "approve:0123456789abcdef", "component_type": 2}
+        interaction = service.discord.interactions[number]
+        interaction.acknowledged_after = None
+        service.discord.gateway.dispatch("INTERACTION_CREATE", event | {"data": forged})
+        await until(lambda: len(made.heard) == 2, "the other press arrives")
+        assert [(heard.button[:4], heard.message) for heard in made.heard] == [("deny", sent), ("appr", None)]
 
 
 async def _heard_status(service: Service, made: Bot) -> bool:

@@ -45,6 +45,7 @@ def read(
     seen = interaction.channel_id == settings.channel and name != LINK
     private = not seen or (message is not None and message.flags.ephemeral)
     chat = f"{DIRECT}{interaction.user.id}" if private else str(settings.channel)
+    stands = message is not None and button in _on(message)
     return Incoming(
         channel=CHANNEL,
         id=str(interaction.user.id),
@@ -53,7 +54,13 @@ def read(
         name=interaction.user.name[:64],
         text=text,
         button=button,
-        message=MessageRef(CHANNEL, chat, str(message.id)) if message is not None else None,
+        message=MessageRef(CHANNEL, chat, str(message.id)) if message is not None and stands else None,
         handle=str(interaction.id),
         age_s=max(0.0, (now - interaction.created_at).total_seconds()),
     )
+
+
+def _on(message: discord.Message) -> set[str | None]:
+    """What the buttons of a message hold."""
+    rows = (row for row in message.components if isinstance(row, discord.ActionRow))
+    return {item.custom_id for row in rows for item in row.children}
