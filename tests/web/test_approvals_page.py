@@ -115,6 +115,14 @@ async def test_the_keyboard_alone_is_enough_to_approve(browser: Browser, hq: Hea
         await expect(page.locator("#facts")).to_contain_text(f"approved by {ME}")
 
 
+async def test_a_key_leads_to_what_waits(browser: Browser, hq: Headquarters) -> None:
+    wanted = hq.wanted()
+    async with opened(browser, f"{hq.url}incidents") as page:
+        await page.keyboard.press("a")
+        await page.wait_for_url("**/#approvals")
+        await expect(page.locator("#approvals")).to_contain_text(wanted["phrase"])
+
+
 async def test_what_somebody_else_decides_is_told_and_takes_the_forms_away(browser: Browser, hq: Headquarters) -> None:
     wanted = hq.wanted()
     async with opened(browser, hq.page_of(wanted)) as page:

@@ -127,6 +127,7 @@ const KEYS = {
   "?": () => help.showModal(),
   n: () => location.assign("/"),
   i: () => location.assign("/incidents"),
+  a: () => location.assign("/#approvals"),
 };
 
 document.addEventListener("keydown", (event) => {
