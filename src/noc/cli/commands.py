@@ -85,7 +85,7 @@ PANELS: dict[str, dict[str, tuple[str, str]]] = {
         "unlink": ("noc.cli.unlink", "Let a chat speak for nobody any more."),
         "bot": ("noc.cli.bot", "The fleet from Telegram and Discord, without any model: serve it, or check it."),
         "mcp": ("noc.cli.mcp", "Serve the fleet's tools to a model, which approves nothing."),
-        "openclaw": ("noc.cli.openclaw", "OpenClaw as the agent on HQ: write its kit, and check that it is bound by it."),
+        "openclaw": ("noc.cli.openclaw", "OpenClaw as HQ's agent: write its kit, and check that it is bound by it."),
         "tokens": ("noc.cli.tokens", "Tokens for programs that read or use the API."),
         "offboard": ("noc.cli.offboard", "Let somebody leave: groups, approvals, sessions, tokens, and all they had."),
     },
