@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from noc.agent.openclaw.chatrules import chat_findings
@@ -110,6 +110,7 @@ LOOSENED: list[tuple[str, str, Any]] = [
     ("hooks", "hooks", {"enabled": True, "allowedAgentIds": ["noc"]}),
     ("provider", "models.providers.fireworks", {}),
     ("provider", "models.providers.noc-llm.baseUrl", "http://model.example/v1"),
+    ("provider", "models.providers.noc-llm.baseUrl", "https://["),
     ("provider", "models.mode", "merge"),
     ("model", "agents.defaults.model", {"primary": "anthropic/claude", "fallbacks": []}),
     ("model", "agents.defaults.model.fallbacks", ["noc-llm/other"]),
@@ -159,6 +160,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from([path for _, path, _ in LOOSENED]), VALUES), max_size=4))
+@example([("agents.entries", {"": None})])
 def test_a_configuration_of_any_shape_is_judged_and_breaks_nothing(changes: list[tuple[str, Any]]) -> None:
     live = copy.deepcopy(LIVE)
     for path, value in changes:

@@ -122,6 +122,12 @@ def test_a_gate_that_was_changed_is_found(hq: Hq) -> None:
     assert list(hq.wrong()) == ["gate's program"]
 
 
+def test_a_path_that_is_none_is_found(hq: Hq) -> None:
+    loosened = hq.places.config.read_text().replace(f"{hq.places.kit}/plugins/noc-gate", "/a\\u0000/noc-gate")
+    hq.places.config.write_text(loosened)
+    assert list(hq.wrong()) == ["gate's program"]
+
+
 def test_a_gate_that_is_gone_is_found(hq: Hq) -> None:
     (hq.places.kit / "plugins/noc-gate/index.js").unlink()
     assert list(hq.wrong()) == ["gate's program"]

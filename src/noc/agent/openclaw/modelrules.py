@@ -49,15 +49,25 @@ def _provider(live: Document) -> Finding:
         wrong.append(f"models.providers has no {PROVIDER}")
     if at(live, "models", "mode") != "replace":
         wrong.append("models.mode is not replace: OpenClaw's own providers come with it")
-    base = urlsplit(str(at(providers, PROVIDER, "baseUrl") or ""))
-    if base.scheme != "https" and base.hostname not in _LOOPBACK:
-        wrong.append(f"{base.hostname or 'its address'} is not reached by HTTPS")
-    return judged("provider", wrong, f"{PROVIDER} at {base.hostname}", _WRITE_ANEW)
+    scheme, host = _address(str(at(providers, PROVIDER, "baseUrl") or ""))
+    if scheme != "https" and host not in _LOOPBACK:
+        wrong.append(f"{host or 'its address'} is not reached by HTTPS")
+    return judged("provider", wrong, f"{PROVIDER} at {host}", _WRITE_ANEW)
+
+
+def _address(url: str) -> tuple[str, str]:
+    """A URL's scheme and host; nothing for what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def _model(live: Document) -> Finding:
     wrong = []
-    scopes = [part(live, "agents", "defaults"), *part(live, "agents", "entries").values()]
+    entries = part(live, "agents", "entries")
+    scopes = [part(live, "agents", "defaults"), *(part(entries, name) for name in entries)]
     for scope in (each for each in scopes if "model" in each or each is scopes[0]):
         model = scope.get("model")
         primary = model if isinstance(model, str) else at(model, "primary")

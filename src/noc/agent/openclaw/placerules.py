@@ -94,7 +94,7 @@ def _text(path: Path) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(MAX_BYTES)
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte is no name
         return ""
 
 
