@@ -59,7 +59,6 @@ class RunBroadcast:
         with suppress(WatchAbsent):
             await self._watch.show_run(run, as_shown(view, datetime.now(UTC)))
 
-
     async def _brief(self, run: Run, view: View) -> None:
         if told := briefing(view, run.plan.action, str(run.events[0].detail.get("approved_by", ""))):
             with suppress(WatchAbsent):
