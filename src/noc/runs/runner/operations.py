@@ -23,6 +23,7 @@ from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
+from noc.runs.runner.turns import Turns
 from noc.runs.runner.unsealing import Unsealing
 from noc.runs.runner.waiting import Told
 
@@ -39,7 +40,7 @@ class Operations:
 
     def __init__(self, runner: Runner) -> None:
         """Offer them."""
-        self._runner, self._starts = runner, Starts(runner)
+        self._runner, self._starts, self._turns = runner, Starts(runner), Turns()
         self.principals = Principals(runner)
         self.pruning = Pruning(runner, self._starts)
 
@@ -50,13 +51,13 @@ class Operations:
             "plan": self._plan,
             "start": self._start,
             "resume": self._resume,
-            "pending": self._pending,
+            "pending": self._turns.taking(self._pending),
             "approve": self._approve,
             "deny": self._deny,
-            "audit": self._audit,
+            "audit": self._turns.taking(self._audit),
             "follow": self._follow,
-            "list": self._list,
-            "show": self._show,
+            "list": self._turns.taking(self._list),
+            "show": self._turns.taking(self._show),
             **{name: self._look(name) for name in self._runner.works.looks},
             **Controls(self._runner).operations,
             **self._runner.taking.operations,
