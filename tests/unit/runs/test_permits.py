@@ -121,8 +121,9 @@ def test_a_plan_of_nodes_a_release_and_their_configuration_may_be_asked_for() ->
 
 
 def test_what_a_person_has_planned_is_not_begun_for_whom_may_not_plan_it() -> None:
-    for other in (plan(action="terminate"), plan(options=Options(restore_data=True))):
+    for other in (plan(action="terminate"), plan(options=Options(restore_data=True)), plan(system=True)):
         with pytest.raises(CallerRefused):
             check_plan(SERVICE["noc-agent"], other)
         check_plan(person("anna"), other)
     check_plan(SERVICE["noc-agent"], plan())
+    check_plan(SERVICE["noc-agent"], plan(action="os-update", system=True))

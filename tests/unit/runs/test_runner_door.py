@@ -121,7 +121,17 @@ def test_nobody_else_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"\n", b"{}\n", b"[1]\n", b"not json\n", b'{"op": "start", "plan": 7}\n', b"x" * 2_000_000 + b"\n"]
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"[1]\n",
+        b"not json\n",
+        b'{"op": "start", "plan": 7}\n',
+        b'{"op": "plan", "action": "deploy", "words": []}\n',
+        b'{"op": "audit", "limit": 1e400}\n',
+        b"x" * 2_000_000 + b"\n",
+    ],
 )
 def test_a_request_that_makes_no_sense_is_answered_and_the_runner_lives_on(house: House, line: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as connection:

@@ -81,6 +81,8 @@ def check_permitted(caller: Caller, role: Role | None, request: Mapping[str, Any
 def check_plan(caller: Caller, plan: Plan) -> None:
     """Let whom the tables hold begin nothing but what they could have planned, whoever has planned it.
 
+    How a rollout proceeds, by its rules, is as whoever planned it has said.
+
     Raises:
         CallerRefused: the plan is another.
     """
@@ -88,7 +90,7 @@ def check_plan(caller: Caller, plan: Plan) -> None:
         return
     if plan.action not in ACTIONS:
         raise _refused(caller, f"start {plan.action}", _why_actions())
-    if plan.options != Options():
+    if plan.options != Options() or (plan.system and plan.action != "os-update"):
         raise _refused(caller, f"start {plan.action} with options", "what is risky beyond its kind is for people on HQ")
 
 

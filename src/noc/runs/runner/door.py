@@ -106,7 +106,7 @@ class Door:
             raise
         except NocError as error:
             yield refusal(error)
-        except (TypeError, KeyError, ValueError, AttributeError, OSError) as error:
+        except (TypeError, LookupError, ValueError, ArithmeticError, AttributeError, OSError) as error:
             log.exception("a request could not be served")
             yield refusal(BadRequest("the request cannot be served", why=f"{type(error).__name__}: {error}"[:300]))
 
