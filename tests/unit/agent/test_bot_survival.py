@@ -2,18 +2,21 @@
 
 import asyncio
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot_kit import ANNA, OLGA, OPERATIONS, STRANGER, VERA, Hq, Memory, at_work, headquarters, until
+from bot_kit import ANNA, DEADLINE_S, OLGA, OPERATIONS, STRANGER, VERA, Hq, Memory, at_work, headquarters, until
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.transport import MessageRef
 from noc.agent.doors.house import House as Doors
+from runner_house import House
 
 
 @pytest.fixture
@@ -190,6 +193,30 @@ async def test_what_nobody_foresaw_ends_one_answer_and_not_the_bot(
     texts = chat.texts(str(OLGA))
     assert ["you are olga" in text for text in texts] == [True, False, True]
     assert "that failed here" in texts[1]
+
+
+async def test_a_person_whose_questions_take_long_takes_nobody_elses_place(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, chat = threading.Event(), Memory()
+
+    async def slow(_house: House, names: list[str]) -> dict[str, Any]:
+        await asyncio.to_thread(let_go.wait, DEADLINE_S)
+        return {"nodes": [], "pending": list(names)}
+
+    monkeypatch.setattr(House, "health", slow)
+    with headquarters(tmp_path, monkeypatch) as hq:
+        async with at_work(hq.doors, chat, state=state):
+            asking = [asyncio.create_task(chat.say(VERA, "/health")) for _ in range(8)]
+            await until(lambda: sum("wait for them" in text for text in chat.texts(str(VERA))) == 5, chat.texts)
+            await chat.say(OLGA, "/who")
+            await chat.say(VERA, "/halt they are not well")
+            assert hq.ask("root", "lease")["halt"]["by"] == "vera"
+            let_go.set()
+            await asyncio.gather(*asking)
+            await chat.say(VERA, "/who")
+    assert "you are olga" in chat.last(OLGA).text
+    assert "you are vera" in chat.last(VERA).text
 
 
 async def test_a_run_that_cannot_be_shown_keeps_no_later_one_away(

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -31,6 +32,8 @@ from noc.runs.admission.errors import Stranger
 
 OLD_S = 300.0
 """Seconds after which a command is not obeyed any more: it waited while the bot was away, and things have moved on."""
+AT_ONCE = 3
+"""Questions and plans of one person that are under way at once, so that they keep nobody else's from being heard."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Bot:
         """
         self._house, self._keeper, self._requests, self._runs = house, keeper, requests, runs
         self._presses, self._pace = Presses(house, keeper, requests, runs), Pace()
+        self._asking = Counter[str]()
 
     def handler(self, transport: Transport) -> Handler:
         """What takes everything that comes in by a chat service."""
@@ -122,13 +126,23 @@ class Bot:
             await reply.say(Message("say that to me alone", (again,)))
         elif (verb := COMMANDS.get(command.name)) is None:
             await reply.say(Message(f"there is no /{stripped(command.name, 40)}", ("/help lists what works",)))
-        elif (done := await self._do(reply, actor, verb, command)) is not None:
+        elif verb.reads and self._asking[actor.name] >= AT_ONCE:
+            await reply.say(Message(f"you have asked {AT_ONCE} things that are not answered yet: wait for them"))
+        elif (done := await self._counted(reply, actor, verb, command)) is not None:
             plan = done.answer if isinstance(done.answer, PlanMade) else None
             await reply.say(done.message, self._presses.offer(incoming, actor, plan) if plan else ())
             if isinstance(done.answer, Approved):
                 self._runs.follow(done.answer.run)
             if not verb.reads:
                 self._requests.wake()
+
+    async def _counted(self, reply: Reply, actor: Actor, verb: AnyVerb, command: Command) -> Done[Any] | None:
+        """As `_do`, and it is known how much a person has asked that is not answered yet."""
+        self._asking[actor.name] += verb.reads
+        try:
+            return await self._do(reply, actor, verb, command)
+        finally:
+            self._asking[actor.name] -= verb.reads
 
     async def _do(self, reply: Reply, actor: Actor, verb: AnyVerb, command: Command) -> Done[Any] | None:
         """What came of a command; None where it was refused, which is said."""
