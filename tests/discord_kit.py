@@ -16,7 +16,8 @@ from noc.agent.bot.transport import Incoming
 from noc.agent.discord.client import DiscordTransport
 from noc.agent.discord.commands import Command
 from noc.fleet.chatting import Discord as Settings
-from noc.lab.chat.discord_server import Discord, Server
+from noc.lab.services.discord.server import Server
+from noc.lab.services.discord.service import Discord
 
 TOKEN = "MTAwMA.GabcdE.stand-in-token-that-no-log-may-hold"
 GUILD, CHANNEL = 41, 42

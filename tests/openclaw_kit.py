@@ -18,7 +18,11 @@ from typing import IO, Any
 
 from noc.agent.openclaw.configuration import PORT
 from noc.agent.openclaw.places import GATEWAY_TOKEN, MODEL_KEY, TOKENS, USER, Places
-from noc.lab.chat import model_server, telegram_server
+from noc.lab import services
+from noc.lab.services import SIDE_ENTRANCE
+from noc.lab.services.model.obedience import text_of
+from noc.lab.standins import MODEL_SERVICE, StandIn
+from noc.lab.standins import TELEGRAM as BOT_API
 
 VARIABLE = "NOC_OPENCLAW"
 UID = 64_242
@@ -99,32 +103,29 @@ class RealOpenClaw:
         return document
 
     def model(self, method: str, path: str, document: Any = None) -> Any:
-        """Ask the model's stand-in something below its control path, or tell it something."""
-        return self._control(method, f"{ADDRESS}{model_server.CONTROL}{path}", document)
+        """Ask the model's stand-in something by its side entrance, or tell it something."""
+        return self._control(method, f"{ADDRESS}{SIDE_ENTRANCE}{path}", document)
 
     def telegram(self, word: str, **given: Any) -> Any:
         """Act as a person at Telegram's stand-in, or ask it what the bot did."""
-        return self._control("POST", f"{TELEGRAM}/_stand-in/{word}", given)["result"]
+        return self._control("POST", f"{TELEGRAM}{SIDE_ENTRANCE}{word}", given)["result"]
 
     def tool_answers(self) -> list[str]:
         """What tools answered to the model, in order, of the last request that it got."""
         asked = self.model("GET", "requests")["requests"]
-        return [model_server.text_of(each) for each in asked[-1]["messages"] if each["role"] == "tool"]
+        return [text_of(each) for each in asked[-1]["messages"] if each["role"] == "tool"]
 
     def start_model(self) -> None:
         """Start the model's stand-in, and wait until it answers."""
-        program = [sys.executable, model_server.__file__, "--listen", ADDRESS, "--model", MODEL]
-        self._start([*program, "--token-file", str(self.places.run / MODEL_KEY)])
-        self._wait_for(f"{ADDRESS}{model_server.CONTROL}requests", "GET")
+        self._start_stand_in(MODEL_SERVICE, ADDRESS, self.places.run / MODEL_KEY, "--model", MODEL)
+        self._wait_for(f"{ADDRESS}{SIDE_ENTRANCE}requests", "GET")
 
     def start_telegram(self) -> None:
         """Start Telegram's stand-in, whose bot the agent is, and wait until it answers."""
         token = self.places.run / TOKENS["telegram"]
         _put_secret(token, TOKEN)
-        source = "import sys; sys.path.insert(0, sys.argv[1]); from telegram_server import Server; "
-        source += f"Server(('127.0.0.1', {TELEGRAM.rpartition(':')[2]}), sys.argv[2]).serve_forever()"
-        self._start([sys.executable, "-c", source, str(Path(telegram_server.__file__).parent), TOKEN])
-        self._wait_for(f"{TELEGRAM}/_stand-in/calls", "POST")
+        self._start_stand_in(BOT_API, TELEGRAM, token)
+        self._wait_for(f"{TELEGRAM}{SIDE_ENTRANCE}calls", "POST")
 
     def start_gateway(self) -> None:
         """Start the gateway, as its unit does, and wait until it is ready."""
@@ -135,6 +136,10 @@ class RealOpenClaw:
         while "[gateway] ready" not in log.read_text(errors="replace"):
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
             time.sleep(0.5)
+
+    def _start_stand_in(self, service: StandIn, address: str, token: Path, *options: str) -> None:
+        program = [sys.executable, *service.program.split(), "--listen", address]
+        self._start([*program, "--token-file", str(token), *options])
 
     def _as_agent(self, arguments: Sequence[str]) -> list[str]:
         modules, uid = Path(os.environ[VARIABLE]) / "node_modules", agents_uid()
@@ -229,7 +234,7 @@ def _users(places: Places, uid: int) -> Path:
 
 def _behind_doors() -> list[str]:
     """The first directory that keeps others from Python or this checkout, "" where none does; what is needed of it."""
-    needed = [Path(sys.base_prefix), Path(sys.prefix), Path(model_server.__file__).parents[4]]
+    needed = [Path(sys.base_prefix), Path(sys.prefix), Path(services.__file__).parents[4]]
     closed = [up for path in needed for up in reversed(path.parents) if not up.stat().st_mode & 0o001]
     top = min(closed, key=lambda path: len(path.parts), default=None)
     return [""] if top is None else [str(top), *(str(path) for path in needed if path.is_relative_to(top))]

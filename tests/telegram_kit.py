@@ -11,7 +11,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from noc.fleet.chatting import Telegram
-from noc.lab.chat.telegram_server import Server
+from noc.lab.services.telegram.server import Server
 
 TOKEN = "4242:" + "canaryTelegramTokenABCDEFGHIJKLMNOP"
 GROUP = -1001234567890

@@ -16,8 +16,8 @@ from agent_kit import doors_of, watch_beside
 from noc.agent.doors.house import House
 from noc.agent.mcp.server import build
 from noc.fleet.model import Name
-from noc.lab.chat.model_server import Server as ModelServer
-from noc.lab.chat.model_server import text_of
+from noc.lab.services.model.obedience import text_of
+from noc.lab.services.model.server import Server as ModelServer
 from noc.runs.record.journal import run_ids
 from page_runner_kit import PageRunner, page_runner
 from watch_kit import Server, until

@@ -110,3 +110,11 @@ def test_programs_for_the_node_import_the_standard_library_alone() -> None:
         if not name.startswith("noc.hosts.node")
     }
     assert tops - own <= sys.stdlib_module_names
+
+
+def test_stand_ins_for_services_import_the_standard_library_and_each_other_alone() -> None:
+    import sys
+
+    files = (SOURCE / "noc" / "lab" / "services").rglob("*.py")
+    others = {name for path in files for name in imports(path) if not f"{name}.".startswith("noc.lab.services.")}
+    assert {name.split(".")[0] for name in others} <= sys.stdlib_module_names

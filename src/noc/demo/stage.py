@@ -14,7 +14,7 @@ from noc.demo.door import Door
 from noc.demo.fleet import HUB, POLICY, Ports, demo_fleet, draw_tokens, write_fleet, write_inventory
 from noc.fleet.inventory import Life
 from noc.fleet.model import Fleet, Node, Policy
-from noc.lab.ntfy_server import Server
+from noc.lab.services.ntfy.server import Server
 
 LOOPBACK = IPv4Address("127.0.0.1")
 

@@ -12,9 +12,9 @@ import tomli_w
 
 from noc.fleet.model import Fleet
 from noc.lab.dns import TTL_S
-from noc.lab.internet import ACME_DIRECTORY, NAME_SERVER, NTFY_URL
+from noc.lab.internet import ACME_DIRECTORY, NAME_SERVER
 from noc.lab.machines import EYE, HQ
-from noc.lab.standins import chat_tables
+from noc.lab.standins import NTFY, chat_tables
 
 SOURCE = Path(__file__).parents[3] / "fleet"
 """The repository's own fleet directory."""
@@ -71,7 +71,7 @@ def lab_fleet(
         **{name: {**document.get(name, {}), **values} for name, values in (tables or {}).items()},
         "acme": {**document.get("acme", {}), "directory": ACME_DIRECTORY, "ca_root": TRUST},
         "dns": {**document.get("dns", {}), "provider": "rfc2136", "server": NAME_SERVER, "ttl": TTL_S},
-        "ntfy": {**document["ntfy"], "url": NTFY_URL, "ca_root": TRUST},
+        "ntfy": {**document["ntfy"], "url": NTFY.url, "ca_root": TRUST},
         "accepted": accepted if approver is None else [*accepted, _ceiling(approver)],
         "people": [_with_key(person, approver) for person in document.get("people", [])],
         "nodes": [_in_lab(node, cloud=cloud) for node in document["nodes"] if node["name"] in chosen],

@@ -5,28 +5,25 @@ All of it is files, made before the machine's first boot; its own systemd runs a
 
 import json
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 
 from noc.lab.dns import Knot, zone_file
 from noc.lab.machines import INTERNET, Machine
-from noc.lab.standins import STAND_INS
+from noc.lab.standins import PROGRAMS, STAND_INS, programs
 
 ACME_DIRECTORY = "https://acme.lab:14000/dir"
 ACME_ROOTS = "https://acme.lab:15000/roots/0"
-NTFY_URL = "https://ntfy.lab"
 NAME_SERVER = f"{INTERNET}:53"
 HEALTH = (
-    f"{NTFY_URL}/v1/health",
     "http://apt.lab/base/InRelease",
     ACME_DIRECTORY,
-    *(f"{each.url}/{each.health}" for each in STAND_INS),
+    *(f"{each.url}{each.health}" for each in STAND_INS),
 )
 """What answers 200 once the lab's internet is there; the names need its DNS."""
 ARCHIVE = "/srv/archive"
 REPOSITORY, OFFERS = f"{ARCHIVE}/base", f"{ARCHIVE}/offers"
 """The images' packages, and those that the lab offers beside them."""
-TLS_NAMES = ("acme.lab", "ntfy.lab", *(each.host for each in STAND_INS))
+TLS_NAMES = ("acme.lab", *(each.host for each in STAND_INS))
 _TLS = "/etc/noc-internet"
 
 
@@ -45,7 +42,7 @@ def internet_files(
         domain: the fleet's zone.
         machines: whose names the DNS knows.
         certificates: certificate and key, PEM, for each of `TLS_NAMES`.
-        tokens: what ntfy and each of `STAND_INS` accept, by their names.
+        tokens: what each of `STAND_INS` accepts, by its name.
         dns_key: the key by which the fleet's zone is changed and transferred, `NAME ALGORITHM SECRET`.
         bare_zone: let the fleet's zone begin without a name of the fleet, as one is that has just been bought.
 
@@ -58,8 +55,7 @@ def internet_files(
         "etc/knot/knot.conf": Knot(updates={domain: dns_key}).conf(zones),
         **{f"etc/knot/{zone}.zone": zone_file(zone, named[zone]) for zone in zones},
         "etc/noc-internet/pebble.json": json.dumps({"pebble": _pebble()}),
-        "usr/local/lib/noc-ntfy.py": files("noc.lab").joinpath("ntfy_server.py").read_text(),
-        **{each.program[1:]: each.text for each in STAND_INS},
+        **{path[1:]: text for path, text in programs().items()},
         **{f"etc/systemd/system/{unit}": text for unit, text in _units().items()},
         "etc/systemd/system/multi-user.target.d/noc.conf": f"[Unit]\nWants={' '.join(_units())}\n",
     }
@@ -88,12 +84,10 @@ def _units() -> dict[str, str]:
         "noc-knot": "/usr/sbin/knotd -c /etc/knot/knot.conf",
         "noc-pebble": f"/usr/bin/pebble -config {_TLS}/pebble.json -dnsserver 127.0.0.1:53",
         "noc-apt": f"/usr/bin/caddy file-server --listen :80 --root {ARCHIVE}",
-        "noc-ntfy": f"/usr/bin/python3 /usr/local/lib/noc-ntfy.py --listen 0.0.0.0:443 --token-file {_TLS}/ntfy.token"
-        f" --certificate {_TLS}/ntfy.lab.crt --key {_TLS}/ntfy.lab.key",
         **{f"noc-{each.name}": each.command(_TLS) for each in STAND_INS},
     }
     # Pebble waits a random time before each validation unless told otherwise; Caddy wants a home for its state.
-    environment = "PEBBLE_VA_NOSLEEP=1 HOME=/root"
+    environment = f"PEBBLE_VA_NOSLEEP=1 HOME=/root PYTHONPATH={PROGRAMS}"
     # What was changed in a zone outlives a restart of the name server, as it does on a real one.
     unprivileged = {"noc-knot": "User=knot\nStateDirectory=noc-knot\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"}
     return {

@@ -23,7 +23,8 @@ from noc.lab.machines import ImageName, LabPlan, machines_of
 from noc.lab.network import STRANGER_NAMESPACE
 from noc.lab.places import Places
 from noc.lab.repository import publish
-from noc.lab.standins import SIDE_ENTRANCE, StandIn
+from noc.lab.services import SIDE_ENTRANCE
+from noc.lab.standins import NTFY, StandIn
 
 MAX_ROUND_TRIP_MS = 5000
 MAX_RATE_MB_S = 1000
@@ -255,14 +256,14 @@ class Lab:
     @property
     def ntfy_token(self) -> str:
         """The bearer token of the lab's ntfy."""
-        return self.places.token("ntfy").read_text().strip()
+        return self.token(NTFY)
 
     def token(self, service: StandIn) -> str:
-        """The token that a stand-in for a chat or a model accepts."""
+        """The token that a stand-in accepts."""
         return self.places.token(service.name).read_text().strip()
 
     def stand_in(self, service: StandIn, word: str, given: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
-        """Act as a person at a stand-in, or see what was sent, by its side entrance; the service's own file says how.
+        """Act as a person at a stand-in, or see what was sent, by its side entrance; its package says how.
 
         Args:
             service: one of `noc.lab.standins`.
@@ -275,7 +276,7 @@ class Lab:
         asked = "" if given is None else f"data-binary = {json.dumps(json.dumps(given))}\n"
         done = self.stranger_exec(
             "curl", "--silent", "--show-error", "--fail-with-body", "--config", "-",
-            f"{service.url}/{SIDE_ENTRANCE}/{word}",
+            f"{service.url}{SIDE_ENTRANCE}{word}",
             stdin=f'cacert = "{self.trust_bundle}"\nheader = "Content-Type: application/json"\n{asked}'.encode(),
         )  # fmt: skip
         if done.returncode:
@@ -296,7 +297,7 @@ class Lab:
     def ntfy_messages(self, topic: str) -> list[dict[str, Any]]:
         """The messages of a topic in order of arrival; each with `received_at`, Unix seconds with milliseconds."""
         done = self.stranger_exec(
-            "curl", "--silent", "--show-error", "--fail", "--config", "-", f"https://ntfy.lab/{topic}/json?poll=1",
+            "curl", "--silent", "--show-error", "--fail", "--config", "-", f"{NTFY.url}/{topic}/json?poll=1",
             stdin=f'header = "Authorization: Bearer {self.ntfy_token}"\ncacert = "{self.trust_bundle}"\n'.encode(),
         )  # fmt: skip
         if done.returncode:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -54,7 +53,7 @@ def start(places: Places, plan: LabPlan, account: Settings | None = None) -> Non
     sweep(places)
     places.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     places.plan.write_text(plan.model_dump_json(indent=1))
-    tokens = {"ntfy": secrets.token_urlsafe(24), **{each.name: each.new_token() for each in STAND_INS}}
+    tokens = {each.name: each.new_token() for each in STAND_INS}
     kept = {places.token(name): token for name, token in tokens.items()}
     for path, secret in {**kept, places.dns_key: tsig_key()}.items():
         path.touch(mode=0o600)

@@ -18,7 +18,7 @@ INTERNET = PUBLIC[2]
 STRANGER = PUBLIC[3]
 HQ = PUBLIC[10]
 FIRST_NODE = 20
-INTERNET_NAMES = ("acme.lab", "ntfy.lab", "apt.lab", "ns.lab", *(each.host for each in STAND_INS))
+INTERNET_NAMES = ("acme.lab", "apt.lab", "ns.lab", *(each.host for each in STAND_INS))
 
 ImageName = Literal["bare", "warm", "internet"]
 

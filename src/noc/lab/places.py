@@ -56,7 +56,7 @@ class Places:
         return self.state / "trust.pem"
 
     def token(self, service: str) -> Path:
-        """The token that a service of the lab's internet accepts: ntfy, or one of `noc.lab.standins`."""
+        """The token that a service of the lab's internet accepts: one of `noc.lab.standins`."""
         return self.state / f"{service}.token"
 
     @property

@@ -193,8 +193,7 @@ class Supervisor:
 
     def _furnish_internet(self, host: Host) -> None:
         certificates = {name: self._authority.issue(name, INTERNET) for name in TLS_NAMES}
-        services = ("ntfy", *(each.name for each in STAND_INS))
-        tokens = {name: self.places.token(name).read_text().strip() for name in services}
+        tokens = {each.name: self.places.token(each.name).read_text().strip() for each in STAND_INS}
         key = self.places.dns_key.read_text().strip()
         named = (self.plan.domain, self.plan.machines, certificates, tokens, key)
         identity.write_files(host.root, internet_files(*named, bare_zone=self.plan.bare_zone))

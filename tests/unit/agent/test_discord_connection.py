@@ -204,7 +204,7 @@ async def test_a_press_of_what_does_not_stand_there_comes_without_its_message() 
         session = next(iter(service.discord.gateway.sessions.values()))
         event = next(each["d"] for each in session.events if each["d"].get("id") == number)
         forged = {"custom_id": "approve:0123456789abcdef", "component_type": 2}
-        interaction = service.discord.interactions[number]
+        interaction = service.discord.interactions.known[number]
         interaction.acknowledged_after = None
         service.discord.gateway.dispatch("INTERACTION_CREATE", event | {"data": forged})
         await until(lambda: len(made.heard) == 2, "the other press arrives")

@@ -92,7 +92,7 @@ async def test_a_stranger_gets_nothing_out_of_commands_and_buttons(hq: Hq, servi
 
 
 async def test_what_is_asked_aside_is_answered_aside(service: Service) -> None:
-    service.discord.open_channel("43", "hall")
+    service.discord.channels.open("43", "hall")
     await service.slash(OLGA, "help", channel=43)
     message = await said(service, "what works here")
     assert (message["ephemeral"], message["channel"]) == (True, "43")

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from discord_kit import CHANNEL, GUILD, TOKEN, Service, discord_service
-from noc.lab.chat.discord_server import ACKNOWLEDGE_S
+from noc.lab.services.discord.interactions import ACKNOWLEDGE_S
 
 HELLO, HEARTBEAT, IDENTIFY, RESUME, INVALID, ACK = 10, 1, 2, 6, 9, 11
 GUILDS, MEMBERS = 1, 2
@@ -230,7 +230,7 @@ async def test_an_interaction_takes_one_answer() -> None:
     async with discord_service() as service:
         await offered(service)
         number = await service.slash("4711", "status")
-        way = f"/interactions/{number}/{service.discord.interactions[number].token}/callback"
+        way = f"/interactions/{number}/{service.discord.interactions.known[number].token}/callback"
         answer = {"type": 4, "data": {"content": "well"}}
         assert (await service.call("POST", way, answer, token="")).status_code == 204
         assert refusal(await service.call("POST", way, answer, token="")) == (400, 40060)
@@ -240,7 +240,7 @@ async def test_an_interaction_is_answered_in_three_seconds_or_never() -> None:
     async with discord_service(acknowledge_s=ACKNOWLEDGE_S) as service:
         await offered(service)
         number = await service.slash("4711", "status")
-        interaction = service.discord.interactions[number]
+        interaction = service.discord.interactions.known[number]
         interaction.began -= 3
         way = f"/interactions/{number}/{interaction.token}/callback"
         assert refusal(await service.call("POST", way, {"type": 5}, token="")) == (404, 10062)
@@ -260,7 +260,7 @@ async def test_a_command_has_no_message_to_update() -> None:
     async with discord_service() as service:
         await offered(service)
         number = await service.slash("4711", "status")
-        way = f"/interactions/{number}/{service.discord.interactions[number].token}/callback"
+        way = f"/interactions/{number}/{service.discord.interactions.known[number].token}/callback"
         assert refusal(await service.call("POST", way, {"type": 6})) == (400, 50035)
 
 
@@ -268,7 +268,7 @@ async def test_what_follows_an_answer_comes_after_it_and_within_a_quarter_of_an_
     async with discord_service() as service:
         await offered(service)
         number = await service.slash("4711", "status")
-        interaction = service.discord.interactions[number]
+        interaction = service.discord.interactions.known[number]
         way = f"/webhooks/{APP}/{interaction.token}"
         assert refusal(await service.call("POST", way, {"content": "more"}, token="")) == (404, 10015)
         await service.call("POST", f"/interactions/{number}/{interaction.token}/callback", {"type": 5})
@@ -281,7 +281,7 @@ async def test_what_one_person_sees_is_no_message_of_the_channel() -> None:
     async with discord_service() as service:
         await offered(service)
         number = await service.slash("4711", "status")
-        way = f"/interactions/{number}/{service.discord.interactions[number].token}/callback"
+        way = f"/interactions/{number}/{service.discord.interactions.known[number].token}/callback"
         await service.call("POST", way, {"type": 4, "data": {"content": "well", "flags": 64}})
         [message] = await service.messages()
         assert refusal(await service.call("PATCH", f"{SAY}/{message['id']}", {"content": "a"})) == (404, 10008)

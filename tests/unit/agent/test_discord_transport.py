@@ -132,7 +132,7 @@ async def test_the_word_of_a_link_and_its_answer_are_seen_by_nobody_else() -> No
 
 async def test_a_command_elsewhere_in_the_guild_is_answered_to_who_asked_alone() -> None:
     async with discord_service() as service, bot(service, shows_a_plan) as made:
-        service.discord.open_channel("43", "hall")
+        service.discord.channels.open("43", "hall")
         await service.slash(JOHAN, "status", channel=43)
         message = await only(service)
         assert message["ephemeral"]
@@ -165,7 +165,7 @@ async def test_what_one_person_saw_cannot_be_edited_for_ever() -> None:
         async with bot(service, answer) as made:
             number = await service.slash(JOHAN, "link", code="ABCD-EFGH")
             await until(lambda: sent, "it was answered")
-            service.discord.interactions[number].began -= 901
+            service.discord.interactions.known[number].began -= 901
             with pytest.raises(MessageGone):
                 await made.transport.edit(sent[0], Message("it is over"))
 
@@ -322,6 +322,6 @@ async def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     async with discord_service() as service, bot(service, shows_a_plan):
         number = await service.slash(JOHAN, "link", code="ABCD-EFGH")
         await only(service)
-        secrets = (TOKEN, "ABCD-EFGH", service.discord.interactions[number].token)
+        secrets = (TOKEN, "ABCD-EFGH", service.discord.interactions.known[number].token)
         mine = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("asyncio"))
         assert [secret for secret in secrets if secret in mine] == []

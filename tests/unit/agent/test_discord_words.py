@@ -14,7 +14,7 @@ from noc.agent.discord.rendering import MAX_CONTENT, rendered, view
 from noc.agent.verbs.table import COMMANDS
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import JOINER
-from noc.lab.chat.discord_server import check_commands, check_message
+from noc.lab.services.discord.forms import check_commands, check_message
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=600).filter(lambda text: text.splitlines() == [text])
 LIVE_MARK = re.compile(r"(?<!\\)(?:\\\\)*[*_~`|\[\]<>]")

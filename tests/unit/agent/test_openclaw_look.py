@@ -24,7 +24,7 @@ from noc.agent.openclaw.writer import write
 from noc.fleet.chatting import Agent, Discord, Telegram
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
-from noc.lab.chat.model_server import Server
+from noc.lab.services.model.server import Server
 
 EXAMPLE = Path(__file__).parents[3] / "fleet"
 FLEET = load(EXAMPLE).model_copy(update={"telegram": Telegram(chat=-1001), "discord": Discord(guild=11, channel=22)})

@@ -18,7 +18,7 @@ from noc.lab.fleet import SOURCE
 from noc.lab.identity import AUTHORIZED_KEYS, HOST_KEY, authorize, fingerprint, identity_files, write_files
 from noc.lab.internet import TLS_NAMES, internet_files
 from noc.lab.machines import INTERNET_NAMES, Machine, machines_of, node_address
-from noc.lab.standins import STAND_INS
+from noc.lab.standins import PROGRAMS, STAND_INS, programs
 
 FLEET = load(SOURCE)
 ALL = machines_of(FLEET, ["all"], {"frankfurt": "bare"})
@@ -141,17 +141,21 @@ def test_the_round_trip_grows_with_the_great_circle() -> None:
 def test_each_stand_in_gets_its_program_its_token_and_a_certificate_of_its_name() -> None:
     made = internet_files("clavitor.com", ALL, {}, {}, tsig_key())
     for each in STAND_INS:
-        assert made[Path(each.program[1:])][0].decode() == each.text
         unit = made[Path(f"etc/systemd/system/noc-{each.name}.service")][0].decode()
+        assert f"Environment=PEBBLE_VA_NOSLEEP=1 HOME=/root PYTHONPATH={PROGRAMS}\n" in unit
+        assert f"ExecStart=/usr/bin/python3 -P {each.program} --listen" in unit
         assert f"--token-file /etc/noc-internet/{each.name}.token" in unit
         assert f"--certificate /etc/noc-internet/{each.host}.crt" in unit
         assert each.host in TLS_NAMES
 
 
-def test_a_stand_in_is_a_program_of_the_standard_library_alone() -> None:
+def test_a_stand_in_runs_from_its_own_files_and_the_standard_library_alone(tmp_path: Path) -> None:
+    made = internet_files("clavitor.com", ALL, {}, {}, tsig_key())
+    write_files(tmp_path, {path: made[path] for path in (Path(each[1:]) for each in programs())})
+    environment = {"PYTHONPATH": f"{tmp_path}{PROGRAMS}"}
     for each in STAND_INS:
-        asked = [sys.executable, "-I", "-S", "-", "--help"]
-        done = subprocess.run(asked, input=each.text, capture_output=True, text=True, check=False, timeout=60)
+        asked = [sys.executable, "-P", "-S", *each.program.split(), "--help"]
+        done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=60)
         assert (done.returncode, "--token-file" in done.stdout) == (0, True), done.stderr
 
 

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.lab.chat.model_server import CONTEXT_TOKENS, DONE, MAX_TOOLS, Server, chunks, completion, obey, orders
+from noc.lab.services.model.completion import chunks, completion
+from noc.lab.services.model.obedience import DONE, obey, orders
+from noc.lab.services.model.refusals import CONTEXT_TOKENS, MAX_TOOLS
+from noc.lab.services.model.server import Server
 
 KEY, MODEL = "key-of-the-test", "accounts/test/models/parrot"
 COMPLETIONS = "/inference/v1/chat/completions"

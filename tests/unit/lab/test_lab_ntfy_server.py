@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noc.lab.ntfy_server import BURST, REFILL_S, Bucket, Server
+from noc.lab.services.ntfy.server import Server
+from noc.lab.services.ntfy.topics import BURST, REFILL_S, Bucket
 
 TOKEN = "tk_test"
 

@@ -77,7 +77,7 @@ async def test_the_action_that_acknowledges_carries_the_key_of_one_incident_and_
 
 async def test_the_labs_ntfy_takes_what_we_send(keep: Callable[[str, str], None]) -> None:
     """The lab's stand-in refuses what the original refuses (docs/lab.md)."""
-    from noc.lab.ntfy_server import Server
+    from noc.lab.services.ntfy.server import Server
 
     keep("ntfy_token", SECRET)
     server = Server(("127.0.0.1", 0), SECRET)
