@@ -18,7 +18,7 @@ from noc.agent.words.request import request_message
 from noc.agent.words.run import outcome, run_message
 from noc.agent.words.status import health_message, status_message
 from noc.errors import NocError
-from noc.runs.plan.plan import NodePlan, Plan
+from noc.runs.plan.plan import NodePlan, Options, Plan
 from noc.runs.record.events import Event, State
 from noc.runs.runner.view import View, advance
 
@@ -123,6 +123,50 @@ def test_a_request_says_whom_it_waits_for_or_what_became_of_it(more: dict[str, A
 
 def test_a_request_that_can_still_be_answered_says_until_when_on_the_fleets_clocks() -> None:
     assert request_message(a_request(), "Europe/Zurich").lines[-1] == "until Sun 2026-03-01 14:00 CET"
+
+
+def asked_for(made: Plan, **more: Any) -> Message:
+    """The request for a plan, as whoever may agree to it reads it."""
+    return request_message(a_request(plan=made.model_dump(mode="json"), **more), "Europe/Zurich", LABELS)
+
+
+STAKES: list[tuple[dict[str, Any], str]] = [
+    ({"restore_data": True}, "what was written since is lost"),
+    ({"override_freeze": "the fair is today"}, "in spite of a freeze: the fair is today"),
+    ({"force": True}, "may lose its machine"),
+    ({"retire": True}, "no other machine"),
+    ({"at_once": True}, "leave at once"),
+    ({"gone": True}, "taken for gone"),
+    ({"without_backup": True}, "without a last backup"),
+    ({"without": ("virginia",)}, "goes on without virginia"),
+    ({"address": {"virginia": "192.0.2.7"}}, "virginia is taken to be at 192."),
+    ({"host_key": {"virginia": f"SHA256:{'a' * 43}"}}, "virginia is taken to be whoever has the host key SHA256:aaa"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), STAKES, ids=[next(iter(options)) for options, _ in STAKES])
+def test_who_may_agree_reads_what_somebody_has_asked_for_beside_nodes_and_release(
+    options: dict[str, Any], words: str
+) -> None:
+    made = a_plan(options=Options.read(options))
+    for told in (plan_message(made, LABELS, ""), asked_for(made), asked_for(made, state="approved", approval=BY_ANNA)):
+        assert [line for line in told.lines if line.startswith("! ") and words in line.replace(JOINER, "")], told.lines
+
+
+def test_every_option_of_a_plan_is_told_to_who_may_agree() -> None:
+    told_by_the_title = {"hub", "at", "secret", "drill", "hold"}
+    assert {name for options, _ in STAKES for name in options} | told_by_the_title == set(Options.model_fields)
+
+
+def test_who_may_agree_reads_what_was_found_out_about_nodes_and_which_names_change() -> None:
+    told = asked_for(a_plan(records=("remove virginia.clavitor.com A 192.0.2.7",)))
+    assert [line for line in told.lines if line.startswith("singapore: ")]
+    assert "remove virginia.clavitor.com A 192.0.2.7" in told.lines
+
+
+def test_a_request_that_is_over_is_short() -> None:
+    made = a_plan(options=Options(restore_data=True))
+    assert len(asked_for(made, state="denied", denial={**BY_ANNA, "reason": ""}).lines) == 4
 
 
 def a_view(*records: tuple[str | None, str, State, dict[str, Any]]) -> View:

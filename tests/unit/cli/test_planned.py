@@ -8,7 +8,7 @@ import pytest
 
 from noc.cli import planned
 from noc.cli.planned import show_plan
-from noc.runs.plan.plan import Estimate, NodePlan, Plan, Rules
+from noc.runs.plan.plan import Estimate, NodePlan, Options, Plan, Rules
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 OLD, NEW = "a" * 64, "b" * 64
@@ -75,6 +75,13 @@ def test_what_differs_and_what_would_be_lost_is_named(capsys: pytest.CaptureFixt
     said = capsys.readouterr()
     assert "rome differs: /etc/a, /etc/b\n" in said.out
     assert "4 minutes of writes are lost" in said.err
+
+
+def test_what_was_asked_for_beside_nodes_and_release_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(answer(row("rome"), options=Options(override_freeze="the fair is today", force=True)), as_json=False)
+    said = capsys.readouterr().err
+    assert "it begins in spite of a freeze: the fair is today" in said
+    assert "a node that is live may lose its machine" in said
 
 
 def test_as_json_it_is_the_plan_with_its_phrase(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from approval_kit import plan
 from noc.errors import NocError, NotFound, NotPermitted
+from noc.runs.plan.stakes import stakes
 from noc.watch.errors import RunnerAway, RunnerUnclear, RunNotBegun
 from noc.watch.pages import fresh, runner
-from noc.watch.pages.asked import MAX_TEXT, content_digest, read_detailed, tame
+from noc.watch.pages.asked import MAX_TEXT, Options, content_digest, read_detailed, tame
 from noc.watch.pages.fresh import Fresh
 from noc.watch.pages.runner import RunnerDoor, refusal
 from watch_kit import until_true
@@ -177,6 +178,25 @@ def test_a_request_is_shown_only_with_the_plan_that_its_digest_names() -> None:
     assert read_detailed(answer_of()).request.requester == "james"
     with pytest.raises(RunnerUnclear, match="another plan than it names"):
         read_detailed(answer_of(nodes=["frankfurt"]))
+
+
+EVERY_OPTION: dict[str, Any] = {
+    **dict.fromkeys(("restore_data", "force", "retire", "at_once", "gone", "without_backup"), True),
+    "override_freeze": "the fair is today",
+    "without": ("virginia", "frankfurt"),
+    "address": {"virginia": "192.0.2.7"},
+    "host_key": {"virginia": f"SHA256:{'a' * 43}"},
+}
+
+
+@pytest.mark.parametrize("options", [EVERY_OPTION, *({name: said} for name, said in EVERY_OPTION.items()), {}])
+def test_the_page_says_of_what_somebody_asked_for_what_the_command_line_and_the_chats_say(
+    options: dict[str, Any],
+) -> None:
+    made = plan(options=options)
+    shown = Options.model_validate(made.model_dump(mode="json")["options"])
+    assert shown.stakes == stakes(made)
+    assert len(shown.stakes) == len(options)
 
 
 @pytest.mark.parametrize("answer", [{}, {"request": None}, {"request": {"plan": []}}, {"request": {"plan": {}}}])

@@ -6,10 +6,12 @@ from noc.agent.words.message import Message
 from noc.agent.words.neutral import neutral, stripped
 from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import NodePlan, Plan
+from noc.runs.plan.stakes import stakes
 
 SHOWN = 40
 """Rows of a table that a chat shows."""
 _NOTE = 160
+_STAKE = 300
 
 
 def plan_message(plan: Plan, labels: Mapping[str, str], agreement: str) -> Message:
@@ -20,7 +22,8 @@ def plan_message(plan: Plan, labels: Mapping[str, str], agreement: str) -> Messa
         labels: what releases are called, by hash.
         agreement: who has to agree, in words; "" where nobody has.
     """
-    return Message(plan.label(), (*plan_lines(plan, agreement), *_notes(plan)), plan_table(plan, labels))
+    lines = (*plan_lines(plan, agreement), *stakes_of(plan), *notes_of(plan))
+    return Message(plan.label(), lines, plan_table(plan, labels))
 
 
 def plan_lines(plan: Plan, agreement: str) -> tuple[str, ...]:
@@ -61,7 +64,13 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join([*lines, *([f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else [])])
 
 
-def _notes(plan: Plan) -> tuple[str, ...]:
+def stakes_of(plan: Plan) -> tuple[str, ...]:
+    """What its options mean for who has to agree, a line each."""
+    return tuple(f"! {neutral(each, _STAKE)}" for each in stakes(plan)[:SHOWN])
+
+
+def notes_of(plan: Plan) -> tuple[str, ...]:
+    """What was found out about its nodes, and which names change, a line each; what is too much is counted."""
     found = [f"{row.node}: {neutral(note, _NOTE)}" for row in plan.rows for note in said_of(row)]
     more = [f"and {len(found) - SHOWN} notes more: noc pending"] if len(found) > SHOWN else []
     return (*found[:SHOWN], *more, *(stripped(change, _NOTE) for change in plan.records[:SHOWN]))

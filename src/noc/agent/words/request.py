@@ -6,14 +6,14 @@ from typing import Any
 from noc.agent.words.message import Message
 from noc.agent.words.moments import moment, on_clock
 from noc.agent.words.neutral import neutral
-from noc.agent.words.plan import plan_table
+from noc.agent.words.plan import notes_of, plan_table, stakes_of
 from noc.runs.plan.plan import Plan
 
 Document = Mapping[str, Any]
 
 
 def request_message(request: Document, timezone: str, labels: Mapping[str, str] | None = None) -> Message:
-    """A request.
+    """A request; as long as it can be answered, with all that whoever agrees should know.
 
     Args:
         request: as the runner's `pending` describes it; with its `plan`, that is shown.
@@ -21,11 +21,13 @@ def request_message(request: Document, timezone: str, labels: Mapping[str, str] 
         labels: what the plan's releases are called, by hash.
     """
     plan = Plan.model_validate(request["plan"]) if "plan" in request else None
-    expires = moment(request["expires"])
+    expires, is_open = moment(request["expires"]), request["state"] in ("pending", "approved")
     lines = [f"asked for by {request['requester']}", f"phrase: {request['phrase']}", f"risk {request['risk']}"]
+    lines += stakes_of(plan) if plan and is_open else ()
     lines.append(standing(request))
-    if request["state"] in ("pending", "approved") and expires:
+    if is_open and expires:
         lines.append(f"until {on_clock(expires, timezone)}")
+    lines += notes_of(plan) if plan and is_open else ()
     return Message(str(request["what"]), tuple(lines), plan_table(plan, labels or {}) if plan else "")
 
 

@@ -95,6 +95,9 @@ class Options(Read):
     at_once: bool = False
     gone: bool = False
     without_backup: bool = False
+    without: tuple[Text, ...] = ()
+    address: Mapping[Text, Text] = {}
+    host_key: Mapping[Text, Text] = {}
 
     @property
     def stakes(self) -> tuple[str, ...]:
@@ -107,8 +110,11 @@ class Options(Read):
             "the nodes leave at once, before their names are forgotten everywhere": self.at_once,
             "the machines are taken for gone, and asked for nothing": self.gone,
             "the nodes leave without a last backup": self.without_backup,
+            f"it goes on without {', '.join(self.without)} where they are down": bool(self.without),
         }
-        return tuple(words for words, holds in said.items() if holds)
+        given = [f"{node} is taken to be at {address}" for node, address in self.address.items()]
+        given += [f"{node} is taken to be whoever has the host key {key}" for node, key in self.host_key.items()]
+        return (*(words for words, holds in said.items() if holds), *given)
 
 
 class Estimate(Read):
