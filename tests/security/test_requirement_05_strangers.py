@@ -25,12 +25,15 @@ async def heard(talk: Talk) -> None:
     await talk.chat.until(lambda: len(talk.chat.said(OLGA)) > before)
 
 
-@pytest.mark.parametrize("text", ["/status", DEPLOY, "/halt now", "/approve last", "hello", "/start"])
+@pytest.mark.parametrize(
+    "text", ["/status", DEPLOY, "/halt now", "/approve last", "hello", "/start", "/link", "/link please", "/link A B"]
+)
 async def test_whatever_a_stranger_says_nobody_answers(talk: Talk, text: str) -> None:
     for chat in (None, GROUP):
         talk.chat.say(STRANGER, text, chat)
     await heard(talk)
     assert (talk.chat.said(STRANGER), talk.chat.said(GROUP)) == ([], [])
+    assert strangers(talk.hq) == [("refusal", str(STRANGER))]
     assert (talk.hq.runs(), talk.hq.waiting(), talk.hq.ask("root", "lease")["halt"]) == ([], [], None)
 
 

@@ -75,7 +75,7 @@ class Bot:
         heard = self._pace.hear(account, time.monotonic())
         if heard is Heard.NO or not (incoming.button or command or incoming.private):
             return
-        if command and command.name == LINK and incoming.private:
+        if command and incoming.private and _brings_code(command):
             await self._link(transport, incoming, account, command)
         elif (actor := await self._who(transport, incoming, account)) is None:
             return
@@ -121,7 +121,7 @@ class Bot:
     async def _command(self, reply: Reply, incoming: Incoming, actor: Actor, command: Command | None) -> None:
         if command is None or command.name in HELP:
             await reply.say(help_message(actor.role))
-        elif command.name == LINK:
+        elif command.name == LINK and not incoming.private:
             again = f"with a new code, since this one was seen here: noc link {incoming.channel}"
             await reply.say(Message("say that to me alone", (again,)))
         elif (verb := COMMANDS.get(command.name)) is None:
@@ -153,6 +153,17 @@ class Bot:
             await reply.say(refusal_message(error))
             return None
         return done
+
+
+def _brings_code(command: Command) -> bool:
+    """Whether a command is `/link` with what looks like a code; a stranger hears nothing of any other."""
+    if command.name != LINK:
+        return False
+    try:
+        read_words(COMMANDS[LINK], command.words)
+    except NocError:
+        return False
+    return True
 
 
 async def _tell(transport: Transport, incoming: Incoming, message: Message) -> None:
