@@ -58,6 +58,15 @@ def test_a_reason_is_one_line_of_bounded_length(path: Path) -> None:
     assert len(why) <= 500
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "\x00", "\x1b[2J", "\u202e", "\U000e0041"], ids=ascii)
+def test_no_character_of_a_reason_keeps_the_fleet_from_being_halted(path: Path, odd: str) -> None:
+    Halt(path).set("johan", f"now {odd} please")
+    standing = Halt(path).read()
+    assert standing is not None
+    assert (standing.by, odd in standing.why) == ("johan", False)
+    assert (standing.why[:4], standing.why[-7:]) == ("now ", " please")
+
+
 def test_whoever_wrote_it_the_runner_can_read_it(path: Path) -> None:
     Halt(path).set("root", "")
     assert path.stat().st_mode & 0o777 == 0o644

@@ -10,6 +10,7 @@ from noc.fleet.files import replace
 from noc.runs.admission.clock import told
 from noc.runs.admission.errors import Halted
 from noc.runs.record.chain import sync_directory
+from noc.runs.record.tame import tame
 
 _MAX_BYTES = 64 * 1024
 _LONGEST = 500
@@ -48,7 +49,8 @@ class Halt:
         """
         if (standing := self.read()) is not None:
             return standing
-        order = Order(by=by, why=" ".join(why.split())[:_LONGEST], at=datetime.now(UTC))
+        # Whatever somebody has typed, or a chat passed on: no character of it may keep the file from being written.
+        order = Order(by=by, why=" ".join(str(tame(why)).split())[:_LONGEST], at=datetime.now(UTC))
         replace(self._path, order.model_dump_json())
         # Root may have written it, with an umask of its own, for a runner that did not answer: that one must read it.
         self._path.chmod(0o644)
