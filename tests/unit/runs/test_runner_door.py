@@ -147,6 +147,11 @@ def test_a_request_that_makes_no_sense_is_answered_and_the_runner_lives_on(house
     assert house.client.ask("list") == {"runs": []}
 
 
+def test_an_answer_that_quotes_half_a_character_is_sent(house: House) -> None:
+    [problem] = house.client.ask("audit", verify=True, heads=[[1, "x", "half of \ud83d"]])["problems"]
+    assert "half of ?" in problem
+
+
 def test_without_a_runner_the_error_says_where_to_look(tmp_path: Path) -> None:
     with pytest.raises(RunnerAbsent) as raised:
         Client(tmp_path / "none.sock").ask("list")

@@ -166,6 +166,6 @@ async def _said(reader: asyncio.StreamReader) -> Said:
 
 
 async def _send(writer: asyncio.StreamWriter, answer: Mapping[str, Any]) -> None:
-    writer.write(json.dumps(answer, ensure_ascii=False, default=str).encode() + b"\n")
+    writer.write(json.dumps(answer, ensure_ascii=False, default=str).encode(errors="replace") + b"\n")
     async with asyncio.timeout(_STALLED_AFTER_S):
         await writer.drain()
