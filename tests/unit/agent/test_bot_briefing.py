@@ -1,4 +1,4 @@
-"""The day's briefing in the operations chats: from a real watch, once."""
+"""Briefings in the operations chats: from a real watch, once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -47,7 +47,17 @@ async def test_the_days_briefing_is_told_once_in_every_operations_chat(doors: Do
     assert Keeper(state).now.briefed == [f"briefing-day-2026-11-{day}" for day in (26, 27, 28)]
 
 
-async def test_what_is_no_briefing_of_the_day_is_not_told_here(doors: Doors, tmp_path: Path) -> None:
+async def test_a_decision_about_a_milestone_is_told_in_its_own_words(doors: Doors, tmp_path: Path) -> None:
+    chat = Memory()
+    await brief(doors, "2026-11-26")
+    title = "M4: go, decided by johan"
+    await doors.watch().post("/api/v1/briefing", {"about": "milestone", "name": "M4-1", "title": title})
+    async with at_work(doors, chat, state=tmp_path / "bot.json"):
+        await until(lambda: len(chat.said) == 2)
+    assert [title in text.splitlines()[0] for text in chat.texts()] == [False, True]
+
+
+async def test_what_came_of_a_run_is_not_told_twice(doors: Doors, tmp_path: Path) -> None:
     chat, state = Memory(), tmp_path / "bot.json"
     await doors.watch().post("/api/v1/briefing", {"about": "run", "name": "r", "title": "deploy 1.1.0: ok"})
     await brief(doors, "2026-11-26")

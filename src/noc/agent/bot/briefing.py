@@ -1,4 +1,7 @@
-"""The day's briefing in the operations chats, once the watch has queued it for the channel that `[briefing]` names."""
+"""Briefings in the operations chats, once the watch has queued them for the channel that `[briefing]` names.
+
+The day's, and those about milestones: what came of a run is told there under the run's own message.
+"""
 
 import asyncio
 import logging
@@ -16,7 +19,7 @@ from noc.errors import NocError
 LOOK_S = 60.0
 USEFUL = timedelta(hours=6)
 """So long a briefing is news, as the watch has it, too."""
-_DAY = "briefing-day-"
+_TOLD = ("briefing-day-", "briefing-milestone-")
 _LISTED = 100
 _LINES, _BYTES = 40, 300
 
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Briefings:
-    """Tells each day's briefing once."""
+    """Tells each briefing once."""
 
     def __init__(self, house: House, transports: Sequence[Transport], keeper: Keeper) -> None:
         """Tell them.
@@ -49,17 +52,15 @@ class Briefings:
         told = await self._house.watch().get("/api/v1/alerts", limit=_LISTED)
         now = datetime.fromisoformat(told["now"])
         new = [
-            str(row["id"])
-            for row in told["alerts"]
-            if row["id"].startswith(_DAY) and now - datetime.fromisoformat(row["created_at"]) < USEFUL
+            row
+            for row in reversed(told["alerts"])
+            if row["id"].startswith(_TOLD) and now - datetime.fromisoformat(row["created_at"]) < USEFUL
         ]
-        unheard = [each for each in new if each not in self._keeper.now.briefed]
-        if not unheard:
-            return
-        message = _shown(await self._house.watch().get("/api/v1/briefing"))
-        self._keeper.now.briefed += unheard
-        self._keeper.save()
-        await asyncio.gather(*(Post(each, each.operations_chat).end(message) for each in self._transports))
+        for row in (each for each in new if each["id"] not in self._keeper.now.briefed):
+            self._keeper.now.briefed.append(str(row["id"]))
+            self._keeper.save()
+            message = _shown(row["message"])
+            await asyncio.gather(*(Post(each, each.operations_chat).end(message) for each in self._transports))
 
 
 def _shown(briefing: dict[str, str]) -> Message:

@@ -176,12 +176,23 @@ class Alert(Part):
     outcome: Literal["waiting"] | Outcome
 
 
+class Words(Part):
+    """What a message says that is about no incident."""
+
+    title: str
+    text: str
+
+
 class QueuedAlert(Alert):
-    """A message in the outbox; `incident` and `node` say what it is about, where it is about an incident."""
+    """A message in the outbox.
+
+    `incident` and `node` say what it is about, where it is about an incident; else `message` says all of it.
+    """
 
     created_at: AwareDatetime
     incident: int | None
     node: str | None
+    message: Words | None
 
 
 class Outbox(Part):

@@ -63,7 +63,9 @@ def read_outbox(engine: Engine, *, only_waiting: bool, limit: int) -> list[Docum
         query = query.where(outbox.c.outcome == "")
     rows = _rows(engine, query.order_by(outbox.c.created.desc(), outbox.c.id).limit(limit))
     return [
-        _alert(row) | {"created_at": iso(row["created"]), "incident": row["incident"], "node": row["node"]}
+        _alert(row)
+        | {"created_at": iso(row["created"]), "incident": row["incident"]}
+        | {"node": row["node"], "message": row["message"]}
         for row in rows
     ]
 
