@@ -41,6 +41,7 @@ def demo_fleet(fleet: Fleet, ports: Ports, policy: Policy) -> Fleet:
             "accepted": (),
             "witness": Witness(not_public=("all",)),  # their names are those of the real fleet
             "outside": Outside(),
+            "schedule": (),  # no timer begins its jobs here
             "nodes": tuple(node.model_copy(update={"tunnel": address_of(node)}) for node in fleet.nodes),
         }
     )

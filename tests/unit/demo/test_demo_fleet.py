@@ -30,6 +30,10 @@ def test_alerts_stay_on_this_machine(fleet: Fleet) -> None:
     assert fleet.ntfy.url == "http://127.0.0.1:40003"
 
 
+def test_no_job_is_missed_where_no_timer_begins_one(fleet: Fleet) -> None:
+    assert fleet.schedule == ()
+
+
 def test_the_inventory_knows_tokens_by_their_hash_only(tmp_path: Path, fleet: Fleet) -> None:
     tokens = draw_tokens(fleet)
     write_inventory(tmp_path, tokens, Life.PROVISIONED)

@@ -45,7 +45,7 @@ def test_only_the_chosen_nodes_are_in_it(tmp_path: Path, bundle: Path) -> None:
 
 def test_nothing_begins_by_the_time_of_day_in_a_lab(tmp_path: Path, bundle: Path) -> None:
     fleet = load(write_fleet(tmp_path / "fleet", SOURCE, ["virginia"], {}, bundle))
-    assert ([each.job for each in FLEET.schedule], fleet.schedule) == (["briefing"], ())
+    assert ([each.job for each in FLEET.schedule], fleet.schedule) == (["briefing", "os-update"], ())
 
 
 def test_given_policy_values_replace_the_fleet_s_and_the_rest_stays(tmp_path: Path, bundle: Path) -> None:

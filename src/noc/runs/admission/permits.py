@@ -21,7 +21,7 @@ OWN: Final[Mapping[str, frozenset[str]]] = {
 }
 """By login: what a service may ask for in its own name."""
 SPOKEN: Final[Mapping[str, frozenset[str]]] = {
-    BOT: _AGENTS | {"approve", "deny", "resume"},
+    BOT: _AGENTS | {"approve", "deny"},
     WATCH: frozenset({"pending", "approve", "deny", "list", "show", "whoami"}),
 }
 """By login: what a service may ask for in the name of a person, whose role says further what of it."""
