@@ -27,8 +27,9 @@ from telegram import (
 from noc.agent.bot.errors import ChannelAway, ChatRefused, TokenRefused
 from noc.agent.bot.kept import Keeper
 from noc.agent.bot.transport import Button, Channel, Handler, Incoming, MessageRef, Reach
+from noc.agent.telegram.errors import AnswerUnreadable
 from noc.agent.telegram.reading import raw_updates, read
-from noc.agent.telegram.refusing import AlreadySo, TooOld, Unreadable, Waiting, told
+from noc.agent.telegram.refusing import AlreadySo, TooOld, Waiting, told
 from noc.agent.telegram.rendering import MAX_ANSWER, cut, keyboard, rendered
 from noc.agent.telegram.requests import Requests
 from noc.agent.words.message import Message
@@ -148,7 +149,7 @@ class TelegramTransport:
         ask = partial(self._bot.get_updates, offset, timeout=POLL_S, allowed_updates=_UPDATES)
         try:
             return await self._call(ask)
-        except Unreadable:
+        except AnswerUnreadable:
             return self._readable()
 
     def _readable(self) -> tuple[Update, ...]:
