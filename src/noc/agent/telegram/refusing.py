@@ -11,6 +11,7 @@ from typing import TypeVar
 from telegram import error
 
 from noc.agent.bot.errors import ChannelAway, ChatRefused, MessageGone, TokenRefused
+from noc.agent.telegram.errors import AnswerUnreadable
 from noc.errors import NocError
 
 T = TypeVar("T")
@@ -30,10 +31,6 @@ _MEANINGS: dict[type[error.TelegramError], Callable[[str], NocError]] = {
         "another program reads what the bot is told", why=why, fix="stop it, or make a new token with @BotFather"
     ),
 }
-
-
-class Unreadable(ChannelAway):
-    """The library cannot read an answer."""
 
 
 class AlreadySo(Exception):
@@ -61,14 +58,14 @@ async def told(act: Callable[[], Awaitable[T]], token: str) -> T:
 
     Raises:
         ChannelAway, ChatRefused, MessageGone, TokenRefused: as their names say.
-        AlreadySo, TooOld, Unreadable, Waiting: as theirs do.
+        AlreadySo, TooOld, Waiting, AnswerUnreadable: as theirs do.
     """
     try:
         return await act()
     except error.TelegramError as refused:
         meaning = meant(refused, token)
     except (TypeError, KeyError, ValueError, AttributeError) as unread:
-        meaning = Unreadable("an answer of Telegram's cannot be read", why=type(unread).__name__)
+        meaning = AnswerUnreadable("an answer of Telegram's cannot be read", why=type(unread).__name__)
     raise meaning
 
 
