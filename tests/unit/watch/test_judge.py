@@ -323,7 +323,7 @@ def test_there_is_never_more_than_one_open_incident_and_each_is_told_in_order(st
             continue
         (open_ones.discard if record.incident.ended else open_ones.add)(record.incident.id)
         assert len(open_ones) <= 1
-        if record.alert:
+        if record.alert and record.alert != "reminder":  # of what nobody takes over, in between, again and again
             told.setdefault(record.incident.id, []).append(record.alert)
     complete = ["opened", "escalated", "closed"]
     assert all(kinds in (complete, complete[:2], complete[:1], ["opened", "closed"]) for kinds in told.values())
