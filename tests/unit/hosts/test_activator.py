@@ -1,8 +1,10 @@
 """The activator as it lies on a node, with real releases, real signatures and a real service."""
 
+import fcntl
 import json
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,6 +130,16 @@ def test_a_lower_fence_is_refused_and_an_equal_one_is_not(tree: Tree) -> None:
     said = tree.start(tree.release(2), "r6", fence=6)
     assert (said["ok"], said["code"]) == (False, "fence")
     assert tree.prove(tree.release(2), "r7b", fence=7)["state"] == "confirmed"
+
+
+def test_an_order_waits_for_the_one_before_to_tidy_up(tree: Tree) -> None:
+    tree.prove(tree.release(1), "r1")
+    wait_until(lambda: tree.acting() is None)
+    lock = (tree.root / "var/lib/noc-node/lock").open("ab")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    threading.Timer(0.5, lock.close).start()
+    assert tree.start(tree.release(2), "r2")["ok"]
+    tree.reach("r2", "activated")
 
 
 def test_a_second_activation_meanwhile_is_refused(tree: Tree) -> None:

@@ -27,13 +27,14 @@ from .layout import Layout, load_layout
 from .order import Order, check_connection, check_fence, raise_fence, read_order, say, say_go, write_order
 from .release import check_release
 from .session import Session
-from .state import Refused, locked
+from .state import Refused, locked, read_pending
 from .verdict import FINAL, await_verdict, read_verdict
 from .wanted import compare as compare_files
 from .wanted import parse_hashes, read_wanted
 
 ANSWER_WITHIN_S = 150
 ARMED_WITHIN_S = 60
+TIDYING_S = 5
 USAGE = 2
 DONE = {"confirm": "confirmed", "revert": "rolled-back"}
 
@@ -152,7 +153,7 @@ def _begin(layout: Layout, args: argparse.Namespace, *, go: bool) -> None:
         system=args.system,
         data=args.data,
     )
-    with locked(layout):
+    with locked(layout, within=_patience(layout)):
         recover_pending(layout)
         raise_fence(layout, args.fence)
         check_room(layout, order.data)
@@ -166,6 +167,16 @@ def _begin(layout: Layout, args: argparse.Namespace, *, go: bool) -> None:
         except Refused as no:
             activation.tell("refused", f"{no.code}: {no}")
             raise
+
+
+def _patience(layout: Layout) -> float:
+    """Seconds to wait for the lock: who has said how a run ended may still be tidying up after it."""
+    if (pending := read_pending(layout)) is None:
+        return TIDYING_S
+    try:
+        return TIDYING_S if read_verdict(layout, pending.run)["state"] in FINAL else 0
+    except Refused:
+        return 0
 
 
 def go(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
