@@ -33,9 +33,8 @@ def left(fleet: Fleet) -> Iterator[dict[str, Any]]:
     environment = fleet.on(LEAVER, "cat /etc/clavitor/environment")
     url = next(line for line in environment.splitlines() if line.startswith("KUMA_PUSH_URL="))
     before = {"url": url.partition("=")[2].strip('"'), "key": fleet.on(LEAVER, "wg show wg0 public-key")}
-    served = fleet.serves(LEAVER)["version"]
     document = fleet.hq.noc("remove", LEAVER, "--now", "--yes", LEAVER, timeout_s=300)
-    yield {**before, "served": served, "document": document}
+    yield {**before, "document": document}
     if life(fleet) != "live":
         return_to(fleet)
 
@@ -90,7 +89,7 @@ def test_given_again_nothing_is_left_to_do(fleet: Fleet, left: dict[str, Any]) -
 def test_its_name_begins_as_a_new_node(fleet: Fleet, left: dict[str, Any]) -> None:
     return_to(fleet)
     assert life(fleet) == "live"
-    wait_for(lambda: fleet.serves(LEAVER)["version"] == left["served"], 90)
+    wait_for(lambda: fleet.runs_proven(LEAVER, fleet.first), 90)
     assert fleet.on(LEAVER, "wg show wg0 public-key") != left["key"]
 
 
