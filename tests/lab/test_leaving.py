@@ -44,6 +44,12 @@ def life(fleet: Fleet) -> str:
     return next(str(row["life"]) for row in rows["nodes"] if row["name"] == LEAVER)
 
 
+def says(fleet: Fleet, script: str) -> str | None:
+    """What its machine says to a script at its console; None where that cannot be asked at this moment."""
+    done = fleet.lab.exec(LEAVER, "sh", "-euc", script)
+    return done.stdout.decode().strip() if done.returncode == 0 else None
+
+
 def return_to(fleet: Fleet) -> None:
     """The machine, opened at its console by its owner, is provisioned as a new one."""
     fleet.lab.exec(LEAVER, "sh", "-c", AT_ITS_CONSOLE)
@@ -59,7 +65,7 @@ def test_it_is_removed_and_its_last_backup_is_kept(fleet: Fleet, left: dict[str,
 def test_its_machine_holds_no_data_and_no_key_and_starts_nothing(fleet: Fleet, left: dict[str, Any]) -> None:
     found = fleet.on(LEAVER, "ls -A /var/lib/clavitor /etc/wireguard /opt /etc/clavitor 2>/dev/null || true")
     assert "clavitor.db" not in found
-    wait_for(lambda: fleet.on(LEAVER, "ls -A /etc/wireguard; ip -br link show wg0 2>/dev/null || true") == "")
+    wait_for(lambda: says(fleet, "ls -A /etc/wireguard; ip -br link show wg0 2>/dev/null || true") == "")
     fleet.lab.kill(LEAVER)
     fleet.lab.boot(LEAVER)
     units = "clavitor.socket clavitor.service noc-watchdog caddy wg-quick@wg0"
