@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from noc.cli.output import err, mark, out, plain, print_json, print_table
+from noc.fleet.stakes import stakes
 from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import Estimate, NodePlan, Plan
-from noc.runs.plan.stakes import stakes
 
 NOTHING_TO_DO, BLOCKED, WORK = 0, 1, 3
 _MARKS = {"change": "info", "unchanged": "ok", "down": "warn", "blocked": "fail"}
@@ -109,7 +109,7 @@ def _size(count: int | None) -> str:
 
 
 def _problems(plan: Plan) -> None:
-    for stake in stakes(plan):
+    for stake in stakes(plan.options.model_dump()):
         err.print(f"{mark('warn', 'note')}  {plain(stake)}", soft_wrap=True)
     for row in plan.rows:
         if row.loss:

@@ -96,15 +96,20 @@ def first_process(groups: Iterable[Path]) -> int | None:
 
 
 def kill(groups: Iterable[Path]) -> None:
-    """Kill a machine: its own processes, whose end its container follows; the container where it has none yet."""
+    """Kill a machine: its own processes, whose end its container follows; the container where it has none yet.
+
+    They are all stopped first, so that none sees another die and has time to write down what it makes of that: a plug
+    that is pulled ends them in one moment.
+    """
     machine, container = set[int](), set[int]()
     for group in groups:
         for file in group.rglob("cgroup.procs"):
             inside = "payload" in file.relative_to(group).parts
             (machine if inside else container).update(int(pid) for pid in file.read_text().split())
-    for pid in machine or container:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for deed in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in machine or container:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, deed)
 
 
 def _remove_empty(directory: Path) -> None:

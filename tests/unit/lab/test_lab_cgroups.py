@@ -1,5 +1,8 @@
 """Finding and clearing control groups."""
 
+import os
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 from noc.lab import cgroups
@@ -42,3 +45,19 @@ def test_a_group_in_use_stays(tmp_path: Path) -> None:
     (tmp_path / "lab/a/busy").touch()
     cgroups.remove([tmp_path / "lab"])
     assert (tmp_path / "lab/a").is_dir()
+
+
+def test_no_process_of_a_machine_whose_plug_is_pulled_sees_another_one_end(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    script = f"read _ <&0 || touch {tmp_path}/seen-$$"  # the pipe ends with the one process that may write to it
+    (tmp_path / "group/payload").mkdir(parents=True)
+    with ExitStack() as stack:
+        holder = stack.enter_context(subprocess.Popen(["sleep", "60"], pass_fds=[writing], start_new_session=True))
+        os.close(writing)
+        watchers = [stack.enter_context(subprocess.Popen(["sh", "-c", script], stdin=reading)) for _ in range(20)]
+        os.close(reading)
+        pids = [str(process.pid) for process in (holder, *watchers)]
+        (tmp_path / "group/payload/cgroup.procs").write_text("\n".join(pids))
+        cgroups.kill([tmp_path / "group"])
+        assert {process.wait(10) for process in (holder, *watchers)} == {-9}
+    assert list(tmp_path.glob("seen-*")) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from approval_kit import plan
 from noc.errors import NocError, NotFound, NotPermitted
-from noc.runs.plan.stakes import stakes
+from noc.fleet.stakes import stakes
 from noc.watch.errors import RunnerAway, RunnerUnclear, RunNotBegun
 from noc.watch.pages import fresh, runner
 from noc.watch.pages.asked import MAX_TEXT, Options, content_digest, read_detailed, tame
@@ -195,7 +195,7 @@ def test_the_page_says_of_what_somebody_asked_for_what_the_command_line_and_the_
 ) -> None:
     made = plan(options=options)
     shown = Options.model_validate(made.model_dump(mode="json")["options"])
-    assert shown.stakes == stakes(made)
+    assert shown.stakes == stakes(made.options.model_dump())
     assert len(shown.stakes) == len(options)
 
 

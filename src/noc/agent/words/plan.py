@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from noc.agent.words.message import Message
 from noc.agent.words.neutral import neutral, stripped
+from noc.fleet.stakes import stakes
 from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import NodePlan, Plan
-from noc.runs.plan.stakes import stakes
 
 SHOWN = 40
 """Rows of a table that a chat shows."""
@@ -66,7 +66,7 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
 
 def stakes_of(plan: Plan) -> tuple[str, ...]:
     """What its options mean for who has to agree, a line each."""
-    return tuple(f"! {neutral(each, _STAKE)}" for each in stakes(plan)[:SHOWN])
+    return tuple(f"! {neutral(each, _STAKE)}" for each in stakes(plan.options.model_dump())[:SHOWN])
 
 
 def notes_of(plan: Plan) -> tuple[str, ...]:

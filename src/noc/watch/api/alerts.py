@@ -12,7 +12,7 @@ from noc.watch.alerts.briefer import About
 from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.channels.apprise import AppriseChannel
 from noc.watch.alerts.checks import findings
-from noc.watch.api import answers
+from noc.watch.api import outgoing
 from noc.watch.api.nodes import Limit
 from noc.watch.api.operation import Answer, Asked, Nothing, Operation, Part
 from noc.watch.clock import iso, now
@@ -56,7 +56,7 @@ class AlertApi:
                 role="viewer",
                 query=WhichAlerts,
                 handle=self.alerts,
-                answers=answers.Outbox,
+                answers=outgoing.Outbox,
             ),
             Operation(
                 method="GET",
@@ -64,7 +64,7 @@ class AlertApi:
                 summary="Every way to people: whether its settings are sound, what waits, and how it did last.",
                 role="viewer",
                 handle=self.channels,
-                answers=answers.Channels,
+                answers=outgoing.Channels,
             ),
             Operation(
                 method="POST",
@@ -72,7 +72,7 @@ class AlertApi:
                 summary="Send a test through a channel's own outbox, and say what became of it.",
                 role="operator",
                 handle=self.test,
-                answers=answers.TestedChannel,
+                answers=outgoing.TestedChannel,
             ),
             Operation(
                 method="GET",
@@ -80,7 +80,7 @@ class AlertApi:
                 summary="The day's briefing as it would be sent now.",
                 role="viewer",
                 handle=self.briefing,
-                answers=answers.Briefing,
+                answers=outgoing.Words,
             ),
             Operation(
                 method="POST",
@@ -89,7 +89,7 @@ class AlertApi:
                 role="operator",
                 body=NewBriefing,
                 handle=self.brief,
-                answers=answers.QueuedBriefing,
+                answers=outgoing.QueuedBriefing,
             ),
         ]
 

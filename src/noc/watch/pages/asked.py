@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from noc.fleet.stakes import stakes
 from noc.watch.errors import RunnerUnclear
 
 MAX_TEXT: Final = 500
@@ -102,19 +103,7 @@ class Options(Read):
     @property
     def stakes(self) -> tuple[str, ...]:
         """What they mean for who agrees, in words."""
-        said = {
-            "databases are put back as they were before the change: what was written since is lost": self.restore_data,
-            f"it begins in spite of a freeze: {self.override_freeze}": bool(self.override_freeze),
-            "a node that is live may lose its machine": self.force,
-            "the nodes get no other machine": self.retire,
-            "the nodes leave at once, before their names are forgotten everywhere": self.at_once,
-            "the machines are taken for gone, and asked for nothing": self.gone,
-            "the nodes leave without a last backup": self.without_backup,
-            f"it goes on without {', '.join(self.without)} where they are down": bool(self.without),
-        }
-        given = [f"{node} is taken to be at {address}" for node, address in self.address.items()]
-        given += [f"{node} is taken to be whoever has the host key {key}" for node, key in self.host_key.items()]
-        return (*(words for words, holds in said.items() if holds), *given)
+        return stakes(self.model_dump())
 
 
 class Estimate(Read):
