@@ -16,6 +16,7 @@ from noc.hosts.answers import (
     Copied,
     Differing,
     Fetched,
+    Held,
     Loss,
     NodeFacts,
     Offered,
@@ -38,6 +39,7 @@ __all__ = [
     "FINAL",
     "Activator",
     "Copied",
+    "Held",
     "Loss",
     "NodeFacts",
     "Order",
@@ -55,6 +57,7 @@ COPIED_WITHIN_S = 1800
 """Seconds for a node to copy its database, and to prove the copy."""
 _QUICK_S, _ARMED_WITHIN_S = 60, 90
 _RECEIVED_WITHIN_S = 1800
+_DIRECTORY_WITHIN_S = 600
 _OUTDATED_WITHIN_S, _FETCHED_WITHIN_S = 180, 1800
 """Seconds for a node to refresh its index of the archive, and to download an update."""
 
@@ -72,6 +75,7 @@ _FIXES = {
     "ended": "start the run again: nothing was changed",
     "expired": "noc release sign, on the operator's machine",
     "late": "start the run again: nothing was changed",
+    "forked": "noc tenant list says which version HQ has; two HQs have signed directories",
     "no-snapshot": "roll back without restoring the data",
     "schema": "deploy the release that wrote these data first, then restore them",
 }
@@ -199,6 +203,32 @@ class Activator:
         if place.number is None:
             raise self._unclear("receive", "what was sent is not there")
         return place.number
+
+    async def held_directory(self) -> Held:
+        """Which directory of tenants the node has."""
+        return self._read(Held, await self._ask("directory", refusable=True))
+
+    async def take_directory(self, head: bytes, signature: bytes, body: bytes) -> Held:
+        """Bring the node a directory: the body only where it has another one, and only what of it is not there yet.
+
+        Args:
+            head, signature, body: as HQ has signed them (`noc.placement.directory`).
+
+        Returns:
+            What it has now.
+
+        Raises:
+            ActivationRefused: the signature does not hold, or the directory is older than what the node has seen.
+            DiskFull: it has no room.
+        """
+        held, digest = await self.held_directory(), hashlib.sha256(body).hexdigest()
+        name = hashlib.sha256(head).hexdigest()
+        await self._shell.put(head, f"{held.place}/{name}.json", mode=0o600)
+        await self._shell.put(signature, f"{held.place}/{name}.sig", mode=0o600)
+        if held.sha256 != digest:
+            place = f"{held.place}/{digest}.body"
+            await self._shell.put(body, place, mode=0o600, timeout_s=_DIRECTORY_WITHIN_S, resume=True)
+        return self._read(Held, await self._ask("directory", name, refusable=True))
 
     async def verify(self, release: str | None, config: str | None = None, system: str | None = None) -> Verification:
         """Whether the node would take what is staged, and if not, why.

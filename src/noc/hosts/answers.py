@@ -204,6 +204,22 @@ class Received(Answer):
     number: int | None
 
 
+class Held(Answer):
+    """The directory of tenants that a node has, and where it takes another.
+
+    Attributes:
+        version: its version, 0 for none that is whole.
+        at: when its head was signed, Unix seconds.
+        sha256: of its body, "" for none.
+        place: where HQ puts head, signature and body, each under its hash.
+    """
+
+    version: int
+    at: int
+    sha256: str
+    place: str
+
+
 class Present(Answer):
     """A node's database as it is now.
 

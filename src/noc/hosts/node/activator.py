@@ -15,6 +15,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -112,6 +113,13 @@ def discard(_: Layout, __: argparse.Namespace) -> dict[str, Any]:
     from .backup import discard as let_go  # noqa: PLC0415 - few questions are about backups
 
     return let_go()
+
+
+def directory(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
+    """Say which directory of tenants is here, or take over the one that HQ has put here."""
+    from .directory import directory as look  # noqa: PLC0415 - few questions are about tenants
+
+    return look(layout, args.sha, time.time())
 
 
 def fence(layout: Layout, args: argparse.Namespace) -> dict[str, Any]:
@@ -259,7 +267,7 @@ VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     for verb in (facts, offer, verify, compare, outdated, fetch, fence, arm, start, go, act, status, confirm)
 }
 VERBS |= {verb.__name__: verb for verb in (revert, recover, settle, receive, rows)}
-VERBS |= {verb.__name__: verb for verb in (backup, chunk, discard)}
+VERBS |= {verb.__name__: verb for verb in (backup, chunk, discard, directory)}
 IN_A_SESSION = frozenset({"backup", "chunk", "discard"})
 UNDER_A_FENCE = frozenset({"go", "confirm", "revert"})
 

@@ -44,6 +44,7 @@ def _parser(verbs: Sequence[tuple[str, Callable[..., Any]]]) -> argparse.Argumen
     made["chunk"].add_argument("name", type=_sha)
     made["chunk"].add_argument("--offset", type=int, default=0, metavar="BYTES")
     made["fence"].add_argument("number", type=int)
+    made["directory"].add_argument("sha", type=_sha, nargs="?", help="of a head that was put here")
     for name in ("verify", "arm", "start"):
         made[name].add_argument("sha", type=_sha, nargs="?", help="a staged release; without it the running one stays")
         made[name].add_argument("--config", type=_sha, metavar="SHA", help="a staged configuration")

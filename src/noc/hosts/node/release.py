@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .layout import Layout
+from .signature import keygen
 from .state import Refused, current, proven
 
 PRODUCT, NAMESPACE = "clavitor", "noc-release"
@@ -43,21 +43,15 @@ def authentic_manifest(layout: Layout, sha: str, *, withdrawn: bool = False) -> 
     with files[1].open("rb") as file:
         content = file.read(65536)
     signers = str(layout.path("etc/noc-node/signers"))
-    found = _keygen("find-principals", signers, files[2], b"")
-    if not found and withdrawn and _keygen("check-novalidate", signers, files[2], content, "-n", NAMESPACE) is not None:
+    found = keygen("find-principals", signers, files[2], b"")
+    if not found and withdrawn and keygen("check-novalidate", signers, files[2], content, "-n", NAMESPACE) is not None:
         return parse_manifest(content, sha)
     if not found:
         raise Refused("untrusted", "it is not signed by a signer that this node trusts")
     principal = found.splitlines()[0].split(",")[0]
-    if _keygen("verify", signers, files[2], content, "-I", principal, "-n", NAMESPACE) is None:
+    if keygen("verify", signers, files[2], content, "-I", principal, "-n", NAMESPACE) is None:
         raise Refused("signature", "the signature does not fit the manifest, or is for another purpose")
     return parse_manifest(content, sha)
-
-
-def _keygen(verb: str, signers: str, signature: Path, content: bytes, *more: str) -> str | None:
-    argv = ["ssh-keygen", "-Y", verb, "-f", signers, "-s", str(signature), *more]
-    done = subprocess.run(argv, input=content, capture_output=True, timeout=30, check=False)
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
 
 
 def parse_manifest(content: bytes, sha: str) -> dict[str, Any]:
