@@ -1,6 +1,7 @@
 """HQ does by itself what its fleet file says: timers of systemd, the runner's door, and the watch that is told."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from fleet_kit import FLEET_FILE, Fleet, wait_for
 
-SCHEDULE = """
+SECOND = "/srv/second"
+SCHEDULE = f"""
 [[schedule]]
 job = "certificates"
 cron = "* * * * *"
@@ -18,6 +20,17 @@ within = 5
 job = "backup"
 cron = "40 3 13 * fri"
 zone = "UTC"
+
+[[schedule]]
+job = "briefing"
+cron = "30 7 13 * fri"
+
+[[schedule]]
+job = "audit-head"
+cron = "0 4 13 * fri"
+
+[backup.second]
+path = "{SECOND}"
 """
 
 
@@ -25,6 +38,7 @@ zone = "UTC"
 def scheduled(half_fleet: Fleet) -> Iterator[Fleet]:
     """The fleet with two jobs; without them again afterwards, and without their units."""
     text = half_fleet.hq.sh("cat", FLEET_FILE)
+    half_fleet.hq.sh("mkdir", "-p", "-m", "0700", SECOND)
     half_fleet.write_file(f"{text}\n{SCHEDULE}")
     report = half_fleet.hq.noc("hub", "apply")
     changed = [change for step in report["steps"] if step["step"] == "schedule" for change in step["changed"]]
@@ -32,6 +46,7 @@ def scheduled(half_fleet: Fleet) -> Iterator[Fleet]:
     yield half_fleet
     half_fleet.write_file(text)
     half_fleet.hq.noc("hub", "apply")
+    half_fleet.hq.sh("rm", "-r", SECOND)
     assert half_fleet.hq.sh("sh", "-c", "ls /etc/systemd/system | grep noc-job || true") == ""
 
 
@@ -95,3 +110,28 @@ def test_the_timers_user_may_begin_nothing_else(scheduled: Fleet) -> None:
     for words in (("os-update", "run"), ("halt",), ("prune",)):
         error = scheduled.noc_as("noc-runner", *words, statuses=(5,))["error"]
         assert error["code"] == "NOC-E501"
+
+
+def test_the_days_briefing_reaches_people_with_the_audits_last_entry(scheduled: Fleet) -> None:
+    lab = scheduled.lab
+
+    def entries() -> list[str]:
+        told = [message["message"] for message in lab.ntfy_messages(lab.ntfy_topic)]
+        return [found[1] for text in told if (found := re.search(r"audit: (\d+:[0-9a-f]{64})", text))]
+
+    before = len(entries())
+    scheduled.hq.sh("systemctl", "start", "noc-job-briefing.service", timeout_s=120)
+    assert job(scheduled, "briefing")["state"] == "ok"
+    wait_for(lambda: len(entries()) > before, deadline_s=60, every_s=0.5)
+    assert scheduled.hq.noc("audit", "verify", "--head", entries()[-1])["problems"] == []
+
+
+def test_the_audits_last_entry_is_noted_in_the_second_place_and_the_audit_is_held_against_it(scheduled: Fleet) -> None:
+    scheduled.hq.sh("systemctl", "start", "noc-job-audit-head.service", timeout_s=120)
+    assert job(scheduled, "audit-head")["state"] == "ok"
+    (name,) = scheduled.hq.sh("ls", SECOND).split()
+    verified = scheduled.hq.noc("audit", "verify")
+    assert (verified["problems"], verified["held_against"], verified["second_place"]) == ([], 1, "ok")
+    other = re.sub(r"[0-9a-f]{64}", "0" * 64, name)
+    scheduled.hq.sh("mv", f"{SECOND}/{name}", f"{SECOND}/{other}")
+    assert scheduled.hq.noc("audit", "verify", statuses=(1,))["problems"]
