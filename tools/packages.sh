@@ -38,6 +38,7 @@ look() {
                 need pebble command -v pebble
                 need systemd command -v systemd-analyze
                 need prometheus command -v promtool
+                need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/initdb'
                 ;;
             bench)
                 need gcc command -v cc

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SECRETS = (
     "ntfy_token, dead_man_url, dns_token, dns_tsig, aws, telegram_token, discord_token, model_key, "
-    "agent_telegram_token, agent_discord_token, or a channel's."
+    "agent_telegram_token, agent_discord_token, database_password, or a channel's."
 )
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="HQ itself: install it, look at it, keep its secrets."

@@ -17,10 +17,12 @@ from noc.fleet.judging_checks import JUDGING_CHECKS
 from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.peers import OPERATORS
-from noc.fleet.places import KeyPath
+from noc.fleet.places import KeyPath, nearest
 from noc.fleet.regions import regions
 from noc.fleet.rescuing import Rescue
+from noc.fleet.routing_checks import ROUTING_CHECKS
 from noc.fleet.scheduling_checks import SCHEDULING_CHECKS
+from noc.fleet.storing import read_address
 from noc.fleet.telling_checks import TELLING_CHECKS
 from noc.fleet.windows import known_zone, mistakes
 
@@ -30,13 +32,13 @@ TAKEN_PORTS = {22: "sshd", 80: "the proxy", 443: "the proxy"}
 
 
 def _repeated(document: Document, kind: str, places: Iterable[tuple[KeyPath, Any]]) -> Iterator[Problem]:
-    first: dict[Any, int] = {}
+    first: dict[Any, KeyPath] = {}
     for path, value in places:
         if value in first:
-            what = f"{kind} {value} is taken already, on line {first[value]}"
+            what = f"{kind} {value} is taken already, on line {nearest(document.places, first[value])}"
             yield document.problem(path, what, f"give this one a {kind} of its own")
         else:
-            first[value] = document.problem(path, "", "").line
+            first[value] = path
 
 
 def unique_names(document: Document) -> Iterator[Problem]:
@@ -198,6 +200,17 @@ def retention(document: Document) -> Iterator[Problem]:
             )
 
 
+def stored(document: Document) -> Iterator[Problem]:
+    """The watch's database can be found, and its password is not in this file; what was written is not repeated."""
+    fix = "write it as postgresql://noc-watch@/noc?host=/run/postgresql; docs/growth.md says more"
+    for path, text in document.texts("store", "database"):
+        try:
+            if text:
+                read_address(text)
+        except ValueError as wrong:
+            yield document.problem(path, f"the address of the database {wrong}", fix)
+
+
 def witnessed(document: Document) -> Iterator[Problem]:
     """Nodes that are not asked are nodes; and one outside address alone cannot tell HQ's trouble from its own."""
     known = {"all", *(name for _, name in document.texts("nodes", "name"))}
@@ -237,6 +250,8 @@ CHECKS: tuple[Check, ...] = (
     *JUDGING_CHECKS,
     witnessed,
     retention,
+    stored,
     rescued,
+    *ROUTING_CHECKS,
     *SCHEDULING_CHECKS,
 )

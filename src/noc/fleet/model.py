@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -15,12 +15,18 @@ from noc.fleet.keeping import Keep
 from noc.fleet.launching import Launch
 from noc.fleet.naming import Dns
 from noc.fleet.part import Part
+from noc.fleet.placing import Placement
 from noc.fleet.pushing import Push
 from noc.fleet.rescuing import Rescue
 from noc.fleet.rotating import Rotate
+from noc.fleet.routing import Routing
 from noc.fleet.scheduling import Schedule
+from noc.fleet.storing import Store
 from noc.fleet.telling import Briefing, Channel, Route
 from noc.fleet.witnessing import DeadMan, House, Outside, Witness
+
+MOST_NODES: Final = 2_000
+"""Nodes that one HQ runs: the highest number of a node, and the bound of every list of them."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
@@ -83,8 +89,8 @@ class Policy(Part):
     canary_soak: Seconds = 10
     health_deadline: Seconds = 30
     confirm_deadline: Seconds = 60
-    batch: Annotated[int, Field(ge=1, le=244)] = 1
-    max_failures: Annotated[int, Field(ge=0, le=244)] = 0
+    batch: Annotated[int, Field(ge=1, le=MOST_NODES)] = 1
+    max_failures: Annotated[int, Field(ge=0, le=MOST_NODES)] = 0
     on_failure: OnFailure = "stop"
     down: WhenDown = "skip"
     down_wait: Seconds = 120
@@ -177,7 +183,7 @@ class Node(Part):
     """One machine that runs the service. `public` says which addresses the world reaches it by."""
 
     name: Name
-    number: Annotated[int, Field(ge=1, le=244)]
+    number: Annotated[int, Field(ge=1, le=MOST_NODES)]
     city: str
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
     latitude: Annotated[float, Field(ge=-90, le=90)]
@@ -206,6 +212,7 @@ class Fleet(Part):
     budget: Budget
     acme: Acme = Acme()
     dns: Dns = Dns()
+    routing: Routing = Routing()
     launch: Launch = Launch()
     nixos: Nixos = Nixos()
     os_update: OsUpdate | None = None
@@ -224,8 +231,10 @@ class Fleet(Part):
     maintenance: tuple[Maintenance, ...] = ()
     push: Push = Push()
     keep: Keep = Keep()
+    store: Store = Store()
     backup: Backup = Backup()
     rotate: Rotate = Rotate()
+    placement: Placement | None = None
     schedule: tuple[Schedule, ...] = ()
     channel: tuple[Channel, ...] = ()
     route: tuple[Route, ...] = ()
@@ -237,7 +246,8 @@ class Fleet(Part):
 
     def node(self, name: str) -> Node:
         """The node of that name. Raises NotFound, with the nearest name as the fix."""
-        return self.select([name])[0]
+        found = next((node for node in self.nodes if node.name == name), None)
+        return found or self.select([name])[0]
 
     def select(self, names: Sequence[str]) -> tuple[Node, ...]:
         """Nodes by name, in the fleet's order, each once; "all" stands for every node.
@@ -254,7 +264,8 @@ class Fleet(Part):
             near = get_close_matches(unknown[0], known, 1)
             fix = f"did you mean {near[0]}?" if near else "noc nodes lists them"
             raise NotFound(f"no node is called {unknown[0]}", fix=fix)
-        return tuple(node for node in self.nodes if node.name in names)
+        wanted = frozenset(names)
+        return tuple(node for node in self.nodes if node.name in wanted)
 
     def hostname(self, node: Node) -> str:
         """A node's public name: `frankfurt.clavitor.com`."""

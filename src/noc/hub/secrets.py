@@ -11,6 +11,7 @@ from noc.hub.places import (
     AWS,
     BACKUP_KEY,
     CREDENTIALS,
+    DATABASE_PASSWORD,
     DEAD_MAN_URL,
     DISCORD_TOKEN,
     DNS_TOKEN,
@@ -27,6 +28,8 @@ from noc.hub.places import (
 from noc.hub.system import Owner, ensure_absent, ensure_directory, ensure_file
 
 ALWAYS = (NTFY_TOKEN, DEAD_MAN_URL)
+STORE = (DATABASE_PASSWORD,)
+"""What the watch needs for a database that asks for a password."""
 RUNNER = (DNS_TOKEN, DNS_TSIG, AWS)
 """Secrets from outside that the runner reads, where HQ has them: they open others' services to it."""
 CHAT = (TELEGRAM_TOKEN, DISCORD_TOKEN)
@@ -41,12 +44,13 @@ FILES = frozenset({AWS})
 
 
 def watch_secrets(fleet: Fleet) -> tuple[str, ...]:
-    """The secrets that the watch reads: two that every HQ may have, and those of the fleet file's channels.
+    """The secrets that the watch reads: two that every HQ may have, those of the fleet file's channels and database.
 
     HQ's own keys are never among them, whatever a channel calls its credential.
     """
     named = (channel.credential for channel in fleet.channel if channel.credential)
-    return tuple(name for name in dict.fromkeys((*ALWAYS, *named)) if name not in OWN_KEYS)
+    opens = STORE if fleet.store.database else ()
+    return tuple(name for name in dict.fromkeys((*ALWAYS, *opens, *named)) if name not in OWN_KEYS)
 
 
 def outside_secrets(fleet: Fleet | None) -> tuple[str, ...]:
