@@ -11,7 +11,7 @@ FLOORS = (
     ("errors", "version"),
     ("fleet",),
     ("mesh",),
-    ("release", "hosts", "cloud", "backup"),
+    ("release", "hosts", "cloud", "backup", "placement"),
     ("runs", "watch"),
     ("lab", "hub", "agent"),
     ("demo",),

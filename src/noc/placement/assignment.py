@@ -1,0 +1,217 @@
+"""The decision on a node: a pure function of what HQ knows, what the tenant wishes and what was measured.
+
+A tenant who has a node stays there while that node may keep them. Else the nodes that may take somebody are narrowed
+to the nearest, and among those that are about as near a draw falls in proportion to free room. The draw is weighted
+rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005): it needs no memory, is
+the same wherever it is made, and a node that joins or leaves moves no decision but those that fall on it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from hashlib import sha256
+from math import inf, log
+from typing import Any
+
+from noc.placement.errors import NoPlace
+from noc.placement.plausible import Doubt, nearness
+from noc.placement.roster import Candidate
+
+NEAR_MS, NEAR_SHARE = 10.0, 0.25
+"""As near as the nearest is whatever is at most so much farther, or by such a share: nobody notices."""
+
+
+class Reason(StrEnum):
+    """What became of a candidate, the best first; where several hold of one that cannot be, the first of them."""
+
+    STAYS = "stays"
+    CHOSEN = "chosen"
+    NOT_DRAWN = "not-drawn"
+    FARTHER = "farther"
+    NOT_HOME = "not-home"
+    NOT_LIVE = "not-live"
+    NOT_ASKED_FOR = "not-asked-for"
+    OUTSIDE = "outside"
+    LEFT_OUT = "left-out"
+    IN_MAINTENANCE = "in-maintenance"
+    IN_INCIDENT = "in-incident"
+    UNHEARD = "unheard"
+    FULL = "full"
+
+
+_RANK = {reason: rank for rank, reason in enumerate(Reason)}
+Outcome = tuple[Reason, str]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a tenant wishes, or an operator for them.
+
+    Attributes:
+        residency: a country (`CH`) or a group of `[placement]` (`eu`); anywhere where None.
+        node: this one and no other, by its name; any where None.
+    """
+
+    residency: str | None = None
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What became of one candidate, and why.
+
+    Attributes:
+        node: its name.
+        reason: for machines.
+        words: for people, one clause.
+        round_trip_ms: the median that is believed; None where none is.
+        free: the share that is left of what there is least left of, 0 to 1; None where nothing was heard.
+    """
+
+    node: str
+    reason: Reason
+    words: str
+    round_trip_ms: float | None = None
+    free: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A decision.
+
+    Attributes:
+        considered: every candidate: the one it fell on first, then who could have been, then who could not.
+        doubts: round trips that were not believed.
+    """
+
+    considered: tuple[Considered, ...]
+    doubts: tuple[Doubt, ...] = ()
+
+    @property
+    def node(self) -> str:
+        """Where the tenant lives from now on."""
+        return self.considered[0].node
+
+    @property
+    def stays(self) -> bool:
+        """Whether the tenant lived there before."""
+        return self.considered[0].reason is Reason.STAYS
+
+    @property
+    def why(self) -> str:
+        """One clause."""
+        return self.considered[0].words
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"node": self.node, "stays": self.stays, "why": self.why, **asdict(self)}
+
+
+def place(
+    roster: Collection[Candidate],
+    tenant: str,
+    wishes: Wishes = Wishes(),
+    *,
+    round_trips: Mapping[str, Sequence[float]] | None = None,
+    home: str | None = None,
+) -> Placed:
+    """Decide on which node a tenant lives.
+
+    Args:
+        roster: every node that HQ knows, in any order.
+        tenant: the tenant's id; the draw falls by it.
+        wishes: where the tenant wants to live.
+        round_trips: node → samples in milliseconds, as a browser reported them; they are not trusted.
+        home: the node on which the tenant lives now; None for one who is new.
+
+    Raises:
+        NoPlace: no node may take the tenant; it says of each why.
+        BadRoundTrips: more was reported than is looked at.
+    """
+    near = nearness({each.node: each for each in roster}, round_trips or {})
+    outcomes = {each.node: refused for each in roster if (refused := _refusal(each, wishes))}
+    able = [each for each in roster if each.node not in outcomes]
+    if any(each.node == home and _may_keep(each, wishes) for each in roster):
+        outcomes |= {each.node: (Reason.NOT_HOME, f"the tenant lives on {home} already") for each in able}
+        outcomes[str(home)] = (Reason.STAYS, "the tenant lives here already")
+    elif able:
+        outcomes |= _drawn(able, tenant, near.trips)
+    considered = tuple(
+        sorted(
+            (_considered(each, outcomes[each.node], near.trips.get(each.node)) for each in roster),
+            key=lambda each: (_RANK[each.reason], each.round_trip_ms or inf, each.node),
+        )
+    )
+    if not considered or considered[0].reason not in {Reason.STAYS, Reason.CHOSEN}:
+        raise _no_place(roster, wishes, considered)
+    return Placed(considered, near.doubts)
+
+
+def _may_keep(each: Candidate, wishes: Wishes) -> bool:
+    """A node that is full, or in trouble, keeps whom it has: their data are there and nowhere else."""
+    return each.seen.live and wishes.residency in {None, *each.residencies}
+
+
+def _refusal(each: Candidate, wishes: Wishes) -> Outcome | None:
+    """The first reason for which a node may not take a tenant who is new there."""
+    refusals = (
+        (not each.seen.live, Reason.NOT_LIVE, "it is not live"),
+        (wishes.node not in {None, each.node}, Reason.NOT_ASKED_FOR, f"{wishes.node} was asked for"),
+        (wishes.residency not in {None, *each.residencies}, Reason.OUTSIDE, f"it is not in {wishes.residency}"),
+        (each.left_out, Reason.LEFT_OUT, "the fleet file leaves it out"),
+        (each.seen.maintenance, Reason.IN_MAINTENANCE, "it is in maintenance"),
+        (each.seen.incident, Reason.IN_INCIDENT, "it has an open incident"),
+        (not each.measures, Reason.UNHEARD, "nothing has been heard of its load"),
+    )
+    first = next(((reason, words) for holds, reason, words in refusals if holds), None)
+    if first is None and not each.tightest.free:
+        return Reason.FULL, f"it is full: {each.tightest}"
+    return first
+
+
+def _drawn(able: Collection[Candidate], tenant: str, trips: Mapping[str, float]) -> dict[str, Outcome]:
+    """Of the nodes that may take the tenant: the nearest, and of those about as near the one that the draw falls on."""
+    nearest = min(trips.get(each.node, inf) for each in able)
+    reach = max(nearest + NEAR_MS, nearest * (1 + NEAR_SHARE))
+    close = [each for each in able if trips.get(each.node, inf) <= reach]
+    winner = max(close, key=lambda each: (_ticket(tenant, each), each.node))
+    not_drawn = f"the draw fell on {winner.node}"
+    outcomes: dict[str, Outcome] = {each.node: (Reason.FARTHER, _away(trips.get(each.node), nearest)) for each in able}
+    outcomes |= {each.node: (Reason.NOT_DRAWN, not_drawn) for each in close}
+    return outcomes | {winner.node: (Reason.CHOSEN, _merits(winner, len(close), trips.get(winner.node)))}
+
+
+def _ticket(tenant: str, each: Candidate) -> float:
+    """The highest one wins; a node with twice the room has the highest one twice as often."""
+    digest = sha256(f"{tenant}\0{each.node}".encode()).digest()
+    uniform = ((int.from_bytes(digest[:8], "big") >> 12) + 0.5) / 2**52
+    return -each.tightest.free / log(uniform)
+
+
+def _away(trip: float | None, nearest: float) -> str:
+    return "it was not measured, and others were" if trip is None else f"{trip:g} ms away, the nearest {nearest:g} ms"
+
+
+def _merits(winner: Candidate, among: int, trip: float | None) -> str:
+    distance = "nothing is known of its distance" if trip is None else f"{trip:g} ms away"
+    draw = "the nearest" if among == 1 else f"drawn by free room among {among} that are about as near"
+    return f"{distance}, {draw}; {winner.tightest.free * 100:.0f} % free: {winner.tightest}"
+
+
+def _considered(each: Candidate, outcome: Outcome, trip: float | None) -> Considered:
+    free = round(each.tightest.free, 3) if each.measures else None
+    return Considered(each.node, *outcome, round_trip_ms=trip, free=free)
+
+
+def _no_place(roster: Collection[Candidate], wishes: Wishes, considered: tuple[Considered, ...]) -> NoPlace:
+    counts = Counter(each.reason for each in considered)
+    why = ", ".join(f"{count} {reason.replace('-', ' ')}" for reason, count in counts.items())
+    offered = sorted({each for candidate in roster for each in candidate.residencies})
+    nowhere = wishes.residency is not None and wishes.residency not in offered
+    fix = f"there are nodes in {', '.join(offered)}" if nowhere else "noc tenant place --explain names each node"
+    return NoPlace("no node may take this tenant", considered, why=why or "the fleet has no node", fix=fix)

@@ -1,0 +1,75 @@
+"""The body of a directory: a line a tenant, each 38 bytes long and sorted, so that one is found without reading all."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from mmap import mmap
+
+from noc.placement.errors import DirectoryDamaged
+from noc.placement.handles import ID_DIGITS
+from noc.placement.head import Head
+
+INDEX_DIGITS = 4
+LINE_BYTES = ID_DIGITS + 1 + INDEX_DIGITS + 1
+_LINES = re.compile(rb"(?:[0-9a-f]{32} [0-9]{4}\n)*")
+
+
+def write_body(placed: Mapping[str, int]) -> bytes:
+    """The lines of a directory.
+
+    Args:
+        placed: tenant id → position of its node, from 0.
+
+    Returns:
+        `<id> <position, 4 digits>\\n` for each, in the order of the ids.
+    """
+    return "".join(f"{tenant} {placed[tenant]:0{INDEX_DIGITS}}\n" for tenant in sorted(placed)).encode()
+
+
+def lookup(body: bytes | mmap, tenant: str) -> int | None:
+    """The position of a tenant's node, by bisection; None where the tenant is not there.
+
+    Args:
+        body: the lines, which were checked before.
+        tenant: its id.
+    """
+    wanted, low, high = tenant.encode(), 0, len(body) // LINE_BYTES
+    while low < high:
+        middle = (low + high) // 2
+        if body[middle * LINE_BYTES : middle * LINE_BYTES + ID_DIGITS] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    line = bytes(body[low * LINE_BYTES : (low + 1) * LINE_BYTES])
+    return int(line[ID_DIGITS + 1 :]) if line.startswith(wanted + b" ") else None
+
+
+def read_body(body: bytes) -> dict[str, int]:
+    """Tenant id → position, of lines that were checked before."""
+    return {line[:ID_DIGITS]: int(line[ID_DIGITS + 1 :]) for line in body.decode().splitlines()}
+
+
+def check_body(head: Head, body: bytes) -> None:
+    """Hold the lines against what their head says of them.
+
+    Raises:
+        DirectoryDamaged: they are others, or are not lines of a directory at all.
+    """
+    if why := _damage(head, body):
+        raise DirectoryDamaged(f"version {head.version} of the directory is damaged", why=why, fix="send it again")
+
+
+def _damage(head: Head, body: bytes) -> str:
+    if len(body) != head.count * LINE_BYTES:
+        return f"it has {len(body)} bytes, and its head says {head.count * LINE_BYTES}"
+    if hashlib.sha256(body).hexdigest() != head.sha256:
+        return "its hash is not the one in its head"
+    if not _LINES.fullmatch(body):
+        return "it is not made of lines as HQ writes them"
+    lines = body.splitlines()
+    if any(one[:ID_DIGITS] >= other[:ID_DIGITS] for one, other in pairwise(lines)):
+        return "its lines are not in order, or one tenant is there twice"
+    if any(int(line[ID_DIGITS:]) >= len(head.nodes) for line in lines):
+        return "a line names a node that its head does not have"
+    return ""

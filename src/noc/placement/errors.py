@@ -1,0 +1,106 @@
+"""What can be wrong with a tenant's place: E880 to E889.
+
+PlacementError             E880
+├── DirectoryMalformed     E881
+├── DirectoryDamaged       E882
+├── DirectoryForeign       E883
+├── DirectoryOlder         E884
+├── DirectoryFull          E885
+├── NoPlace                E886
+├── BadHandle              E887
+├── BadTenantKey           E888
+└── BadRoundTrips          E889
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from noc.errors import NocError
+
+if TYPE_CHECKING:
+    from noc.placement.assignment import Considered
+
+
+class PlacementError(NocError):
+    """A tenant could not be placed or found, or the directory that says where tenants live is not as it should be."""
+
+    code = "E880"
+
+
+class DirectoryMalformed(PlacementError):
+    """The head of a directory is not what HQ writes: a field is missing, unknown, out of bounds or written otherwise.
+
+    HQ writes one spelling of it, byte for byte, so that its signature has one meaning.
+    """
+
+    code = "E881"
+
+
+class DirectoryDamaged(PlacementError):
+    """The lines of a directory are not those that its signed head vouches for.
+
+    The node keeps what it had. HQ sends it whole again with the next change, or when it renews its proof of freshness.
+    """
+
+    code = "E882"
+
+
+class DirectoryForeign(PlacementError):
+    """The directory is another fleet's, or another domain's."""
+
+    code, exit_code = "E883", 5
+
+
+class DirectoryOlder(PlacementError):
+    """The directory is older than the one that is held: a lower version, or the same one with an older proof.
+
+    Whoever replays an old directory would send people to a node on which they no longer live.
+    """
+
+    code, exit_code = "E884", 5
+
+
+class DirectoryFull(PlacementError):
+    """A directory holds 1,000,000 tenants and 2,048 nodes at most."""
+
+    code, exit_code = "E885", 7
+
+
+class NoPlace(PlacementError):
+    """No node may take the tenant: each is named with its reason.
+
+    Where all are full: raise a limit in `[placement]`, or add a node. Where none lies where the tenant wants to live:
+    add one there, or ask for another residency. Where nodes are in maintenance or in an incident: wait.
+    """
+
+    code, exit_code = "E886", 7
+
+    def __init__(self, what: str, considered: Sequence["Considered"], *, why: str = "", fix: str = "") -> None:
+        """Keep what was found of every node."""
+        super().__init__(what, why=why, fix=fix)
+        self.considered = tuple(considered)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As every error, and each node with its reason."""
+        return super().as_dict() | {"considered": [each.as_dict() for each in self.considered]}
+
+
+class BadHandle(PlacementError):
+    """That cannot be an account's name: 3 to 64 letters, digits or `. _ @ + -`, the first one a letter or a digit."""
+
+    code, exit_code = "E887", 2
+
+
+class BadTenantKey(PlacementError):
+    """The tenant key is not 32 bytes in hexadecimal.
+
+    Handles are hashed with it. `noc hub install` makes it, once: with another one nobody is found any more.
+    """
+
+    code, exit_code = "E888", 6
+
+
+class BadRoundTrips(PlacementError):
+    """Round trips were reported for more nodes, or more often each, than a sign-up page measures."""
+
+    code, exit_code = "E889", 2
