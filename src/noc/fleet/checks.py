@@ -18,6 +18,7 @@ from noc.fleet.keeping import Keep
 from noc.fleet.model import Tunnel
 from noc.fleet.peers import OPERATORS
 from noc.fleet.places import KeyPath, nearest
+from noc.fleet.placing_checks import PLACING_CHECKS
 from noc.fleet.regions import regions
 from noc.fleet.rescuing import Rescue
 from noc.fleet.routing_checks import ROUTING_CHECKS
@@ -254,4 +255,5 @@ CHECKS: tuple[Check, ...] = (
     rescued,
     *ROUTING_CHECKS,
     *SCHEDULING_CHECKS,
+    *PLACING_CHECKS,
 )

@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from noc.fleet.errors import FileUnreadable, FleetProblems, Problem
 from noc.fleet.places import KeyPath, nearest, places
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 4_000_000
 
 # A pattern says to a machine what a key may hold; this says it to a person.
 SHAPES = {
@@ -26,6 +27,7 @@ SHAPES = {
     "domain": "a domain in lower case, such as clavitor.com",
     "fallback": "a name in lower case that leads to HQ, such as noc.clavitor.com",
     "hours": 'two times of day, such as "07:00-22:00"',
+    "groups": 'countries, such as eu = ["DE", "FR"]',
     "host_key": "a fingerprint as ssh-keygen -l prints it, SHA256:…",
     "interface": "up to 15 lower-case letters and digits, such as wg0",
     "topic": "up to 64 letters, digits, dashes and underscores",
@@ -45,12 +47,17 @@ class Document:
     Attributes:
         file: its path, for messages.
         data: what `tomllib` read.
-        places: key path → line.
+        text: what it read that from.
     """
 
     file: Path
     data: dict[str, Any]
-    places: dict[KeyPath, int]
+    text: str
+
+    @cached_property
+    def places(self) -> dict[KeyPath, int]:
+        """Key path → line; only a mistake pays for it."""
+        return places(self.text)
 
     def problem(self, path: KeyPath, what: str, fix: str) -> Problem:
         """A problem at a key, or at the nearest table around it where the key is not written."""
@@ -83,7 +90,7 @@ def _walk(value: Any, keys: tuple[str, ...], at: KeyPath) -> Iterator[tuple[KeyP
 
 
 def read_document(file: Path, mistakes: type[FleetProblems] = FleetProblems) -> Document:
-    """Read and parse a TOML file of at most 1 MB.
+    """Read and parse a TOML file of at most 4 MB.
 
     Raises:
         FileUnreadable: it is missing, too large or not UTF-8, or the system refuses to read it.
@@ -92,7 +99,7 @@ def read_document(file: Path, mistakes: type[FleetProblems] = FleetProblems) -> 
     text = _read_text(file)
     try:
         data = tomllib.loads(text)
-        return Document(file, data, places(text))
+        return Document(file, data, text)
     except tomllib.TOMLDecodeError as error:
         raise mistakes(file, [_syntax_problem(text, str(error))]) from None
     except ValueError as error:  # Python's own limit: an integer of thousands of digits
@@ -143,8 +150,8 @@ def _schema_problem(document: Document, model: type[BaseModel], error: Any) -> P
         return document.problem(path, f"{name} is missing", f"add {key} = …")
     if error["type"] == "extra_forbidden":
         return document.problem(path, f"{name} is not a key that is known here", _unknown_key_fix(model, path))
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    fix = SHAPES.get(key, NAME) if error["type"] == "string_pattern_mismatch" else _sentence(error["msg"])
+    shape = next((SHAPES[part] for part in reversed(path) if part in SHAPES), NAME)
+    fix = shape if error["type"] == "string_pattern_mismatch" else _sentence(error["msg"])
     return document.problem(path, f"{name} = {_shown(error['input'])} is not allowed", fix)
 
 
@@ -156,7 +163,9 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - TOML data
 
 def _sentence(message: str) -> str:
     """pydantic's own words, which name the rule, as a fix: `it should match …`."""
-    return "it " + re.sub(r"^(Input|Value|String|List)( should)?", lambda found: "should" if found[2] else "", message)
+    return "it " + re.sub(
+        r"^(Input|Value|String|List|Tuple)( should)?", lambda found: "should" if found[2] else "", message
+    )
 
 
 def _unknown_key_fix(model: type[BaseModel], path: KeyPath) -> str:

@@ -8,7 +8,7 @@ from noc.fleet.part import Part
 
 Megabytes = Annotated[int, Field(ge=1, le=1_048_576)]
 Sessions = Annotated[int, Field(ge=1, le=10_000_000)]
-Countries = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...], Field(min_length=1)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Group = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Named = Annotated[str, Field(max_length=32)]
 
@@ -48,7 +48,7 @@ class Placement(Limits):
 
     fresh_for: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
     left_out: tuple[Named, ...] = ()
-    groups: dict[Group, Countries] = Field(default_factory=dict, max_length=64)
+    groups: dict[Group, tuple[Country, ...]] = Field(default_factory=dict, max_length=64)
     limit: tuple[OtherLimits, ...] = ()
 
     def limits(self, node: str) -> Limits:
