@@ -8,7 +8,6 @@ into the other, later. Frames keep the kernel's virtio header, so that one read 
 import asyncio
 import contextlib
 import fcntl
-import math
 import os
 import struct
 from collections import deque
@@ -17,9 +16,6 @@ from noc.lab.commands import run
 from noc.lab.machines import Machine
 from noc.lab.network import SWITCH
 
-EARTH_KM = 6371.0
-FIBRE_KM_PER_MS = 200.0
-"""Light in glass: two thirds of its speed in vacuum."""
 HEADER_BYTES = 10
 """struct virtio_net_hdr (linux/virtio_net.h): how a frame is to be cut, and what of its checksum is missing."""
 FRAME_BYTES = HEADER_BYTES + 65536 + 64
@@ -31,13 +27,6 @@ _TUNSETIFF = 0x400454CA
 _TUNSETOFFLOAD = 0x400454D0
 _IFF_TAP_NO_PI_VNET_HDR = 0x5002
 _TUN_F_CSUM_TSO4_TSO6 = 0x07
-
-
-def round_trip_ms(one: Machine, other: Machine) -> float:
-    """The round trip in milliseconds that light in glass takes along the great circle: no real path is shorter."""
-    lat1, lon1, lat2, lon2 = map(math.radians, (one.latitude, one.longitude, other.latitude, other.longitude))
-    half_chord = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * (2 * EARTH_KM * math.asin(math.sqrt(half_chord))) / FIBRE_KM_PER_MS
 
 
 class Pace:

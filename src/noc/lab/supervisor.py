@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from noc.fleet.great_circle import round_trip_ms
 from noc.lab import cgroups, identity, network
 from noc.lab.authority import Authority
 from noc.lab.commands import run
 from noc.lab.control import listen
-from noc.lab.distance import round_trip_ms
 from noc.lab.errors import BootFailed, NoSuchMachine
 from noc.lab.host import Host
 from noc.lab.internet import ACME_ROOTS, HEALTH, OFFERS, REPOSITORY, TLS_NAMES, internet_files

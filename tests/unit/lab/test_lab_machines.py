@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noc.errors import NotFound
+from noc.fleet.great_circle import round_trip_ms
 from noc.fleet.load import load
-from noc.lab.distance import round_trip_ms
 from noc.lab.dns import Knot, tsig_key, zone_file
 from noc.lab.errors import LabNeeds
 from noc.lab.fleet import SOURCE
