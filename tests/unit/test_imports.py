@@ -21,7 +21,7 @@ FLOORS = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 RUNS = (
     *("errors", "paths", "plan", "record", "admission", "site", "health", "rollout"),
-    *("naming", "provision", "rescue", "launch", "review", "system"),
+    *("naming", "tenants", "provision", "rescue", "launch", "review", "system"),
     *("backup", "rotation", "removal", "diagnosis", "drill", "doctor", "retention", "runner"),
 )
 WATCH = (
