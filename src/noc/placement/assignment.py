@@ -7,7 +7,7 @@ the same wherever it is made, and a node that joins or leaves moves no decision 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -17,6 +17,7 @@ from typing import Any
 from noc.placement.errors import NoPlace
 from noc.placement.plausible import Doubt, nearness
 from noc.placement.roster import Candidate
+from noc.placement.wishes import Wishes
 
 NEAR_MS, NEAR_SHARE = 10.0, 0.25
 """As near as the nearest is whatever is at most so much farther, or by such a share: nobody notices."""
@@ -42,19 +43,6 @@ class Reason(StrEnum):
 
 _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 Outcome = tuple[Reason, str]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a tenant wishes, or an operator for them.
-
-    Attributes:
-        residency: a country (`CH`) or a group of `[placement]` (`eu`); anywhere where None.
-        node: this one and no other, by its name; any where None.
-    """
-
-    residency: str | None = None
-    node: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,28 +100,19 @@ class Placed:
         return {"node": self.node, "stays": self.stays, "why": self.why, **asdict(self)}
 
 
-def place(
-    roster: Collection[Candidate],
-    tenant: str,
-    wishes: Wishes = Wishes(),
-    *,
-    round_trips: Mapping[str, Sequence[float]] | None = None,
-    home: str | None = None,
-) -> Placed:
+def place(roster: Collection[Candidate], tenant: str, wishes: Wishes, home: str | None = None) -> Placed:
     """Decide on which node a tenant lives.
 
     Args:
         roster: every node that HQ knows, in any order.
         tenant: the tenant's id; the draw falls by it.
-        wishes: where the tenant wants to live.
-        round_trips: node → samples in milliseconds, as a browser reported them; they are not trusted.
+        wishes: where the tenant wants to live, and what was measured.
         home: the node on which the tenant lives now; None for one who is new.
 
     Raises:
         NoPlace: no node may take the tenant; it says of each why.
-        BadRoundTrips: more was reported than is looked at.
     """
-    near = nearness({each.node: each for each in roster}, round_trips or {})
+    near = nearness({each.node: each for each in roster}, wishes.round_trips)
     outcomes = {each.node: refused for each in roster if (refused := _refusal(each, wishes))}
     able = [each for each in roster if each.node not in outcomes]
     if any(each.node == home and _may_keep(each, wishes) for each in roster):

@@ -9,7 +9,7 @@ PlacementError             E880
 ├── NoPlace                E886
 ├── BadHandle              E887
 ├── BadTenantKey           E888
-└── BadRoundTrips          E889
+└── BadWishes              E889
 """
 
 from collections.abc import Sequence
@@ -100,7 +100,11 @@ class BadTenantKey(PlacementError):
     code, exit_code = "E888", 6
 
 
-class BadRoundTrips(PlacementError):
-    """Round trips were reported for more nodes, or more often each, than a sign-up page measures."""
+class BadWishes(PlacementError):
+    """What was asked for a tenant cannot be read.
+
+    A residency is a country, such as CH, or a group of `[placement]`, such as eu. Round trips are milliseconds, at most
+    32 of each of at most 16 nodes.
+    """
 
     code, exit_code = "E889", 2
