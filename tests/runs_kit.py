@@ -5,6 +5,7 @@ tests, and the lab proves all of it together. The watch answers on a real Unix s
 """
 
 import asyncio
+import hashlib
 import json
 import socket
 import threading
@@ -37,6 +38,7 @@ from noc.runs.plan.plan import Plan
 from noc.runs.record.journal import Journal, new_run_id
 from noc.runs.record.run import Run
 from noc.runs.site.book import Book
+from noc.runs.site.environment import TENANT_KEY_FILE
 from noc.runs.site.pushtoken import ENVIRONMENT
 from noc.runs.site.site import Site
 from noc.runs.site.watchdoor import WatchDoor
@@ -146,6 +148,7 @@ class Machine:
     installed: set[str] = field(default_factory=set)
     differing: tuple[str, ...] = ()
     environment: str = ""
+    tenant_key: str = ""
     certificate: str = ""
     handshakes: bool = True
     arriving: asyncio.Event | None = None
@@ -182,6 +185,11 @@ class FakeShell:
         return self.machine.name
 
     async def run(self, *argv: str, stdin: bytes | None = None, timeout_s: float = 30, check: bool = True) -> Result:
+        if argv[0] == "chgrp":
+            self.world.did(self.machine.name, " ".join(argv))
+            return Result(argv, 0, "", "")
+        if argv[0] == "sh" and argv[-1] == TENANT_KEY_FILE:
+            return Result(argv, 0, self.machine.tenant_key, "")
         files = {ENVIRONMENT: self.machine.environment, HOST_CERTIFICATE: self.machine.certificate}
         text = files[argv[-1]]
         return Result(argv, 0 if text else 1, text, "")
@@ -192,7 +200,11 @@ class FakeShell:
     async def put(
         self, content: bytes | Path, path: str, *, mode: int = 0o644, timeout_s: float = 600, resume: bool = False
     ) -> int:
-        raise AssertionError(path)
+        assert path == TENANT_KEY_FILE
+        assert isinstance(content, bytes)
+        self.machine.tenant_key = f"{hashlib.sha256(content).hexdigest()} {mode:o} {path}\n"
+        self.world.did(self.machine.name, "tenant-key")
+        return len(content)
 
     async def session(self, *argv: str) -> Session:
         raise AssertionError(argv)

@@ -40,6 +40,7 @@ class NodeConfig:
         push_interval_s: seconds between heartbeats.
         watchdog: settings of the tunnel's watchdog, JSON; "" for a node without one.
         hub_ssh_keys: HQ's public SSH keys, which may enter as root; two while HQ rotates its own.
+        directory_signers: text of the allowed signers of the directory of tenants; "" where HQ places none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class NodeConfig:
     push_interval_s: float
     watchdog: str = ""
     hub_ssh_keys: tuple[str, ...] = ()
+    directory_signers: str = ""
 
 
 @dataclass(frozen=True)

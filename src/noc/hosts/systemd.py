@@ -16,6 +16,7 @@ HOST_KEY = "/etc/ssh/ssh_host_noc_ed25519_key"
 HOST_CERTIFICATE = f"{HOST_KEY}-cert.pub"
 AUTHORIZED_KEYS = "/etc/noc-node/authorized_keys/root"
 """HQ's keys, a part of the configuration; what stands in root's home is of who made the machine."""
+DIRECTORY_SIGNERS = "/etc/noc-node/directory-signers"
 PROPERTIES = "ActiveState,SubState,MainPID,NRestarts,ExecMainStartTimestamp,Result"
 MAX_LOG_WIDTH = 2000
 
@@ -57,6 +58,8 @@ def shared_files(config: NodeConfig) -> dict[str, File]:
         files[WATCHDOG_SETTINGS] = File(config.watchdog)
     if config.hub_ssh_keys:
         files[AUTHORIZED_KEYS] = File("".join(f"{line}\n" for line in config.hub_ssh_keys))
+    if config.directory_signers:
+        files[DIRECTORY_SIGNERS] = File(config.directory_signers)
     if config.acme_ca_root:
         files[ACME_ROOT] = File(config.acme_ca_root)
     return files

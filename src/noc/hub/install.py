@@ -14,13 +14,14 @@ from noc.hub.doors import ensure_firewall, ensure_keys_only
 from noc.hub.errors import BadRoot, NoTrust
 from noc.hub.facts import judge, read_facts
 from noc.hub.fleetdir import choose_fleet, ensure_fleet
-from noc.hub.keys import ensure_keys, ensure_modes, ensure_second_key
+from noc.hub.keys import ensure_keys, ensure_modes, ensure_placement_keys, ensure_second_key
 from noc.hub.nix import ensure_nix
 from noc.hub.places import (
     BACKUP_KEY,
     BOT_STATE,
     CADDYFILE,
     CREDENTIALS,
+    DIRECTORY_KEY,
     DISTRIBUTION,
     ESCROW_KEY,
     HUB_KEY,
@@ -28,6 +29,7 @@ from noc.hub.places import (
     PROGRAM,
     PUBLIC_PAGES,
     STATE,
+    TENANT_KEY,
     TRUST,
     UNITS,
     WATCH_STATE,
@@ -148,6 +150,8 @@ class Installation:
         if (second := self.fleet.backup.second) is not None and second.host is not None:
             self.second_key, made = ensure_second_key(self.fleet.hub.name)
             changed += made
+        if self.fleet.placement is not None:
+            changed += ensure_placement_keys(self.fleet.hub.name)
         return changed
 
     def tunnel(self) -> list[str]:
@@ -263,7 +267,8 @@ def ensure_push_socket() -> list[str]:
 
 def ensure_runner(fleet: Fleet) -> list[str]:
     """The runner, with those of its secrets that HQ has."""
-    secrets = [name for name in (ESCROW_KEY, BACKUP_KEY, *RUNNER) if (CREDENTIALS / name).exists()]
+    own = (ESCROW_KEY, BACKUP_KEY, TENANT_KEY, DIRECTORY_KEY)
+    secrets = [name for name in (*own, *RUNNER) if (CREDENTIALS / name).exists()]
     unit = units.runner_unit(fleet.tunnel.interface, installed_build(), secrets)
     changed = ensure_unit_files({"noc-runner.service": unit})
     reads = [UNITS / "noc-runner.service", *(CREDENTIALS / name for name in secrets)]

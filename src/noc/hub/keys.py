@@ -6,11 +6,27 @@ from pathlib import Path
 
 from noc.backup.keys import KEY_BYTES
 from noc.fleet.inventory import HubRecord
-from noc.hub.places import BACKUP_KEY, CREDENTIALS, ESCROW_KEY, HOST_CA, SECOND_KEY, SSH_KEY, TRUST
+from noc.hub.places import (
+    BACKUP_KEY,
+    CREDENTIALS,
+    DIRECTORY_KEY,
+    ESCROW_KEY,
+    HOST_CA,
+    SECOND_KEY,
+    SSH_KEY,
+    TENANT_KEY,
+    TRUST,
+)
 from noc.hub.system import Owner, ensure_file, ensure_owned
 from noc.hub.tunnel import ensure_hub_key
 
-PUBLIC_FILES = {SSH_KEY: "hub_ssh_key.pub", HOST_CA: "host_ca.pub", SECOND_KEY: "second_key.pub"}
+PUBLIC_FILES = {
+    SSH_KEY: "hub_ssh_key.pub",
+    HOST_CA: "host_ca.pub",
+    SECOND_KEY: "second_key.pub",
+    DIRECTORY_KEY: "directory_key.pub",
+}
+TENANT_KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,24 @@ def ensure_second_key(name: str, credentials: Path = CREDENTIALS, trust: Path = 
     """
     line, made = _ensure_ssh_key(credentials / SECOND_KEY, f"backups of {name}")
     return line, made + ensure_file(trust / PUBLIC_FILES[SECOND_KEY], line + "\n")
+
+
+def ensure_placement_keys(name: str, credentials: Path = CREDENTIALS, trust: Path = TRUST) -> list[str]:
+    """The key by which handles become tenant ids, and the one that signs the directory of tenants; made once.
+
+    Another tenant key would find nobody any more, so one that is there is never replaced.
+
+    Args:
+        name, credentials, trust: as `ensure_keys`.
+
+    Returns:
+        What was changed.
+    """
+    key, changed = credentials / TENANT_KEY, []
+    if not key.exists():
+        changed = ensure_file(key, f"{secrets.token_hex(TENANT_KEY_BYTES)}\n", Owner(mode=0o600))
+    line, made = _ensure_ssh_key(credentials / DIRECTORY_KEY, f"directory of {name}")
+    return changed + made + ensure_file(trust / PUBLIC_FILES[DIRECTORY_KEY], line + "\n")
 
 
 def ensure_modes(credentials: Path = CREDENTIALS) -> list[str]:

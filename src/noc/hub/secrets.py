@@ -13,6 +13,7 @@ from noc.hub.places import (
     CREDENTIALS,
     DATABASE_PASSWORD,
     DEAD_MAN_URL,
+    DIRECTORY_KEY,
     DISCORD_TOKEN,
     DNS_TOKEN,
     DNS_TSIG,
@@ -24,6 +25,7 @@ from noc.hub.places import (
     SECOND_KEY,
     SSH_KEY,
     TELEGRAM_TOKEN,
+    TENANT_KEY,
 )
 from noc.hub.system import Owner, ensure_absent, ensure_directory, ensure_file
 
@@ -37,7 +39,7 @@ CHAT = (TELEGRAM_TOKEN, DISCORD_TOKEN)
 AGENT = (MODEL_KEY, AGENT_TELEGRAM_TOKEN, AGENT_DISCORD_TOKEN)
 """Secrets that the agent's unit reads: they open the model to it, and chats as a bot of its own."""
 AGENT_UNIT = "noc-agent.service"
-OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, BACKUP_KEY, SECOND_KEY})
+OWN_KEYS = frozenset({HUB_KEY, SSH_KEY, HOST_CA, ESCROW_KEY, BACKUP_KEY, SECOND_KEY, TENANT_KEY, DIRECTORY_KEY})
 MAX_CHARS = 4096
 FILES = frozenset({AWS})
 """Secrets of several lines: AWS's shared credentials file."""

@@ -87,6 +87,16 @@ class Paths:
         return self.tunnels_socket.with_name("noc-tunnel") / "hub-key.json"
 
     @property
+    def tenants(self) -> Path:
+        """Which tenant was placed where."""
+        return self.runs.with_name("tenants.db")
+
+    @property
+    def directory_public_key(self) -> Path:
+        """The public half of what signs the directory of tenants; it is there once HQ was brought to `[placement]`."""
+        return self.signers.with_name("directory_key.pub")
+
+    @property
     def audit(self) -> Path:
         """Who did what, over all runs."""
         return self.runs.with_name("audit") / "audit.jsonl"

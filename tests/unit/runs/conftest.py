@@ -6,6 +6,7 @@ import pytest
 from noc.fleet.inventory import Life, NodeRecord
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
+from noc.hosts.trust import generate_key
 from noc.runs.paths import Paths
 from runner_house import House, with_tunnels
 from runs_kit import NAMES, OPEN, Machine, World, watch_server, write_fleet
@@ -34,6 +35,20 @@ def paths(tmp_path: Path) -> Paths:
 @pytest.fixture
 def fleet(paths: Paths) -> Fleet:
     return load(paths.fleet)
+
+
+@pytest.fixture
+def placing(paths: Paths) -> Paths:
+    """The same fleet, whose HQ was brought to its `[placement]`."""
+    file = paths.fleet / "fleet.toml"
+    file.write_text(f"{file.read_text()}\n[placement]\n")
+    key = generate_key("directory of zurich")
+    (paths.credentials / "directory_key").write_bytes(key.private)
+    (paths.credentials / "tenant_key").write_text("5" * 64 + "\n")
+    for path in paths.credentials.iterdir():
+        path.chmod(0o600)
+    paths.directory_public_key.write_text(f"{key.public}\n")
+    return paths
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from noc.runs.rollout.preflight import shows
 from noc.runs.site import pushtoken
 from noc.runs.site.configuration import node_config
 from noc.runs.site.contact import Route, reach, routes
+from noc.runs.site.environment import bring_environment
 from noc.runs.site.handshake import await_counters
 from noc.runs.site.hqkeys import HOST_CA, key_of
 from noc.runs.site.site import Site
@@ -237,8 +238,7 @@ class NodeProvision:
             token = pushtoken.new_token()
             self._site.book.learn(self._node.name, push_token_sha256=pushtoken.token_hash(token))
         await self._site.watch.reload()
-        values = pushtoken.environment(self._site.fleet, self._node, token)
-        changed = (await self._platform.environment(self._shell, values)).changed
+        changed = await bring_environment(self._site, self._node, self._shell, token)
         if changed and (await self._platform.status(self._shell, SERVICE)).get("ActiveState") == "active":
             await self._platform.restart(self._shell, SERVICE)
         return changed

@@ -2,6 +2,9 @@
 
 from noc.fleet.model import Node
 from noc.hosts.bundle import Bundle
+from noc.hosts.shell import Shell
+from noc.runs.site import pushtoken
+from noc.runs.site.environment import bring_environment, is_placing
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
@@ -21,7 +24,19 @@ async def stage_configuration(site: Site, node: Node, link: Link, bundle: Bundle
     Raises:
         DiskFull: the node has no room.
         ConnectionLost, Overdue, Unreachable: it did not come through.
+
+    Where HQ places tenants, the service's environment comes along, which names their directory and key: the restart
+    that is part of every change of the configuration then shows it to the service.
     """
     if bundle.closure is not None:
         await site.ways.platform(node).packages(await link.shell())
+    if is_placing(site.fleet, site.paths):
+        await _renew_environment(site, node, await link.shell())
     return await link.ask(lambda activator: activator.stage_config(bundle))
+
+
+async def _renew_environment(site: Site, node: Node, shell: Shell) -> None:
+    """With the push token that the node has; one that was not provisioned yet has none, and gets all of it then."""
+    there = await shell.run("cat", pushtoken.ENVIRONMENT, check=False)
+    if token := pushtoken.token_in(there.stdout):
+        await bring_environment(site, node, shell, token)

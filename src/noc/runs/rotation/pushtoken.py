@@ -21,6 +21,7 @@ from noc.runs.rollout.eyes import SERVICE
 from noc.runs.rotation.errors import TokenUnproven
 from noc.runs.rotation.nodes import NEW, one_after_the_other, reached, standing
 from noc.runs.site import pushtoken
+from noc.runs.site.environment import bring_environment
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
@@ -127,9 +128,7 @@ class TokenRotation:
         new = pushtoken.token_hash(token)
         self._site.book.learn(self._node.name, push_token_sha256=new, push_token_sha256_before=still)
         await self._site.watch.reload()
-        values = pushtoken.environment(self._site.fleet, self._node, token)
-        platform = self._site.ways.platform(self._node)
-        return (await platform.environment(await self._link.shell(), values)).changed
+        return await bring_environment(self._site, self._node, await self._link.shell(), token)
 
     async def restart(self) -> Sequence[str]:
         """Start the service anew, in the way of any change: the socket stays open, its end belongs to this run."""

@@ -6,6 +6,7 @@ from noc.hosts.platform import NodeConfig
 from noc.hosts.units import watchdog_settings
 from noc.mesh.config import spoke_config
 from noc.runs.errors import NodeBlocked
+from noc.runs.site.environment import directory_signers
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 from noc.runs.site.systems import check_system
@@ -66,4 +67,5 @@ def node_config(site: Site, node: Node) -> NodeConfig:
         push_interval_s=fleet.policy.push_interval,
         watchdog=watchdog_settings(fleet),
         hub_ssh_keys=tuple(filter(None, (hub.ssh_key, hub.ssh_key_next))),
+        directory_signers=directory_signers(site),
     )
