@@ -1,4 +1,4 @@
-"""A stand-in for Cloudflare's API on loopback: one account's zones and DNS records, and the original's refusals.
+"""A stand-in for Cloudflare's API on loopback: one account's zones, DNS records and balancing, and what it refuses.
 
 Each refusal, its source and the test that provokes it stand in docs/stand-ins.md. It speaks HTTP where the original
 speaks HTTPS, knows only the calls that we make, and propagates nothing.
@@ -16,11 +16,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-GOOD, EXPIRED = "g" * 40, "e" * 40
-"""Tokens of 40 characters, as the original's are; one that works, and one whose time is over."""
+from cloudflare_balancing_stand_in import BalancingAccount
+
+GOOD, EXPIRED, NAMES_ALONE = "g" * 40, "e" * 40, "n" * 40
+"""Tokens of 40 characters, as the original's are: one that works, one whose time is over, and one that may edit the
+zone's records and not balance."""
+OWN = "b" * 32
+"""The account's identifier."""
 MOST_IN_A_BATCH = 200
 MOST_IN_A_COMMENT = 100
 ORDER = ("deletes", "patches", "puts", "posts")
+BALANCING = r"/(?P<of>zones|accounts)/(?P<owner>[0-9a-f]{32})/load_balancers(/(?P<kind>monitors|pools))?(/(?P<id>[0-9a-f]{32}))?"
 
 Row = dict[str, Any]
 Fault = Callable[[BaseHTTPRequestHandler], None]
@@ -51,6 +57,7 @@ class Account:
         asked: method and path of every request.
         faults: what befalls the next requests in the answer's place; they are not carried out.
         lost: how many of the next requests are carried out without an answer.
+        lost_changes: the same of those that change something.
     """
 
     zones: dict[str, str] = field(default_factory=lambda: {"example.com": "a" * 32})
@@ -58,7 +65,9 @@ class Account:
     asked: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     lost: int = 0
+    lost_changes: int = 0
     url: str = ""
+    balancing: BalancingAccount = field(default_factory=lambda: BalancingAccount(Refusal))
 
     def add(self, name: str, content: str, *, kind: str = "A", comment: str | None = None, ttl: int = 300) -> str:
         """A record that is there already; its identifier."""
@@ -77,7 +86,11 @@ class Account:
 
     def list_zones(self, query: Mapping[str, str]) -> Row:
         """GET /zones: a token sees its own zones, and others as if they were not."""
-        found = [{"id": id_, "name": name} for name, id_ in self.zones.items() if query.get("name") in (None, name)]
+        found = [
+            {"id": id_, "name": name, "account": {"id": OWN, "name": "ours"}}
+            for name, id_ in self.zones.items()
+            if query.get("name") in (None, name)
+        ]
         return _page(found, query)
 
     def list_records(self, zone: str, query: Mapping[str, str]) -> Row:
@@ -161,6 +174,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.account.asked.append(f"{self.command} {urlsplit(self.path).path}")
@@ -169,8 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         try:
             told = {"success": True, "errors": [], "messages": [], **self._answer(body)}
-            if self.account.lost:
-                self.account.lost -= 1
+            if self._is_lost():
                 hangs_up(self)
                 return
             self.send(200, json.dumps(told).encode())
@@ -178,12 +196,23 @@ class Handler(BaseHTTPRequestHandler):
             told = {"success": False, "errors": [refusal.error], "messages": [], "result": None}
             self.send(refusal.status, json.dumps(told).encode())
 
+    def _is_lost(self) -> bool:
+        if self.account.lost:
+            self.account.lost -= 1
+            return True
+        if self.account.lost_changes and self.command != "GET":
+            self.account.lost_changes -= 1
+            return True
+        return False
+
     def _answer(self, body: bytes) -> Row:
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self._admit(of_zone=parts.path != "/zones")
         if parts.path == "/zones":
             return self.account.list_zones(query)
+        if balanced := re.fullmatch(BALANCING, parts.path):
+            return self._balance(balanced, body)
         found = re.fullmatch(r"/zones/([0-9a-f]{32})/dns_records(/batch)?", parts.path)
         if found is None or found[1] not in self.account.zones.values():
             raise Refusal(404, 7003, f"Could not route to {parts.path}, perhaps your object identifier is invalid?")
@@ -194,12 +223,25 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             raise Refusal(400, 9207, "Request body is invalid.") from None
 
+    def _balance(self, asked: re.Match[str], body: bytes) -> Row:
+        """Monitors and pools are the account's, balancers a zone's."""
+        owner, kind, id_ = asked["owner"], asked["kind"] or "balancers", asked["id"]
+        known = self.account.zones.values() if asked["of"] == "zones" else [OWN]
+        if owner not in known or (kind == "balancers") != (asked["of"] == "zones"):
+            raise Refusal(404, 7003, f"Could not route to {self.path}, perhaps your object identifier is invalid?")
+        if self._token() == NAMES_ALONE:
+            raise Refusal(403, 10_000, "Authentication error")
+        return self.account.balancing.serve(kind, id_, self.command, json.loads(body or b"{}"))
+
+    def _token(self) -> str:
+        return str(self.headers.get("Authorization", "")).removeprefix("Bearer ")
+
     def _admit(self, *, of_zone: bool) -> None:
-        token = str(self.headers.get("Authorization", "")).removeprefix("Bearer ")
+        token = self._token()
         if not re.fullmatch(r"[A-Za-z0-9_-]{40}", token):
             chain = (6111, "Invalid format for Authorization header")
             raise Refusal(400, 6003, "Invalid request headers", chain)
-        if token != GOOD:
+        if token not in {GOOD, NAMES_ALONE}:
             code, message = (10_000, "Authentication error") if of_zone else (9109, "Invalid access token")
             raise Refusal(403, code, message)
 

@@ -8,6 +8,8 @@ NocError
 ├── CertificateRefused     E254  the certificate authority said no
 ├── AuthorityUnreachable   E255  it did not answer
 ├── CertificateUnreadable  E256
+├── ForeignBalancer  E257  what routing by latency needs is somebody else's by its mark
+├── BalancingOff     E258  the account's subscription holds no load balancing, or not so much of it
 └── CloudRefused     E260  the cloud said no, and nothing above says it better
     ├── CloudUnreachable    E261
     ├── NoCloudCredentials  E262
@@ -75,6 +77,26 @@ class CertificateUnreadable(NocError):
     """What should be a certificate with its private key is none, or the two do not belong together."""
 
     code = "E256"
+
+
+class ForeignBalancer(NocError):
+    """A pool's name, or the domain's load balancer, is there without the fleet's mark: it was made by hand.
+
+    What has no mark is never changed or removed. Remove it at the provider if it is not needed, or go back to one node:
+    `method = "single"` under `[routing]`.
+    """
+
+    code, exit_code = "E257", 7
+
+
+class BalancingOff(NocError):
+    """The account has no load balancing, or not for so many endpoints or looks so often: it is a paid subscription.
+
+    A person subscribes at the provider; `noc dns plan` says what it costs a month at list prices. What was made before
+    the refusal stays, and is found by the next `noc dns plan`.
+    """
+
+    code, exit_code = "E258", 7
 
 
 class CloudRefused(NocError):

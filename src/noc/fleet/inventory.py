@@ -110,13 +110,17 @@ class Inventory(BaseModel):
     Attributes:
         peers: operators' machines that may reach HQ through the tunnel, by the name that people gave them.
         apex: the node that was proven to answer for the domain itself, to which the domain's record leads.
-        answers_apex: the nodes whose proxies answer for the domain: that one, and one that is to be it, or was.
+        answers_apex: the nodes whose proxies answer for the domain: that one, and one that is to be it, or was; with
+            routing by latency every one that the domain may lead to.
+        routed: the nodes that were proven to answer for the domain, to which the DNS provider's load balancer may lead;
+            none where the domain has no balancer.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     apex: Name | None = None
     answers_apex: tuple[Name, ...] = ()
+    routed: tuple[Name, ...] = ()
     hub: HubRecord = HubRecord()
     nodes: dict[Name, NodeRecord] = {}
     peers: dict[Name, PeerRecord] = {}
@@ -124,6 +128,20 @@ class Inventory(BaseModel):
     def aliases(self, fleet: Fleet, node: Node) -> tuple[str, ...]:
         """The names that a node's proxy answers beside its own: those of the fleet file, and the domain's where due."""
         return (*node.aliases, *([fleet.domain] if node.name in self.answers_apex else []))
+
+    def routable(self, fleet: Fleet) -> tuple[Node, ...]:
+        """The nodes to which `[routing]` wants the domain led: chosen there, live, with an IPv4 address, in order.
+
+        None where the domain leads to one node.
+        """
+        if not fleet.routing.by_latency:
+            return ()
+        chosen = fleet.select(fleet.routing.nodes or ["all"])
+        return tuple(node for node in chosen if self._can_be_routed(node))
+
+    def _can_be_routed(self, node: Node) -> bool:
+        record = self.record(node.name)
+        return record.life is Life.LIVE and record.address is not None and node.public != "ipv6"
 
     def record(self, name: str) -> NodeRecord:
         """A node's record; an empty one, planned, where nothing was learnt yet."""
@@ -153,6 +171,7 @@ def save_inventory(directory: Path, inventory: Inventory) -> None:
     for record in (document["hub"], *document["nodes"].values()):
         if not record["rotated"]:
             del record["rotated"]
-    if not document["peers"]:
-        del document["peers"]
+    for unused in ("peers", "routed"):
+        if not document[unused]:
+            del document[unused]
     replace(directory / FILE, tomli_w.dumps(document))
