@@ -18,6 +18,7 @@ from noc.cli.options import (
     RestoreOption,
     SystemOption,
     WaitOption,
+    WavesOption,
 )
 from noc.errors import Usage
 
@@ -40,6 +41,7 @@ def deploy(
     system: SystemOption = False,
     canary: CanaryOption = None,
     batch: BatchOption = None,
+    waves: WavesOption = None,
     max_failures: FailuresOption = None,
     on_failure: OnFailureOption = None,
     down: DownOption = None,
@@ -62,7 +64,7 @@ def deploy(
 
     if len(words) < 2 and not (configuration or system):
         raise Usage("nodes or the release is missing", fix="noc deploy all 1.4.2")
-    said = {"batch": batch, "max_failures": max_failures, "on_failure": on_failure, "down": down}
+    said = {"batch": batch, "waves": waves, "max_failures": max_failures, "on_failure": on_failure, "down": down}
     request: dict[str, Any] = {
         "action": "deploy",
         "words": words,

@@ -8,6 +8,12 @@ import typer
 EXAMPLE = Path(__file__).parents[3] / "fleet"
 """The example fleet of a checkout; an installed noc has none."""
 
+
+def _batch(said: str | None) -> int | str | None:
+    """A number as one; what is none is for the runner to judge."""
+    return int(said) if said is not None and said.isdecimal() else said
+
+
 FleetOption = Annotated[
     Path | None,
     typer.Option("-C", "--fleet", metavar="DIR", help="The fleet directory. Default: $NOC_FLEET, else /etc/noc."),
@@ -38,7 +44,18 @@ WaitOption = Annotated[
 ConfigOption = Annotated[bool, typer.Option("--config", help="Give nodes the configuration that is rendered for them.")]
 SystemOption = Annotated[bool, typer.Option("--system", help="Give nodes the newest versions of their packages.")]
 CanaryOption = Annotated[str | None, typer.Option("--canary", metavar="NODE", help="The node to begin with.")]
-BatchOption = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Nodes a wave, after the first.")]
+BatchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--batch", metavar="N|N%", help="Nodes a wave, after the first; 5% is such a share of all.", callback=_batch
+    ),
+]
+WavesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--waves", metavar="fleet|region", help="One canary for all nodes, or region after region, each with its own."
+    ),
+]
 FailuresOption = Annotated[
     int | None, typer.Option("--max-failures", metavar="N", min=0, help="Nodes that may fail before it ends.")
 ]

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 import typer
 
 from noc.cli.completion import node_names_or
-from noc.cli.options import BatchOption, DownOption, FailuresOption, JsonOption, OnFailureOption, PlanOption, WaitOption
+from noc.cli.options import (
+    BatchOption,
+    DownOption,
+    FailuresOption,
+    JsonOption,
+    OnFailureOption,
+    PlanOption,
+    WaitOption,
+    WavesOption,
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The weekly update of the nodes' systems.")
 
@@ -33,6 +42,7 @@ def run(
     nodes: Nodes = None,
     *,
     batch: BatchOption = None,
+    waves: WavesOption = None,
     max_failures: FailuresOption = None,
     on_failure: OnFailureOption = None,
     down: DownOption = None,
@@ -47,7 +57,7 @@ def run(
     """
     from noc.cli.following import execute  # noqa: PLC0415 - help stays light
 
-    said = {"batch": batch, "max_failures": max_failures, "on_failure": on_failure, "down": down}
+    said = {"batch": batch, "waves": waves, "max_failures": max_failures, "on_failure": on_failure, "down": down}
     rules = {name: value for name, value in said.items() if value is not None}
     execute(_request(nodes, rules), only_plan=False, as_json=as_json, wait_s=wait_s)
 

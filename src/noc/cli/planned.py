@@ -6,7 +6,7 @@ from typing import Any
 from noc.cli.output import err, mark, out, plain, print_json, print_table
 from noc.fleet.stakes import stakes
 from noc.runs.admission.clock import lasting
-from noc.runs.plan.plan import Estimate, NodePlan, Plan
+from noc.runs.plan.plan import Estimate, NodePlan, Plan, canaries
 
 NOTHING_TO_DO, BLOCKED, WORK = 0, 1, 3
 _MARKS = {"change": "info", "unchanged": "ok", "down": "warn", "blocked": "fail"}
@@ -54,7 +54,10 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
         print_table(("#", "node", "state", "what"), cells)
         return
     headings = ("#", "wave", "node", "state", "running → target", "to send", "disk", "memory", "differs", "estimate")
-    print_table(headings, [_cells(row, labels) for row in plan.rows])
+    regions = plan.region_of
+    first = canaries(plan.rows, regions)
+    waves = {row.node: " ".join(filter(None, (_wave(row, first), regions.get(row.node)))) for row in plan.rows}
+    print_table(headings, [_cells(row, waves[row.node], labels) for row in plan.rows])
     for row in plan.rows:
         if row.differences:
             out.print(plain(f"{row.node} differs: {', '.join(row.differences)}"))
@@ -62,11 +65,17 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
             out.print(plain(f"{row.node} updates: {_packages(row)}"))
 
 
-def _cells(row: NodePlan, labels: Mapping[str, str]) -> tuple[str, ...]:
+def _wave(row: NodePlan, canaries: frozenset[str]) -> str:
+    if row.state != "change":
+        return "-"
+    return "canary" if row.node in canaries else str(row.wave)
+
+
+def _cells(row: NodePlan, wave: str, labels: Mapping[str, str]) -> tuple[str, ...]:
     works = row.state == "change"
     return (
         str(row.position),
-        (str(row.wave) if row.wave else "canary") if works else "-",
+        wave,
         row.node,
         mark(_MARKS[row.state], row.state),
         f"{_label(row.running, labels)} → {_label(row.target, labels) if row.target else 'stays'}",

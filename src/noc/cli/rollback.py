@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from noc.cli.completion import node_names_or
-from noc.cli.options import BatchOption, JsonOption, PlanOption, WaitOption
+from noc.cli.options import BatchOption, JsonOption, PlanOption, WaitOption, WavesOption
 
 app = typer.Typer(add_completion=False)
 
@@ -27,6 +27,7 @@ def rollback(
         ),
     ] = False,
     batch: BatchOption = None,
+    waves: WavesOption = None,
     wait_s: WaitOption = 0,
     only_plan: PlanOption = False,
     as_json: JsonOption = False,
@@ -42,10 +43,11 @@ def rollback(
     """
     from noc.cli.following import execute  # noqa: PLC0415 - help stays light
 
+    said = {"batch": batch, "waves": waves}
     request: dict[str, Any] = {
         "action": "rollback",
         "nodes": nodes or ["all"],
-        "rules": {} if batch is None else {"batch": batch},
+        "rules": {name: value for name, value in said.items() if value is not None},
         "options": {"restore_data": restore_data},
     }
     execute(request, only_plan=only_plan, as_json=as_json, wait_s=wait_s)

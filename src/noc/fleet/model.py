@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -21,12 +21,10 @@ from noc.fleet.rescuing import Rescue
 from noc.fleet.rotating import Rotate
 from noc.fleet.routing import Routing
 from noc.fleet.scheduling import Schedule
+from noc.fleet.shares import MOST_NODES, Batch
 from noc.fleet.storing import Store
 from noc.fleet.telling import Briefing, Channel, Route
 from noc.fleet.witnessing import DeadMan, House, Outside, Witness
-
-MOST_NODES: Final = 2_000
-"""Nodes that one HQ runs: the highest number of a node, and the bound of every list of them."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$")]
 Domain = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", max_length=253)]
@@ -36,6 +34,7 @@ PlatformName = Literal["nixos", "debian"]
 Rule = Literal["nobody", "one", "another", "delayed"]
 OnFailure = Literal["stop", "rollback-fleet"]
 WhenDown = Literal["skip", "wait", "refuse"]
+Waves = Literal["fleet", "region"]
 PublicKey = Annotated[str, Field(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [ -~]*)?$", max_length=2000)]
 """A public key as OpenSSH writes it, in one line."""
 
@@ -76,9 +75,10 @@ class Tunnel(Part):
 class Policy(Part):
     """Intervals in seconds, counts, what each severity means, and how a rollout proceeds unless a command says else.
 
-    `batch` nodes are activated at a time once the canary is proven; the rollout ends when more than `max_failures`
-    nodes have failed, and then leaves the others as they are, or turns the whole fleet back. A node that is down is
-    skipped, waited for (`down_wait`), or keeps the run from beginning.
+    `batch` nodes, or such a share of those that the rollout is over, are activated at a time once the canary is proven:
+    over the whole fleet, or region after region, each with a canary of its own (`waves`). The rollout ends when more
+    than `max_failures` nodes have failed, and then leaves the others as they are, or turns the whole fleet back. A node
+    that is down is skipped, waited for (`down_wait`), or keeps the run from beginning.
     """
 
     push_interval: Seconds = 30
@@ -89,7 +89,8 @@ class Policy(Part):
     canary_soak: Seconds = 10
     health_deadline: Seconds = 30
     confirm_deadline: Seconds = 60
-    batch: Annotated[int, Field(ge=1, le=MOST_NODES)] = 1
+    batch: Batch = 1
+    waves: Waves = "fleet"
     max_failures: Annotated[int, Field(ge=0, le=MOST_NODES)] = 0
     on_failure: OnFailure = "stop"
     down: WhenDown = "skip"
@@ -266,6 +267,15 @@ class Fleet(Part):
             raise NotFound(f"no node is called {unknown[0]}", fix=fix)
         wanted = frozenset(names)
         return tuple(node for node in self.nodes if node.name in wanted)
+
+    def region(self, node: Node) -> str:
+        """Where a node belongs when the fleet is taken region by region: by its tag, else by its provider or country.
+
+        The tag is the first one of `[judging] regions`, or the first of all where that names none.
+        """
+        wanted = self.judging.regions
+        tags = (tag for tag in node.tags if wanted is None or tag in wanted)
+        return next(tags, None) or node.region or node.country
 
     def hostname(self, node: Node) -> str:
         """A node's public name: `frankfurt.clavitor.com`."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from noc.fleet.cron import Cron
 from noc.fleet.document import Document
 from noc.fleet.errors import Problem
-from noc.fleet.places import KeyPath
+from noc.fleet.places import KeyPath, nearest
 from noc.fleet.scheduling import next_time, skipped
 from noc.fleet.windows import Window, known_zone
 
@@ -19,13 +19,14 @@ _LOOKED_AT: Final = 10
 
 def unique_jobs(document: Document) -> Iterator[Problem]:
     """No job is scheduled twice: its unit and its outcome bear its name."""
-    first: dict[str, int] = {}
+    first: dict[str, KeyPath] = {}
     for path, job in document.texts("schedule", "job"):
         if job in first:
+            line = nearest(document.places, first[job])
             fix = "name all its times in one cron, as in 0 3,15 * * *"
-            yield document.problem(path, f"job {job} is scheduled already, on line {first[job]}", fix)
+            yield document.problem(path, f"job {job} is scheduled already, on line {line}", fix)
         else:
-            first[job] = document.problem(path, "", "").line
+            first[job] = path
 
 
 def schedule_times(document: Document) -> Iterator[Problem]:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from noc.fleet.document import Document
 from noc.fleet.errors import PeopleNotEditable
 from noc.fleet.people import without_person
-from noc.fleet.places import places
 
 ROOT = Path(__file__).parents[3]
 TEXT = """\
@@ -38,7 +37,7 @@ push_interval = 30
 
 
 def without(text: str, name: str) -> str:
-    document = Document(Path("fleet.toml"), tomllib.loads(text), places(text))
+    document = Document(Path("fleet.toml"), tomllib.loads(text), text)
     return without_person(document, text, name)
 
 

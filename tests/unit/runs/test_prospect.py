@@ -40,7 +40,7 @@ def plan(**changes: Any) -> Plan:
 
 
 def row(answer: Answer, of: Plan | None = None, hq: Headquarters = HQ) -> NodePlan:
-    return prospect(of or plan(), "frankfurt", answer, hq)
+    return prospect(of or plan(), "frankfurt", answer, hq, 1)
 
 
 def test_a_release_that_the_node_lacks_is_to_be_sent_and_activated() -> None:
@@ -150,6 +150,18 @@ def states(*each: str) -> list[NodePlan]:
 def test_the_first_node_that_changes_is_the_canary_and_the_others_follow_in_batches() -> None:
     placed = in_waves(states("unchanged", "change", "change", "change", "change", "down"), 2)
     assert [row.wave for row in placed] == [0, 0, 1, 1, 2, 2]
+
+
+def test_where_regions_are_taken_one_by_one_each_begins_with_a_wave_of_one() -> None:
+    rows = states("change", "change", "change", "unchanged", "change", "change", "change")
+    regions = {row.node: "europe" if number < 3 else "asia" for number, row in enumerate(rows)}
+    assert [row.wave for row in in_waves(rows, 9, regions)] == [0, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_region_in_which_nothing_changes_takes_no_wave() -> None:
+    rows = states("unchanged", "down", "change", "change")
+    regions = {row.node: "europe" if number < 2 else "asia" for number, row in enumerate(rows)}
+    assert [row.wave for row in in_waves(rows, 1, regions)] == [0, 0, 0, 1]
 
 
 def test_a_blocked_node_keeps_a_deployment_from_beginning_and_a_rollback_only_where_it_is_alone() -> None:

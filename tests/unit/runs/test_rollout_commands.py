@@ -45,6 +45,18 @@ def test_a_rollback_can_be_of_some_and_of_their_data(house: House) -> None:
     assert (plan["nodes"], plan["options"]["restore_data"], plan["rules"]["batch"]) == (["frankfurt"], True, 3)
 
 
+def test_a_batch_can_be_a_share_and_waves_can_go_region_by_region(house: House) -> None:
+    _, out, _ = noc(house, "rollback", "--batch", "67%", "--waves", "region", "--plan", "--json")
+    plan = json.loads(out)
+    assert (plan["rules"]["batch"], plan["rules"]["waves"], plan["regions"]) == (2, "region", ["US"] * 3)
+
+
+def test_a_share_that_is_none_is_a_wrong_use(house: House) -> None:
+    status, _, err = noc(house, "rollback", "--batch", "0%", "--plan")
+    assert status == 2
+    assert "a share of them" in err
+
+
 def test_a_run_that_was_cut_says_which_command_goes_on(house: House, cut: str) -> None:
     last = read(house.paths.runs, cut)[-1]
     assert last.detail["error"]["fix"].startswith(f"noc run resume {cut}: ")

@@ -183,7 +183,7 @@ def test_the_order_of_the_plan_holds(play: Play) -> None:
 def test_no_second_node_is_touched_before_one_is_confirmed_or_has_ended(play: Play) -> None:
     play.play()
     for state in play.states:
-        assert len(state.in_hand) <= 1 or not state.has_canary
+        assert len(state.in_hand) <= 1 or not any(map(state.is_canary, state.in_hand))
 
 
 @given(plays)
@@ -200,6 +200,13 @@ def test_no_node_is_touched_before_it_and_all_before_it_were_staged(play: Play) 
         for name in state.at(Phase.ACTIVATING):
             earlier = NODES[: NODES.index(name)]
             assert state.nodes[name].returning or not {state.nodes[other].phase for other in earlier} & {Phase.READY}
+
+
+def test_a_node_that_was_down_in_its_wave_overtakes_nobody_who_was_down_too() -> None:
+    pattern = dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok")
+    pattern |= {("c", Step.STAGE): DOWN, ("d", Step.ACTIVATE): DOWN, ("e", Step.ACTIVATE): DOWN}
+    for state in Play(pattern, Rules(down="wait"), [0, 0, 2]).play().states:
+        assert not (state.at(Phase.ACTIVATING) == ("e",) and state.nodes["c"].phase is Phase.READY)
 
 
 def test_a_node_is_activated_while_later_ones_are_still_staged() -> None:
@@ -297,6 +304,35 @@ def test_what_follows_a_node_is_made_ready_from_the_moment_that_one_is_begun() -
 def test_waves_are_the_canary_and_then_batches() -> None:
     play = Play(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), Rules(batch=3), []).play()
     assert [act.nodes for act in play.acts if act.step is Step.WAVE] == [("a",), ("b", "c", "d"), ("e",)]
+
+
+REGIONS = {"a": "europe", "b": "europe", "c": "europe", "d": "asia", "e": "asia"}
+
+
+def by_region(pattern: Pattern, **rules: Any) -> Play:
+    play = Play(pattern, Rules(waves="region", **rules), [])
+    play.rollout = replace(play.rollout, regions=REGIONS)
+    return play.play()
+
+
+def test_each_region_begins_with_a_canary_of_its_own_and_no_wave_has_nodes_of_two() -> None:
+    play = by_region(dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok"), batch=5)
+    assert [act.nodes for act in play.acts if act.step is Step.WAVE] == [("a",), ("b", "c"), ("d",), ("e",)]
+
+
+def test_a_regions_canary_that_failed_is_followed_by_another_of_that_region() -> None:
+    pattern = dict.fromkeys(((n, s) for n in NODES for s in ENDINGS), "ok") | {("d", Step.PROVE): "failed"}
+    play = by_region(pattern, batch=5, max_failures=1)
+    assert [act.nodes for act in play.acts if act.step is Step.WAVE] == [("a",), ("b", "c"), ("d",), ("e",)]
+    assert next(state.is_canary("e") for state in play.states if state.wave == ("e",))
+
+
+@given(plays)
+def test_no_second_node_of_a_region_is_touched_before_one_of_it_is_confirmed(play: Play) -> None:
+    play.rollout = replace(play.rollout, regions=REGIONS)
+    for state in play.play().states:
+        canaries = [name for name in state.in_hand if state.is_canary(name)]
+        assert not canaries or len(state.in_hand) == 1
 
 
 def test_a_canary_that_failed_within_what_may_fail_is_followed_by_another() -> None:

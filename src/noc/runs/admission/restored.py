@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from noc.fleet.files import replace
 from noc.fleet.model import Name
+from noc.fleet.shares import MOST_NODES
 from noc.runs.admission.errors import RestoredUnreadable
 from noc.runs.record.chain import sync_directory
 
@@ -14,7 +15,7 @@ GENERATION = 1_000_000
 """Fence numbers of an HQ that was restored begin at the next multiple: the HQ that it replaces never comes that far."""
 BELIEVED = 2**53 - GENERATION
 """No HQ lives long enough to give a higher number: a node that says so does not speak the truth."""
-_MAX_BYTES = 64 * 1024
+_MAX_BYTES = 128 * 1024
 
 
 class Restored(BaseModel):
@@ -32,7 +33,7 @@ class Restored(BaseModel):
     at: AwareDatetime
     backup: AwareDatetime
     fence: int = Field(ge=0)
-    without: tuple[Name, ...] = Field(default=(), max_length=244)
+    without: tuple[Name, ...] = Field(default=(), max_length=MOST_NODES)
 
 
 def read_restored(path: Path) -> Restored | None:

@@ -11,7 +11,7 @@ from heapq import heapreplace
 from itertools import accumulate, chain, groupby
 from statistics import median
 
-from noc.runs.plan.plan import Estimate, NodePlan, Rules
+from noc.runs.plan.plan import Estimate, NodePlan, Rules, canaries
 
 STAGED_AT_ONCE = 4
 """Releases that are sent at the same time: one event loop uses one core, and four were not slower than twenty."""
@@ -67,11 +67,12 @@ class Parts:
 
 @dataclass(frozen=True)
 class _Turn:
-    """One node in a rollout: its wave, seconds from the begin of all staging until it is staged, and to activate it."""
+    """One node in a rollout: its wave; in seconds, when it is staged, how long its activation takes, and its soak."""
 
     wave: int
     staged_s: float
     activate_s: float
+    soak_s: float
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,11 @@ class Distance:
 
 
 def estimate_rollout(
-    rows: Sequence[NodePlan], rules: Rules, history: History, bound_s: float
+    rows: Sequence[NodePlan],
+    rules: Rules,
+    history: History,
+    bound_s: float,
+    regions: Mapping[str, str] | None = None,
 ) -> tuple[tuple[NodePlan, ...], Estimate]:
     """How long a rollout takes, by what earlier ones took.
 
@@ -99,17 +104,21 @@ def estimate_rollout(
         rules: soaks.
         history: earlier runs.
         bound_s: seconds that a rollout of the fleet may take.
+        regions: the region of each node, by name, where each has a canary of its own.
 
     Returns:
         The rows, each with its seconds, and the estimate.
     """
     changing = [row for row in rows if row.state == "change"]
-    staging = {row.node: row.bytes / _typical(history.rates, row.node, RATE) for row in changing}
-    activating = {row.node: _typical(history.activations, row.node, ACTIVATE_S) for row in changing}
+    first = canaries(rows, regions or {})
+    rate, work = _Typical(history.rates, RATE), _Typical(history.activations, ACTIVATE_S)
+    soak = {row.node: rules.canary_soak if row.node in first else rules.soak for row in changing}
+    staging = {row.node: row.bytes / rate.of(row.node) for row in changing}
+    activating = {row.node: work.of(row.node) for row in changing}
     staged = _staged(list(staging.values()), [row.bytes for row in changing], history.uplink)
     told = tuple(
         row.model_copy(
-            update={"seconds": round(staging[row.node] + activating[row.node] + _soak(rules, row.wave), 3)}
+            update={"seconds": round(staging[row.node] + activating[row.node] + soak[row.node], 3)}
             if row.node in staging
             else {}
         )
@@ -117,8 +126,9 @@ def estimate_rollout(
     )
     estimate = _estimate(
         survey_s=median(history.surveys[:RECENT]) if history.surveys else SURVEY_S,
-        turns=[_Turn(row.wave, at, activating[row.node]) for row, at in zip(changing, staged, strict=True)],
-        rules=rules,
+        turns=[
+            _Turn(row.wave, at, activating[row.node], soak[row.node]) for row, at in zip(changing, staged, strict=True)
+        ],
         bound_s=bound_s,
         source=_source(history.activations, "activation"),
     )
@@ -136,7 +146,7 @@ def estimate_provision(nodes: Sequence[str], history: History, bound_s: float) -
     Returns:
         An estimate whose `activate_s` is the slowest node's time, which the bound is for; `total_s` is all nodes'.
     """
-    seconds = [_typical(history.provisions, node, PROVISION_S) for node in nodes]
+    seconds = list(map(_Typical(history.provisions, PROVISION_S).of, nodes))
     return Estimate(
         stage_s=0,
         activate_s=round(max(seconds, default=0), 1),
@@ -163,19 +173,21 @@ def predict(parts: Parts, distance: Distance, rules: Rules, *, nodes: int, bytes
     staged = _staged([sending] * nodes, [bytes_each] * nodes, distance.uplink)
     return _estimate(
         survey_s=parts.work_s + parts.survey_trips * distance.rtt_s,
-        turns=[_Turn(wave, at, each) for wave, at in zip(places, staged, strict=True)],
-        rules=rules,
+        turns=[
+            _Turn(wave, at, each, rules.soak if wave else rules.canary_soak)
+            for wave, at in zip(places, staged, strict=True)
+        ],
         bound_s=bound_s,
         source=f"from {parts.restart_s:g} s a restart, {distance.rtt_s * 1000:g} ms a round trip, "
         f"{distance.rate / 1e6:g} MB/s a node",
     )
 
 
-def _estimate(*, survey_s: float, turns: Sequence[_Turn], rules: Rules, bound_s: float, source: str) -> Estimate:
+def _estimate(*, survey_s: float, turns: Sequence[_Turn], bound_s: float, source: str) -> Estimate:
     waves = [list(wave) for _, wave in groupby(turns, key=lambda turn: turn.wave)]
     clock = activate_s = 0.0
     for wave in waves:
-        soak = _soak(rules, wave[0].wave)
+        soak = max(turn.soak_s for turn in wave)
         for turn in wave:
             clock = max(clock, turn.staged_s) + turn.activate_s
         clock += soak
@@ -204,15 +216,16 @@ def _side_by_side(seconds: Iterable[float], at_once: int) -> list[float]:
     return done
 
 
-def _soak(rules: Rules, wave: int) -> float:
-    return rules.soak if wave else rules.canary_soak
-
-
-def _typical(measured: Mapping[str, tuple[float, ...]], node: str, otherwise: float) -> float:
+class _Typical:
     """A node's own median, the fleet's where it has none, what is assumed where nobody has one."""
-    if own := measured.get(node, ())[:RECENT]:
-        return median(own)
-    return median(every) if (every := list(chain.from_iterable(measured.values()))) else otherwise
+
+    def __init__(self, measured: Mapping[str, tuple[float, ...]], assumed: float) -> None:
+        every = list(chain.from_iterable(measured.values()))
+        self._measured, self._otherwise = measured, median(every) if every else assumed
+
+    def of(self, node: str) -> float:
+        own = self._measured.get(node, ())[:RECENT]
+        return median(own) if own else self._otherwise
 
 
 def _source(measured: Mapping[str, tuple[float, ...]], noun: str) -> str:

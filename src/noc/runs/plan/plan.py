@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from noc.errors import Usage
-from noc.fleet.model import Fleet, Name, OnFailure, Seconds, WhenDown
+from noc.fleet.model import Fleet, Name, OnFailure, Seconds, Waves, WhenDown
 from noc.fleet.rotating import Secret
+from noc.fleet.shares import MOST_NODES, counted, read_batch
 from noc.release.manifest import Sha256
 from noc.runs.errors import NodeBlocked, PlanRefused
 from noc.runs.plan.phrase import phrase
@@ -77,7 +78,7 @@ class Options(BaseModel):
     retire: bool = False
     at: AwareDatetime | None = None
     secret: Secret | None = None
-    without: Annotated[tuple[Name, ...], Field(max_length=244)] = ()
+    without: Annotated[tuple[Name, ...], Field(max_length=MOST_NODES)] = ()
     drill: Annotated[str, Field(pattern=r"^[a-z-]{0,20}$")] = ""
     hold: Annotated[float, Field(gt=0, le=3600)] | None = None
     at_once: bool = False
@@ -105,24 +106,40 @@ class Rules(BaseModel):
         down: what is done about a node that cannot be reached.
         down_wait: seconds to wait for it.
         soak, canary_soak: seconds for which a node, and the first one, has to stay steady.
+        waves: whether there is one canary for all nodes, or regions are taken one after the other, each with its own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch: Annotated[int, Field(ge=1, le=244)] = 1
-    max_failures: Annotated[int, Field(ge=0, le=244)] = 0
+    batch: Annotated[int, Field(ge=1, le=MOST_NODES)] = 1
+    max_failures: Annotated[int, Field(ge=0, le=MOST_NODES)] = 0
     on_failure: OnFailure = "stop"
     down: WhenDown = "skip"
     down_wait: Seconds = 120
     soak: Seconds = 3
     canary_soak: Seconds = 10
+    waves: Waves = Field(default="fleet", exclude_if=lambda waves: waves == "fleet")
+
+    @field_validator("batch", mode="before")
+    @classmethod
+    def _counted(cls, batch: Any, info: ValidationInfo[int | None]) -> Any:  # noqa: ANN401 - as it was said
+        return batch if info.context is None else counted(read_batch(batch), info.context)
 
     @classmethod
-    def read(cls, fleet: Fleet, said: Mapping[str, Any]) -> Self:
-        """The fleet's policy with what a command said laid over it. Raises Usage with all that is wrong with that."""
+    def read(cls, fleet: Fleet, said: Mapping[str, Any], nodes: int) -> Self:
+        """The fleet's policy with what a command said laid over it.
+
+        Args:
+            fleet: the fleet file.
+            said: what the command said, by the names of the policy.
+            nodes: how many the rollout is over, of which a batch may be a share.
+
+        Raises:
+            Usage: with all that is wrong with what was said.
+        """
         policy = {name: getattr(fleet.policy, name) for name in cls.model_fields}
         try:
-            return cls.model_validate({**policy, **said})
+            return cls.model_validate({**policy, **said}, context=nodes)
         except ValidationError as error:
             wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
             raise Usage("the rollout cannot proceed so", why="; ".join(wrong), fix="noc deploy --help") from None
@@ -144,7 +161,7 @@ class NodePlan(BaseModel):
     Attributes:
         node: its name.
         position: its place in the order, from 1.
-        wave: 0 for the canary, then the batches.
+        wave: 0 for the canary, then the batches; where regions are taken one by one, each begins with a wave of one.
         state: `change`, `unchanged`, `down` (cannot be reached) or `blocked` (see problems).
         running, target: the release that it runs, and is to run; None for none.
         config: the configuration that it is to have, as the bundle's hash; None where that stays.
@@ -228,6 +245,7 @@ class Plan(BaseModel):
     Attributes:
         action: what kind of run.
         nodes: in the order in which they are taken.
+        regions: the region of each of them, where they are taken region by region; empty otherwise.
         release: content hash of the release, None where the action needs none, or where nodes differ.
         version, build: of that release, for people.
         configuration: whether nodes get the configuration that is rendered for them.
@@ -250,7 +268,8 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Action
-    nodes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=244)]
+    nodes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MOST_NODES)]
+    regions: Annotated[tuple[str, ...], Field(max_length=MOST_NODES, exclude_if=lambda regions: not regions)] = ()
     release: Sha256 | None = None
     version: str | None = None
     build: int | None = None
@@ -259,7 +278,7 @@ class Plan(BaseModel):
     lock: Sha256 | None = None
     options: Options = Options()
     rules: Rules = Rules()
-    rows: Annotated[tuple[NodePlan, ...], Field(max_length=244)] = ()
+    rows: Annotated[tuple[NodePlan, ...], Field(max_length=MOST_NODES)] = ()
     records: Annotated[tuple[str, ...], Field(max_length=5000)] = ()
     faults: Annotated[tuple[PlannedFault, ...], Field(max_length=64)] = ()
     lab: bool = False
@@ -290,6 +309,11 @@ class Plan(BaseModel):
         refused = ("blocked", "down") if self.rules.down == "refuse" else ("blocked",)
         found = tuple(row for row in self.rows if row.state in refused)
         return () if self.action == "rollback" and len(found) < len(self.rows) else found
+
+    @property
+    def region_of(self) -> Mapping[str, str]:
+        """The region of each node, by name; empty where nodes are not taken region by region."""
+        return dict(zip(self.nodes, self.regions, strict=False))
 
     def row(self, node: str) -> NodePlan:
         """What is planned for a node. Raises KeyError where nothing is."""
@@ -325,6 +349,20 @@ class Plan(BaseModel):
         at = self.options.at
         brought = [release, f"the data of {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else ""]
         return f"{self.action} {nodes}" + (f" with {' and '.join(filter(None, brought))}" if any(brought) else "")
+
+
+def canaries(rows: Sequence[NodePlan], regions: Mapping[str, str]) -> frozenset[str]:
+    """The nodes that are activated alone and soak longest: the first that changes, or the first of each region.
+
+    Args:
+        rows: in the plan's order.
+        regions: the region of each node, by name; nothing where there is one canary for all.
+    """
+    first: dict[str | None, str] = {}
+    for row in rows:
+        if row.state == "change":
+            first.setdefault(regions.get(row.node), row.node)
+    return frozenset(first.values())
 
 
 def check_blocked(plan: Plan) -> None:

@@ -47,10 +47,10 @@ def plan_deploy(
     if manifest is None and not configuration and not system:
         raise Usage("nothing to deploy", fix="name a release, or give --config or --system")
     check_hub(fleet, options)
-    nodes = _running(fleet, inventory, names, canary)
+    nodes = running(fleet, inventory, names, canary)
     plan = _plan("deploy", nodes, manifest, options or Options(), now)
-    wanted = {"configuration": configuration, "system": system, "rules": rules or Rules.read(fleet, {})}
-    return plan.model_copy(update=wanted).sealed()
+    plan = plan.model_copy(update={"configuration": configuration, "system": system})
+    return _ruled(plan, fleet, rules).sealed()
 
 
 def check_hub(fleet: Fleet, options: Options | None) -> None:
@@ -74,12 +74,12 @@ def plan_os_update(
 
 def plan_backup(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
     """Plan to back up nodes' databases. Raises as `plan_rollback`."""
-    return _plan("backup", _running(fleet, inventory, names, None), None, Options(), now)
+    return _plan("backup", running(fleet, inventory, names), None, Options(), now)
 
 
 def plan_reboot(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime) -> Plan:
     """Plan to reboot the nodes that wait for it; which those are, each says itself. Raises as `plan_rollback`."""
-    return _plan("reboot", _running(fleet, inventory, names, None), None, Options(), now)
+    return _plan("reboot", running(fleet, inventory, names), None, Options(), now)
 
 
 def plan_rollback(
@@ -96,23 +96,39 @@ def plan_rollback(
     Raises:
         NotFound, Usage: as `plan_deploy`.
     """
-    nodes = _running(fleet, inventory, names, None)
-    plan = _plan("rollback", nodes, None, options or Options(), now)
-    return plan.model_copy(update={"rules": rules or Rules.read(fleet, {})}).sealed()
+    plan = _plan("rollback", running(fleet, inventory, names), None, options or Options(), now)
+    return _ruled(plan, fleet, rules).sealed()
 
 
-def _running(fleet: Fleet, inventory: Inventory, names: Sequence[str], canary: str | None) -> list[Node]:
-    """The nodes of a rollout, the canary first."""
+def _ruled(plan: Plan, fleet: Fleet, rules: Rules | None) -> Plan:
+    """The plan of a rollout with its rules, and its nodes region by region where they say so, the first one's first."""
+    rules = rules or Rules.read(fleet, {}, len(plan.nodes))
+    if rules.waves == "fleet":
+        return plan.model_copy(update={"rules": rules})
+    of = {node.name: fleet.region(node) for node in fleet.nodes}
+    places = {region: place for place, region in enumerate(dict.fromkeys(of[name] for name in plan.nodes))}
+    nodes = tuple(sorted(plan.nodes, key=lambda name: places[of[name]]))
+    return plan.model_copy(update={"rules": rules, "nodes": nodes, "regions": tuple(of[name] for name in nodes)})
+
+
+def running(fleet: Fleet, inventory: Inventory, names: Sequence[str], canary: str | None = None) -> list[Node]:
+    """The nodes of a rollout in the fleet's order, the canary first; "all" stands for every one that runs the service.
+
+    Raises:
+        NotFound: a name is not in the fleet.
+        Usage: a named node was never provisioned, no node runs the service yet, or the canary is none of them.
+    """
     selected = fleet.select(names)
-    running = [node for node in selected if inventory.record(node.name).life in (Life.PROVISIONED, Life.LIVE)]
-    idle = [node.name for node in selected if node not in running]
+    serving = (Life.PROVISIONED, Life.LIVE)
+    found = [node for node in selected if inventory.record(node.name).life in serving]
+    idle = [node.name for node in selected if inventory.record(node.name).life not in serving]
     if idle and "all" not in names:
         raise Usage(f"{', '.join(idle)}: not provisioned yet", fix=f"noc provision {' '.join(idle)}")
-    if not running:
+    if not found:
         raise Usage("no node runs the service yet", fix="noc provision NODE makes one")
-    if canary is not None and canary not in {node.name for node in running}:
+    if canary is not None and canary not in {node.name for node in found}:
         raise Usage(f"{canary} cannot be the canary", why="it is not among the nodes of this rollout")
-    return sorted(running, key=lambda node: node.name != canary)
+    return sorted(found, key=lambda node: node.name != canary)
 
 
 def plan_provision(

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-MAX_RECORD = 1024 * 1024
+MAX_RECORD = 16 * 1024 * 1024
+"""The first record of a run has its plan: some 500 bytes a node, and each package that changes there."""
 GENESIS = "0" * 64
 _ALONE_WITHIN_S = 5.0
 _POLL_S = 0.005

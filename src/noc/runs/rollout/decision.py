@@ -4,10 +4,11 @@ The order. Every node is asked first; a node that cannot take the change keeps t
 all are staged side by side, in their order, and a node is activated as soon as it and all before it are staged, while
 those behind it still are: a node whose turn has come and that is not staged yet is waited for, never overtaken. The
 first goes alone, as the canary, with the longer soak; until one node is confirmed, each further one is a canary again.
-After that come waves of `batch` nodes. Within a wave nodes are switched one after the other too, from the order to
-activate until both sides have seen the new process: activations never overlap. What a wave of several shares is the
-time after that: while one node soaks, the next is switched. With a batch of 1 a node is confirmed before the next is
-touched. Nodes that were down and are waited for come last.
+After that come waves of `batch` nodes. Where nodes are taken region by region, each region has a canary of its own, and
+no wave has nodes of two. Within a wave nodes are switched one after the other too, from the order to activate until
+both sides have seen the new process: activations never overlap. What a wave of several shares is the time after that:
+while one node soaks, the next is switched. With a batch of 1 a node is confirmed before the next is touched. Nodes that
+were down and are waited for come last.
 
 A node that cannot be staged is a failure like any other, or down like any other, also when others have been activated
 by then: it falls out of its wave, and the rules say whether the rollout goes on.
@@ -86,7 +87,14 @@ def _switch(rollout: Rollout, busy: frozenset[str]) -> tuple[Act, ...]:
         return (Act(Step.ACTIVATE, (following,)),)
     if rollout.in_hand:
         return ()
-    return (Act(Step.WAVE, _coming(rollout)[: 1 if rollout.has_canary else rollout.rules.batch]),)
+    return (Act(Step.WAVE, _next_wave(rollout, following)),)
+
+
+def _next_wave(rollout: Rollout, first: str) -> tuple[str, ...]:
+    """The first node alone while it is a canary, else a batch of those of its region that are still to come."""
+    own = rollout.regions.get(first)
+    coming = [name for name in _coming(rollout) if rollout.regions.get(name) == own]
+    return tuple(coming[: 1 if rollout.is_canary(first) else rollout.rules.batch])
 
 
 def _coming(rollout: Rollout) -> tuple[str, ...]:
@@ -95,14 +103,13 @@ def _coming(rollout: Rollout) -> tuple[str, ...]:
 
 
 def _following(rollout: Rollout, begun: frozenset[str] = frozenset()) -> str | None:
-    """The node whose turn is next: of the present wave while that has any left. None where it is not staged yet.
+    """The node whose turn is next: the first in order that is still to come. None where it is not staged yet.
 
     Args:
         rollout: how it stands.
         begun: nodes whose turn has come, and of which no record tells yet.
     """
-    coming = [name for name in _coming(rollout) if name not in begun]
-    following = next((name for name in coming if name in rollout.wave), coming[0] if coming else None)
+    following = next((name for name in _coming(rollout) if name not in begun), None)
     return following if following in rollout.at(Phase.STAGED) else None
 
 

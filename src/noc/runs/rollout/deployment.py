@@ -234,7 +234,7 @@ class Deployment:
             Step.ADOPT: self._checked(change.adopt),
             Step.ACTIVATE: partial(_begin, change),
             Step.PROVE: change.prove,
-            Step.SOAK: partial(change.soak, rules.canary_soak if self._rollout.has_canary else rules.soak),
+            Step.SOAK: partial(change.soak, rules.canary_soak if self._rollout.is_canary(name) else rules.soak),
             Step.CONFIRM: self._checked(change.confirm, heeding_halt=False),
             Step.REVERT: partial(change.revert, self._reasons.of(name) or "the run ended"),
             Step.PROVE_OLD: change.prove_old,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from math import ceil
 from typing import Literal
 
 from noc.hosts.activation import NodeFacts, Outdated
@@ -10,6 +12,7 @@ from noc.hosts.bundle import Bundle
 from noc.release.manifest import Manifest
 from noc.runs.admission.clock import lasting
 from noc.runs.health.checks import WORST_CLOCK_S
+from noc.runs.plan.estimate import History, estimate_rollout
 from noc.runs.plan.plan import NodePlan, Plan
 from noc.runs.rollout.preflight import obstacles, runs_already
 from noc.runs.rollout.system import as_planned, notes, waiting
@@ -56,7 +59,7 @@ class Headquarters:
     now: datetime
 
 
-def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePlan:
+def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters, position: int) -> NodePlan:
     """What the plan does to one node.
 
     Args:
@@ -64,8 +67,8 @@ def prospect(plan: Plan, name: str, answer: Answer, hq: Headquarters) -> NodePla
         name: the node, one of the plan's.
         answer: what it said.
         hq: what HQ knows.
+        position: the node's place in the order, from 1.
     """
-    position = plan.nodes.index(name) + 1
     facts = answer.facts
     if facts is None:
         problems = (answer.down,) if answer.down else answer.problems
@@ -197,17 +200,39 @@ def by_its_clock(manifest: Manifest | None, answer: Answer, hq: Headquarters) ->
     return (f"by its clock the release expired at {manifest.expires:%Y-%m-%d %H:%M} UTC: set its clock",)
 
 
-def in_waves(rows: Sequence[NodePlan], batch: int) -> tuple[NodePlan, ...]:
+def in_waves(rows: Sequence[NodePlan], batch: int, regions: Mapping[str, str] | None = None) -> tuple[NodePlan, ...]:
     """The rows with their waves: the first node that changes is the canary, wave 0; the others follow in batches.
 
-    A node that does not change stands in the wave that is under way when its turn comes.
+    A node that does not change stands in the wave that is under way when its turn comes. Where nodes are taken region
+    by region, each region begins so anew, with the number that follows.
 
     Args:
         rows: in the plan's order.
         batch: nodes in a wave after the canary.
+        regions: the region of each node, by name; nothing where there is one canary for all.
     """
-    placed, changing = [], 0
-    for row in rows:
-        placed.append(row.model_copy(update={"wave": 1 + (changing - 1) // batch if changing else 0}))
-        changing += row.state == "change"
+    placed: list[NodePlan] = []
+    begun = 0
+    for _, region in groupby(rows, key=lambda row: (regions or {}).get(row.node)):
+        changing = 0
+        for row in region:
+            placed.append(row.model_copy(update={"wave": begun + (1 + (changing - 1) // batch if changing else 0)}))
+            changing += row.state == "change"
+        begun += 1 + ceil((changing - 1) / batch) if changing else 0
     return tuple(placed)
+
+
+def completed(plan: Plan, answers: Mapping[str, Answer], hq: Headquarters, history: History, *, bound_s: float) -> Plan:
+    """The plan of a rollout with a row a node and its estimate.
+
+    Args:
+        plan: the outline.
+        answers: what came of asking each node, by name, in the plan's order.
+        hq: what HQ knows.
+        history: what earlier runs took.
+        bound_s: seconds that a rollout of the fleet may take.
+    """
+    found = [prospect(plan, name, answer, hq, position) for position, (name, answer) in enumerate(answers.items(), 1)]
+    rows = in_waves(found, plan.rules.batch, plan.region_of)
+    rows, estimate = estimate_rollout(rows, plan.rules, history, bound_s, plan.region_of)
+    return plan.model_copy(update={"rows": rows, "estimate": estimate})

@@ -4,7 +4,7 @@ So what is shown, what is tested and what is resumed are the same thing. What is
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from noc.runs.plan.plan import Plan, Rules
 from noc.runs.record.events import RESUMED, Event, State
@@ -37,6 +37,7 @@ class Rollout:
         wave, number: the nodes of the present wave, and which it is; the canary's is 0.
         confirmed: the nodes that were confirmed, the newest last.
         returning: the fleet is being returned to what it ran before.
+        regions: the region of each node, where they are taken region by region; empty otherwise.
     """
 
     nodes: Mapping[str, Standing]
@@ -47,6 +48,7 @@ class Rollout:
     number: int = -1
     confirmed: tuple[str, ...] = ()
     returning: bool = False
+    regions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, nodes: Iterable[str], rules: Rules, *, lenient: bool = False) -> "Rollout":
@@ -56,7 +58,8 @@ class Rollout:
     @classmethod
     def of(cls, plan: Plan) -> "Rollout":
         """The rollout that a plan asks for, nothing done yet."""
-        return cls.begin(plan.nodes, plan.rules, lenient=plan.action == "rollback")
+        begun = cls.begin(plan.nodes, plan.rules, lenient=plan.action == "rollback")
+        return replace(begun, regions=plan.region_of)
 
     def at(self, *phases: Phase) -> tuple[str, ...]:
         """The nodes that stand at one of these phases, in order."""
@@ -85,10 +88,10 @@ class Rollout:
         """Whether no further node is begun."""
         return self.stopping or self.failed
 
-    @property
-    def has_canary(self) -> bool:
-        """Whether the node in hand, or the next, is a canary: none was confirmed yet."""
-        return not any(standing.confirmed for standing in self.nodes.values())
+    def is_canary(self, node: str) -> bool:
+        """Whether a node that is in hand, or next, is a canary: none of its region was confirmed yet."""
+        own = self.regions.get(node)
+        return not any(known.confirmed for name, known in self.nodes.items() if self.regions.get(name) == own)
 
     def called_off(self, node: str) -> bool:
         """Whether an unproven node in hand is to go back though nothing is wrong with it. A way back is not."""

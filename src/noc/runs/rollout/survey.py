@@ -13,11 +13,11 @@ from noc.fleet.model import Node
 from noc.hosts.activation import NodeFacts
 from noc.hosts.errors import ConnectionLost, Overdue, Unreachable
 from noc.release.manifest import Manifest
-from noc.runs.plan.estimate import History, estimate_provision, estimate_rollout
+from noc.runs.plan.estimate import History, estimate_provision
 from noc.runs.plan.plan import Plan
 from noc.runs.record.tame import tame
 from noc.runs.rollout.preflight import clock_skew, runs_already, shows
-from noc.runs.rollout.prospect import Answer, Headquarters, in_waves, prospect
+from noc.runs.rollout.prospect import Answer, Headquarters, completed
 from noc.runs.rollout.system import outdated, system_of
 from noc.runs.site.configuration import differences, node_bundle
 from noc.runs.site.link import Link
@@ -55,9 +55,7 @@ async def survey(
     unmade = await make_systems(site, plan)
     history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan, unmade))
     hq = Headquarters(_manifests(site), fence, now or datetime.now(UTC))
-    found = [prospect(plan, name, answer, hq) for name, answer in answers.items()]
-    rows, estimate = estimate_rollout(in_waves(found, plan.rules.batch), plan.rules, history, policy.deploy_bound)
-    return plan.model_copy(update={"rows": rows, "estimate": estimate})
+    return completed(plan, answers, hq, history, bound_s=policy.deploy_bound)
 
 
 async def _provisioning(plan: Plan, read_history: Callable[[], History], bound_s: float) -> Plan:

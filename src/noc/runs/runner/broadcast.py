@@ -10,11 +10,13 @@ from typing import Any
 from noc.runs.errors import WatchAbsent
 from noc.runs.record.run import Run
 from noc.runs.runner.briefing import briefing
-from noc.runs.runner.view import Row, View, advance, closing, counted, footer
+from noc.runs.runner.view import Row, View, advance, closing, counted, footer, in_view
 from noc.runs.site.watchdoor import WatchDoor
 
 EVERY_S = 1.0
 """Seconds between two tellings: what happens in between is told at once afterwards."""
+MOST_SHOWN = 60
+"""Nodes that the page shows of a run; of more, those that failed or are in hand come first."""
 _WORD, _LINE = 100, 2000
 
 log = logging.getLogger(__name__)
@@ -91,14 +93,16 @@ def as_shown(view: View, now: datetime) -> dict[str, Any]:
     """
     ended = view.exit_code is not None
     failure = str(view.error["what"]) if view.error else view.notice
+    rows, more = in_view(view, MOST_SHOWN)
+    progress = f"{counted(view)} · {closing(view)}" if ended else footer(view, now)
     return {
         "what": view.what[:_LINE],
         "phrase": view.phrase,
         "by": view.by[:_WORD],
         "begun": (view.begun or now).isoformat(),
         "notice": failure[:_LINE],
-        "progress": f"{counted(view)} · {closing(view)}" if ended else footer(view, now),
-        "nodes": [_node(name, row) for name, row in view.rows.items()],
+        "progress": f"{progress} · {more} more nodes" if more else progress,
+        "nodes": [_node(name, row) for name, row in rows],
         "ended": view.last.isoformat() if ended and view.last else None,
         "good": view.exit_code == 0,
     }

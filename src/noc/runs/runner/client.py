@@ -20,7 +20,7 @@ from noc.runs.record.events import RUN, Event, State
 ANSWER_TIMEOUT_S = 60.0
 SILENT_AFTER_S = 120.0
 """A run says something every few seconds, however long a step takes: a runner that is silent is stuck."""
-MAX_ANSWER = 4 * 1024 * 1024
+MAX_ANSWER = 16 * 1024 * 1024
 """Bytes of one line that the runner says."""
 _PIECE = 64 * 1024
 _AWAKE_S = 0.5

@@ -32,6 +32,7 @@ from noc.runs.plan.planners import (
     plan_reboot,
     plan_rescue,
     plan_rollback,
+    running,
 )
 from noc.runs.removal.plans import plan_remove
 from noc.runs.rotation.plans import plan_rotate
@@ -80,7 +81,8 @@ class Asked:
     @property
     def rules(self) -> Rules:
         """How a rollout is to proceed."""
-        return Rules.read(self.fleet, self.request.get("rules", {}))
+        nodes = running(self.fleet, self.inventory, self.names)
+        return Rules.read(self.fleet, self.request.get("rules", {}), len(nodes))
 
 
 def _deploy(asked: Asked) -> Plan:

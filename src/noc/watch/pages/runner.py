@@ -13,7 +13,7 @@ from typing import Any, Final
 from noc.errors import NocError, NotFound, NotPermitted
 from noc.watch.errors import RunnerAway, RunnerUnclear, RunNotBegun
 
-MAX_LINE: Final = 4 * 1024 * 1024
+MAX_LINE: Final = 16 * 1024 * 1024
 """Bytes of one answer; a request with its plan has at most 2 MiB."""
 MOST_AT_ONCE: Final = 8
 ASK_S: Final = 5.0
