@@ -79,11 +79,21 @@ def document(bill: "FleetCost", prices: "PriceList", ways: "tuple[Way, ...]", ce
         "ceiling_usd": ceiling,
         "over_usd": round(bill.usd - ceiling, 2),
         "free_egress_usd": round(bill.free_egress_usd, 2),
+        "routing": _routing(bill),
         "unknown": list(bill.unknown),
         "machines": [_machine(each) for each in (bill.hub, *bill.nodes)],
         "ways": [vars(way) | {"fits": way.fits(ceiling)} for way in ways],
         "sources": dict(prices.sources),
     }
+
+
+def _routing(bill: "FleetCost") -> dict[str, Any] | None:
+    """What leading the domain to several nodes costs; None where it leads to one."""
+    if bill.routing is None:
+        return None
+    price = bill.routing.price
+    said = {"endpoints": bill.routing.endpoints, "usd": round(bill.routing.usd, 2)}
+    return said | {"provider": price.provider, "source": price.source, "as_of": price.as_of}
 
 
 def _machine(machine: "MachineCost") -> dict[str, Any]:
@@ -107,8 +117,12 @@ def _show(bill: "FleetCost") -> None:
     rows = [_row(each, dearest) for each in (bill.hub, *sorted(bill.nodes, key=lambda each: -each.usd))]
     sums = ("", "", *(_usd(bill.part(what)) for what, _ in PARTS), _usd(bill.usd), "")
     free = [("free traffic", "", "", "", "", _usd(-bill.free_egress_usd), _usd(-bill.free_egress_usd), "")]
+    led = [("routing", "-", *("-" for _ in PARTS), _usd(bill.routing.usd), "")] if bill.routing else []
     headings = ("machine", "region", *(name for _, name in PARTS), "$ a month", "")
-    print_table(headings, [*rows, *(free if bill.free_egress_usd else []), ("fleet", *sums[1:])])
+    print_table(headings, [*rows, *led, *(free if bill.free_egress_usd else []), ("fleet", *sums[1:])])
+    if bill.routing:
+        words = f"to the nearest of several nodes: {bill.routing}"
+        err.print(f"{mark('info', 'routing')}  {plain(words)}", soft_wrap=True)
     for name in bill.unknown:
         err.print(f"{mark('warn', name)}  a price is not known: the sum is at least what it says")
     if bill.guessed:

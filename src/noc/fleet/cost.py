@@ -1,11 +1,11 @@
 """What the fleet costs a month at list prices: pure sums over the fleet file and a price list."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from noc.fleet.model import Fleet, Node
-from noc.fleet.prices import HOURS_A_MONTH, Price, PriceList, What
+from noc.fleet.prices import HOURS_A_MONTH, Balancer, Price, PriceList, What
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,28 @@ class MachineCost:
 
 
 @dataclass(frozen=True)
+class RoutingCost:
+    """What it costs a month to lead the domain to several nodes: the provider's load balancer before them.
+
+    Attributes:
+        endpoints: the nodes that it leads to.
+        price: the row that says so.
+    """
+
+    endpoints: int
+    price: Balancer
+
+    @property
+    def usd(self) -> float:
+        """US dollars a month."""
+        return self.price.monthly(self.endpoints)
+
+    def __str__(self) -> str:
+        """As people read it: `$25.00 a month at list prices for 4 endpoints`."""
+        return f"${self.usd:.2f} a month at list prices for {self.endpoints} endpoints"
+
+
+@dataclass(frozen=True)
 class FleetCost:
     """What the fleet costs a month, against its ceiling. US dollars, without tax."""
 
@@ -57,6 +79,7 @@ class FleetCost:
     ceiling_usd: float
     free_egress_usd: float = 0
     guessed: tuple[Price, ...] = field(default=(), repr=False)
+    routing: RoutingCost | None = None
 
     @property
     def running(self) -> tuple[MachineCost, ...]:
@@ -65,8 +88,9 @@ class FleetCost:
 
     @property
     def usd(self) -> float:
-        """The whole bill: the hub, every node that is not left out, less the traffic that is free of charge."""
-        return self.hub.usd + sum(node.usd for node in self.running) - self.free_egress_usd
+        """The whole bill: the hub, every node that is not left out, less free traffic; and the domain's routing."""
+        routing = self.routing.usd if self.routing else 0
+        return self.hub.usd + sum(node.usd for node in self.running) - self.free_egress_usd + routing
 
     @property
     def over(self) -> float:
@@ -96,7 +120,21 @@ def fleet_cost(fleet: Fleet, prices: PriceList, today: date) -> FleetCost:
     hub = MachineCost(fleet.hub.name, None, fleet.hub.provider, tuple(_hub_items(fleet, prices)))
     rows = {item.price for each in (hub, *nodes) for item in each.items if item.price and item.price.guessed}
     guessed = tuple(sorted(rows, key=lambda row: (row.item, row.region)))
-    return FleetCost(hub, nodes, fleet.budget.ceiling_usd, _free_egress(fleet, nodes, prices), guessed)
+    free, routing = _free_egress(fleet, nodes, prices), _routing(fleet, nodes, prices)
+    return FleetCost(hub, nodes, fleet.budget.ceiling_usd, free, guessed, routing)
+
+
+def _routing(fleet: Fleet, nodes: tuple[MachineCost, ...], prices: PriceList) -> RoutingCost | None:
+    """By the fleet file: each node that it names, or that runs where it names none, is an endpoint."""
+    if not fleet.routing.by_latency:
+        return None
+    chosen = [node for node in nodes if not node.left_out and node.name in (fleet.routing.nodes or {node.name})]
+    return routing_cost(fleet, len(chosen), prices)
+
+
+def routing_cost(fleet: Fleet, endpoints: int, prices: PriceList) -> RoutingCost:
+    """What leading the domain to so many nodes costs a month."""
+    return RoutingCost(endpoints, prices.balancer(fleet.routing.provider))
 
 
 def without(cost: FleetCost, names: Collection[str], reason: str) -> FleetCost:
@@ -105,7 +143,7 @@ def without(cost: FleetCost, names: Collection[str], reason: str) -> FleetCost:
         MachineCost(each.name, each.region, each.kind, each.items, reason) if each.name in names else each
         for each in cost.nodes
     )
-    return FleetCost(cost.hub, nodes, cost.ceiling_usd, cost.free_egress_usd, cost.guessed)
+    return replace(cost, nodes=nodes)
 
 
 def _hub_items(fleet: Fleet, prices: PriceList) -> Iterator[Item]:

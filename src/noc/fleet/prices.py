@@ -57,7 +57,10 @@ class Commitment:
 
 @dataclass(frozen=True)
 class Balancer:
-    """A load balancer before the nodes, US dollars a month: the base holds some endpoints, each other costs more."""
+    """A load balancer before the nodes, US dollars a month: the base holds some endpoints, each other costs more.
+
+    Queries beyond the free ones are not in it: nobody knows how many there will be.
+    """
 
     provider: str
     base_usd: float
@@ -90,6 +93,10 @@ class PriceList:
             if row.provider == provider and row.item == item and row.region in {region, ANY} and row.kind in {kind, ANY}
         )
         return min(wanted, key=lambda each: each[:2], default=(True, True, None))[2]
+
+    def balancer(self, provider: str) -> Balancer:
+        """What a provider that can balance takes for it; the table has a row for each."""
+        return next(row for row in self.balancers if row.provider == provider)
 
     def updated(self, rows: Iterable[Price], sources: Mapping[str, str]) -> "PriceList":
         """The same list with rows that were read later in the place of those they speak of."""

@@ -10,6 +10,7 @@ IPV6_IN_PRACTICE = (
     "visitors who have IPv4 alone come through the DNS provider's proxy; HQ, the certificate authority and whatever a "
     "node talks to must speak IPv6"
 )
+ONE_NODE_IN_PRACTICE = "everybody who asks for the domain is answered by one node, however far away"
 COMMITTED_IN_PRACTICE = "paid for the whole term, whether or not the nodes still run"
 
 
@@ -46,7 +47,18 @@ def ways(cost: FleetCost, prices: PriceList, ceiling_usd: float) -> tuple[Way, .
     """
     if cost.usd <= ceiling_usd:
         return ()
-    return (*_commitments(cost, prices), *_without_ipv4(cost, prices), *_fewer(cost, ceiling_usd))
+    return (
+        *_commitments(cost, prices),
+        *_one_node(cost),
+        *_without_ipv4(cost, prices),
+        *_fewer(cost, ceiling_usd),
+    )
+
+
+def _one_node(cost: FleetCost) -> Iterator[Way]:
+    if cost.routing:
+        bill = cost.usd - cost.routing.usd
+        yield Way("the domain led to one node", bill, bill, ONE_NODE_IN_PRACTICE)
 
 
 def _commitments(cost: FleetCost, prices: PriceList) -> Iterator[Way]:

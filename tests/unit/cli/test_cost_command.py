@@ -36,3 +36,23 @@ def test_json_is_one_document_with_the_source_of_each_price() -> None:
 
 def test_a_left_out_node_is_shown_with_its_reason() -> None:
     assert "left out: me-central-1 offers no t4g" in call()[1]
+
+
+def routed(tmp_path: Path) -> Path:
+    """The plan's fleet with the domain led to three nodes."""
+    text = (PLAN / "fleet.toml").read_text()
+    table = '\n[routing]\nmethod = "latency"\nnodes = ["virginia", "frankfurt", "singapore"]\n'
+    (tmp_path / "fleet.toml").write_text(text + table)
+    return tmp_path
+
+
+def test_routing_by_latency_is_on_the_bill(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["-C", str(routed(tmp_path))], catch_exceptions=False)
+    assert ("routing" in done.stdout, "$20.00 a month" in done.stderr) == (True, True)
+
+
+def test_json_has_the_price_of_routing_with_its_source(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["-C", str(routed(tmp_path)), "--json"], catch_exceptions=False)
+    document = json.loads(done.stdout)
+    assert (document["routing"]["usd"], document["routing"]["endpoints"]) == (20, 3)
+    assert document["routing"]["source"] in document["sources"]

@@ -12,6 +12,7 @@ from noc.fleet.cost import FleetCost, fleet_cost, without
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.fleet.prices import HOURS_A_MONTH, Price, price_list
+from noc.fleet.routing import Routing
 from noc.fleet.thrift import ways
 
 PLAN = load(Path(__file__).parents[3] / "fleet")
@@ -109,3 +110,34 @@ def test_leaving_nodes_out_never_costs_more(names: set[str]) -> None:
 def test_free_traffic_never_takes_off_more_than_traffic_costs(gb: float) -> None:
     found = bill(changed(egress_gb=gb))
     assert 0 <= found.free_egress_usd <= found.part("egress") + 1e-9
+
+
+def routed(*names: str) -> Fleet:
+    return PLAN.model_copy(update={"routing": Routing(method="latency", nodes=names)})
+
+
+def test_a_domain_that_leads_to_one_node_costs_nothing() -> None:
+    assert bill().routing is None
+
+
+def test_a_domain_that_leads_to_several_costs_what_the_table_says() -> None:
+    found = bill(routed("virginia", "frankfurt", "singapore"))
+    assert found.usd - bill().usd == pytest.approx(20)
+    assert str(found.routing) == "$20.00 a month at list prices for 3 endpoints"
+
+
+def test_where_no_node_is_named_every_one_that_runs_is_paid_for() -> None:
+    found = bill(routed())
+    assert found.routing is not None
+    assert found.routing.endpoints == len(found.running)
+
+
+def test_leading_the_domain_to_one_node_is_a_way_to_less() -> None:
+    found = bill(routed("virginia", "frankfurt"))
+    (way,) = [way for way in ways(found, price_list(), 1) if way.name == "the domain led to one node"]
+    assert way.most == pytest.approx(bill().usd)
+
+
+def test_the_price_of_a_balancer_has_a_source() -> None:
+    prices = price_list()
+    assert prices.balancer("cloudflare").source in prices.sources
