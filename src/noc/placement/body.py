@@ -2,9 +2,9 @@
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import pairwise
-from mmap import mmap
 
 from noc.placement.errors import DirectoryDamaged
 from noc.placement.handles import ID_DIGITS
@@ -27,22 +27,21 @@ def write_body(placed: Mapping[str, int]) -> bytes:
     return "".join(f"{tenant} {placed[tenant]:0{INDEX_DIGITS}}\n" for tenant in sorted(placed)).encode()
 
 
-def lookup(body: bytes | mmap, tenant: str) -> int | None:
+def lookup(body: bytes, tenant: str) -> int | None:
     """The position of a tenant's node, by bisection; None where the tenant is not there.
 
     Args:
         body: the lines, which were checked before.
         tenant: its id.
     """
-    wanted, low, high = tenant.encode(), 0, len(body) // LINE_BYTES
-    while low < high:
-        middle = (low + high) // 2
-        if body[middle * LINE_BYTES : middle * LINE_BYTES + ID_DIGITS] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    line = bytes(body[low * LINE_BYTES : (low + 1) * LINE_BYTES])
-    return int(line[ID_DIGITS + 1 :]) if line.startswith(wanted + b" ") else None
+    wanted = tenant.encode()
+    at = LINE_BYTES * bisect_left(range(len(body) // LINE_BYTES), wanted, key=lambda line: _id(body, line))
+    line = body[at : at + LINE_BYTES]
+    return int(line[ID_DIGITS:]) if line.startswith(wanted + b" ") else None
+
+
+def _id(body: bytes, line: int) -> bytes:
+    return body[line * LINE_BYTES : line * LINE_BYTES + ID_DIGITS]
 
 
 def read_body(body: bytes) -> dict[str, int]:

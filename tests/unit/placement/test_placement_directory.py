@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import mmap
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -60,11 +59,9 @@ def test_a_line_is_an_id_and_the_position_of_a_node() -> None:
     assert SOME.body.decode() == f"{A} 0000\n{B} 0007\n{C} 0007\n"
 
 
-def test_a_tenant_is_found_in_a_file_that_is_only_mapped(tmp_path: Path) -> None:
-    path = tmp_path / "tenants-7"
-    path.write_bytes(SOME.body)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
-        assert [lookup(mapped, each) for each in (A, B, C, "0c" * 16)] == [0, 7, 7, None]
+@pytest.mark.parametrize("text", ["", "0", A[:-1], f"{A} 0000", "ÿ" * 32, "g" * 32])
+def test_what_is_no_id_is_nobodys(text: str) -> None:
+    assert (lookup(SOME.body, text), lookup(b"", text)) == (None, None)
 
 
 def test_a_head_is_one_line_with_its_keys_in_order_and_no_spaces() -> None:
