@@ -11,12 +11,15 @@ from clavitor.accounts import Account, Locks, Verifier
 from clavitor.app import Route
 from clavitor.database import Database
 from clavitor.errors import HttpError
+from clavitor.front import Front, Home
 from clavitor.http import Request, Response
 from clavitor.stretch import Stretcher
 
 NOBODY = b"\0" * accounts.SALT_BYTES  # the salt that an unknown name's attempt is stretched with
 KEY = "authentication_key"
 WRONG = "name or password is wrong"
+ELSEWHERE = "this vault is kept on another node"
+RETRY_SIGN_UP = 60
 
 
 class AccountApi:
@@ -26,10 +29,11 @@ class AccountApi:
         database: where accounts are kept.
         access: tells who asks.
         stretcher: makes verifiers.
+        front: knows which names live here; without it all do.
     """
 
-    def __init__(self, database: Database, access: Access, stretcher: Stretcher) -> None:
-        self._database, self._access, self._stretcher = database, access, stretcher
+    def __init__(self, database: Database, access: Access, stretcher: Stretcher, front: Front | None = None) -> None:
+        self._database, self._access, self._stretcher, self._front = database, access, stretcher, front
 
     def routes(self) -> list[Route]:
         """What these handlers answer to."""
@@ -55,8 +59,13 @@ class AccountApi:
         name, key, locks = fields.account_name(document), _key(document), _locks(document)
         code = fields.text(document, "invitation")
         self._access.attempt(request, f"invitation {code}")
+        home = await self._home(name)
+        if home is not None:
+            _check_sign_up(home)
         if not await self._database.read(lambda db: invitations.is_open(db, code, time.time())):
             raise HttpError(403, "this invitation is unknown, used or expired")
+        if home is not None and not home.listed:
+            raise HttpError(403, "this name was given no place here: ask who invited you")
         verifier = await self._verifier(key)
 
         def store(db: sqlite3.Connection) -> str:
@@ -71,12 +80,13 @@ class AccountApi:
         return _welcome(document, await self._database.write(store), locks, status=201)
 
     async def sign_in(self, request: Request) -> Response:
-        """Open a session; an unknown name and a wrong password cost and look the same."""
+        """Open a session; an unknown name and a wrong password cost and look the same, here or elsewhere."""
         document = request.json()
         name = fields.account_name(document)
         self._access.attempt(request, name)
+        home = await self._home(name) or Home()
         account = await self._database.read(lambda db: accounts.by_name(db, name))
-        proven = await self._prove(account, _key(document))
+        proven = await self._prove(account if home.may_be_here else None, _key(document), home.elsewhere)
         held = token_of(request)
 
         def store(db: sqlite3.Connection) -> str:
@@ -127,15 +137,26 @@ class AccountApi:
         self._access.attempt(request, account.name if account else "")
         return await self._prove(account, _key(document))
 
+    async def _home(self, name: str) -> Home | None:
+        return await self._front.home(name) if self._front else None
+
     async def _verifier(self, key: bytes) -> Verifier:
         salt = secrets.token_bytes(accounts.SALT_BYTES)
         return Verifier(salt, await self._stretcher.stretch(key, salt))
 
-    async def _prove(self, account: Account | None, key: bytes) -> Account:
+    async def _prove(self, account: Account | None, key: bytes, elsewhere: str = "") -> Account:
         stretched = await self._stretcher.stretch(key, account.verifier.salt if account else NOBODY)
         if account is None or not hmac.compare_digest(stretched, account.verifier.hash):
-            raise HttpError(401, WRONG)
+            raise HttpError(421, ELSEWHERE, url=elsewhere) if elsewhere else HttpError(401, WRONG)
         return account
+
+
+def _check_sign_up(home: Home) -> None:
+    """Refuse whom the directory has elsewhere, and everybody while it is not proven to be the newest."""
+    if not home.takes_sign_ups:
+        raise HttpError(503, "no vault can be opened here at this moment", retry_after=RETRY_SIGN_UP)
+    if home.elsewhere:
+        raise HttpError(421, ELSEWHERE, url=home.elsewhere)
 
 
 def _check_unchanged(connection: sqlite3.Connection, account: Account) -> None:

@@ -79,7 +79,8 @@ class App:
             # The route's name, not the path, and no method that is not ours: what a client typed never reaches the log.
             method = request.method if request.method in METHODS else "-"
             log.info("%s %s %d %.1f ms", method, name, response.status, 1000 * (time.perf_counter() - began))
-        return replace(response, headers=(*response.headers, *SECURITY))
+        own = {name for name, _ in response.headers}
+        return replace(response, headers=(*response.headers, *(pair for pair in SECURITY if pair[0] not in own)))
 
     def _find(self, request: Request) -> tuple[Route, list[str]]:
         method = "GET" if request.method == "HEAD" else request.method
@@ -106,7 +107,8 @@ def client_address(request: Request) -> str:
 def _failure(error: Exception) -> Response:
     if isinstance(error, HttpError):
         retry = (("retry-after", str(error.retry_after)),) if error.retry_after is not None else ()
-        return Response.of({"error": error.message}, status=error.status, headers=retry)
+        elsewhere = {"url": error.url} if error.url else {}
+        return Response.of({"error": error.message, **elsewhere}, status=error.status, headers=retry)
     log.error("a request failed", exc_info=error)
     if isinstance(error, sqlite3.OperationalError):
         headers = (("retry-after", str(RETRY_AFTER)),)

@@ -26,6 +26,13 @@ class File:
     content: bytes
     headers: Headers
 
+    @staticmethod
+    def of(content: bytes, kind: str, more: Headers = ()) -> "File":
+        """A file with further headers, if any: whoever has it with others does not have it."""
+        etag = f'"{hashlib.sha256(b"".join([content, *(value.encode() for _, value in more)])).hexdigest()[:32]}"'
+        # Always asked for again: after a deployment no browser may mix files of two releases.
+        return File(content, (("content-type", kind), ("cache-control", "no-cache"), ("etag", etag), *more))
+
     async def get(self, request: Request) -> Response:
         """The file, or 304 for a browser that has it."""
         if request.headers.get("if-none-match") == dict(self.headers)["etag"]:
@@ -35,12 +42,11 @@ class File:
 
 def routes() -> list[Route]:
     """What the page's files answer to; each is read once, from the checkout or from the zipapp."""
-    return [Route("GET", path, _load(name, kind).get) for path, (name, kind) in FILES.items()]
+    return [Route("GET", path, load(name, kind).get) for path, (name, kind) in FILES.items()]
 
 
-def _load(name: str, kind: str) -> File:
+def load(name: str, kind: str) -> File:
+    """A file of the page, from the checkout or from the zipapp."""
     content = pkgutil.get_data("clavitor", f"page/{name}")
     assert content is not None
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    # Always asked for again: after a deployment no browser may mix files of two releases.
-    return File(content, (("content-type", kind), ("cache-control", "no-cache"), ("etag", etag)))
+    return File.of(content, kind)

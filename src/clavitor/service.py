@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from clavitor.checks import Checks
 from clavitor.counters import HourCounter
 from clavitor.database import Database, connect, prepare
 from clavitor.entry_api import EntryApi
+from clavitor.front import Front
+from clavitor.front_api import FrontApi
+from clavitor.front_page import FrontPage
 from clavitor.health import Health
 from clavitor.push import Pusher
 from clavitor.release import Identity, identify
@@ -49,8 +52,12 @@ async def _serve(settings: Settings) -> None:
     identity = identify()
     prepare(settings.database)
     requests, errors = HourCounter(), HourCounter()
-    with closing(Database(settings.database)) as database, closing(Stretcher()) as stretcher:
-        app = App(_routes(identity, database, stretcher), requests, errors)
+    with (
+        closing(Database(settings.database)) as database,
+        closing(Stretcher()) as stretcher,
+        _front(settings) as front,
+    ):
+        app = App(_routes(identity, database, stretcher, front), requests, errors)
         listener, held = listen(settings.listen)
         server = Server(listener, app.handle, held=held)
         log.info("clavitor %s build %d serves %s", identity.version, identity.build, settings.domain)
@@ -59,14 +66,21 @@ async def _serve(settings: Settings) -> None:
     log.info("clavitor %s has finished", identity.version)
 
 
-def _routes(identity: Identity, database: Database, stretcher: Stretcher) -> list[Route]:
+def _front(settings: Settings) -> AbstractContextManager[Front | None]:
+    """The front door, where the node has a directory."""
+    if settings.directory is None:
+        return nullcontext()
+    return closing(Front(settings.directory, f"https://{settings.domain}"))
+
+
+def _routes(identity: Identity, database: Database, stretcher: Stretcher, front: Front | None) -> list[Route]:
     access = Access(database)
-    return [
-        Route("GET", "/health", Health(identity, database).get),
-        *AccountApi(database, access, stretcher).routes(),
-        *EntryApi(database, access).routes(),
-        *page.routes(),
-    ]
+    health = Route("GET", "/health", Health(identity, database).get)
+    vault = [*AccountApi(database, access, stretcher, front).routes(), *EntryApi(database, access).routes()]
+    if front is None:
+        return [health, *vault, *page.routes()]
+    door = FrontApi(front, access)
+    return [health, *door.routes(), *door.guarded(vault), *FrontPage(front).routes(), *page.routes()]
 
 
 def _active_sessions(database: Path) -> int:

@@ -13,6 +13,14 @@ DEFAULT_INTERVAL = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryFiles:
+    """Where the fleet's directory of tenants lies, and the key to its ids."""
+
+    path: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The service's whole configuration. The push URL holds a secret and is kept out of every representation."""
 
@@ -22,6 +30,7 @@ class Settings:
     push_url: SplitResult | None = field(default=None, repr=False)
     push_interval: float = DEFAULT_INTERVAL
     push_source: str | None = None
+    directory: DirectoryFiles | None = None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +52,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         push_url=_push_url(environment.get("KUMA_PUSH_URL", "").strip()),
         push_interval=_interval(environment.get("CLAVITOR_PUSH_INTERVAL", str(DEFAULT_INTERVAL))),
         push_source=_source(environment.get("CLAVITOR_SOURCE", "").strip()),
+        directory=directory_files(environment),
     )
 
 
@@ -59,6 +69,14 @@ def database_path(environment: Mapping[str, str]) -> Path:
 def domain_name(environment: Mapping[str, str]) -> str:
     """The node's public name: `CLAVITOR_DOMAIN`."""
     return environment.get("CLAVITOR_DOMAIN", "").strip().lower() or "localhost"
+
+
+def directory_files(environment: Mapping[str, str]) -> DirectoryFiles | None:
+    """The fleet's directory: `CLAVITOR_DIRECTORY` and `CLAVITOR_TENANT_KEY`, both or neither."""
+    path, key = (environment.get(name, "").strip() for name in ("CLAVITOR_DIRECTORY", "CLAVITOR_TENANT_KEY"))
+    if bool(path) != bool(key):
+        raise ServiceError("CLAVITOR_DIRECTORY and CLAVITOR_TENANT_KEY belong together: set both, or neither")
+    return DirectoryFiles(Path(path), Path(key)) if path else None
 
 
 def _address(text: str) -> tuple[str, int]:

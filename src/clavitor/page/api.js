@@ -1,9 +1,10 @@
 // The service's HTTP interface. Whatever goes in here is ciphertext, or may be known to the service.
 
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, url) {
     super(message);
     this.status = status;
+    this.url = url; // where to ask instead, if the service says so
   }
 }
 
@@ -20,13 +21,17 @@ async function ask(method, path, body, headers = {}) {
   } catch {
     throw new ApiError(0, "The service cannot be reached. Check the connection and try again.");
   }
-  if (!response.ok) throw new ApiError(response.status, await reason(response));
+  if (!response.ok) throw await refusal(response);
   return response;
 }
 
-async function reason(response) {
-  const wait = response.headers.get("Retry-After");
+async function refusal(response) {
   const body = await response.json().catch(() => ({}));
+  return new ApiError(response.status, reason(response, body), body.url);
+}
+
+function reason(response, body) {
+  const wait = response.headers.get("Retry-After");
   const why = body.error ? body.error[0].toUpperCase() + body.error.slice(1) : `The service answered ${response.status}`;
   return wait ? `${why}. Try again in ${wait} s.` : `${why}.`;
 }
@@ -35,6 +40,8 @@ const json = async (...request) => (await ask(...request)).json();
 const match = (version) => ({ "If-Match": `"${version}"` });
 
 export const derivation = (name) => json("POST", "/derivation", { name });
+export const where = (name) => json("POST", "/front/where", { name });
+export const nodes = () => json("GET", "/front/nodes");
 export const signUp = (account) => json("POST", "/account", account);
 export const signIn = (name, authentication_key) => json("POST", "/session", { name, authentication_key });
 export const signOut = () => ask("DELETE", "/session");

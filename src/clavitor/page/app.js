@@ -1,7 +1,7 @@
 // The page: shows a vault, and forgets it when it is locked.
 
 import { exportAll, signOut } from "./api.js";
-import { AutoLock, confirmTwice, copy, download, generatePassword, notify, toCsv } from "./tools.js";
+import { AutoLock, confirmTwice, copy, download, generatePassword, goTo, notify, toCsv } from "./tools.js";
 import { Vault } from "./vault.js";
 
 const MIN_PASSWORD = 12;
@@ -26,7 +26,13 @@ function showDoor(signingUp) {
 
 async function enter(form, open) {
   await submit(form, "Working out your keys…", async (values) => {
-    vault = await open({ ...values, name: values.name.trim().toLowerCase() });
+    try {
+      vault = await open({ ...values, name: values.name.trim().toLowerCase() });
+    } catch (error) {
+      if (error.status !== 421 || !error.url) throw error;
+      const host = goTo(error.url, values.invitation?.trim());
+      throw new Error(`This vault is kept at ${host}. You are taken there.`);
+    }
     for (const each of document.forms) each.reset();
     history.replaceState(null, "", location.pathname);
     $("door").hidden = true;
@@ -254,9 +260,14 @@ function start() {
   });
   // A page kept for the back button would keep the clear text too.
   window.addEventListener("pagehide", () => vault && lock());
-  const invitation = new URLSearchParams(location.hash.slice(1)).get("invitation");
+  const brought = new URLSearchParams(location.hash.slice(1));
+  const invitation = brought.get("invitation");
   if (invitation) $("sign-up").elements.invitation.value = invitation;
   showDoor(Boolean(invitation));
+  if (brought.has("home")) {
+    history.replaceState(null, "", location.pathname);
+    notify("Your vault is kept here. Keep this address: it takes you straight to it.");
+  }
 }
 
 start();

@@ -97,3 +97,15 @@ export function toCsv(columns, rows) {
   const cell = (value) => `"${safe(value).replaceAll('"', '""')}"`;
   return [columns, ...rows.map((row) => columns.map((name) => row[name] ?? ""))].map((cells) => cells.map(cell).join(",")).join("\r\n") + "\r\n";
 }
+
+/**
+ * Leaves for a node's origin; returns its host. An invitation goes along behind the #, which no server sees. No name does:
+ * what stands in an address is kept by browsers, and read over shoulders.
+ */
+export function goTo(url, invitation = "") {
+  const target = new URL("/", url);
+  if (target.protocol !== "https:") throw new Error("The service names an unsafe address.");
+  target.hash = invitation ? `invitation=${encodeURIComponent(invitation)}` : "home";
+  location.assign(target);
+  return target.host;
+}

@@ -1,0 +1,192 @@
+"""Where the vault of a name lives: by the fleet's directory, and so that nobody learns who has one.
+
+A name that the directory does not have lives somewhere as well: on the node that is drawn for it, always the same one.
+The draw falls on nodes on which somebody does live, so that no node's name gives away that an answer was drawn, and it
+is made for every name, so that none is answered sooner.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from clavitor.candidates import candidates
+from clavitor.directory import HEAD, Directory, Head, Node, open_directory
+from clavitor.errors import DirectoryError
+from clavitor.settings import DirectoryFiles
+from clavitor.tenants import read_key, tenant_id
+
+log = logging.getLogger(__name__)
+
+RETRY = 30.0  # seconds until a directory that was refused is looked at again, unless another one comes before
+
+
+class State(StrEnum):
+    """Of the directory: `refused` is a new one that cannot be used, while the one before it goes on to count."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    REFUSED = "refused"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the vault of a name is.
+
+    Attributes:
+        url: the origin that everybody is told; empty without a directory.
+        elsewhere: that origin, where it is not this node's own.
+        listed: whether the directory has the name: for this service alone.
+        state: of the directory.
+    """
+
+    url: str = ""
+    elsewhere: str = ""
+    listed: bool = False
+    state: State = State.NONE
+
+    @property
+    def may_be_here(self) -> bool:
+        """Whether an account of that name in this node's database counts: one from before the directory does."""
+        return not (self.listed and self.elsewhere)
+
+    @property
+    def takes_sign_ups(self) -> bool:
+        """Whether the directory is proven to be the newest: an older one could have the name on another node."""
+        return self.state is State.FRESH
+
+
+class Front:
+    """Answers from the directory as it lies on the disk now; a new one is read through once, in the one thread that
+    also looks up, so that nobody is answered from half of it.
+
+    Args:
+        files: of the directory and of the key.
+        own: this node's origin, such as https://frankfurt.clavitor.com.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, files: DirectoryFiles, own: str, clock: Callable[[], float] = time.time) -> None:
+        self._files, self._own, self._clock = files, own, clock
+        self._thread = ThreadPoolExecutor(1, "directory")
+        self._directory: Directory | None = None
+        self._key = b""
+        self._candidates: tuple[Node, ...] = ()
+        self._seen: tuple[int, ...] | None = None
+        self._refusal, self._retry_at = "", 0.0
+        self._refresh()
+
+    async def home(self, name: str) -> Home:
+        """Where the vault of a name is, as `fields.account_name` spells it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._home, name)
+
+    async def head(self) -> tuple[Head | None, State]:
+        """The head of the directory, None without one, and its state."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._head)
+
+    @property
+    def candidates(self) -> tuple[Node, ...]:
+        """The few nodes to which a browser measures its way; none without a directory."""
+        return self._candidates
+
+    def is_apex(self, host: str) -> bool:
+        """Whether a request's Host names the domain itself, behind which any node may be, and no node."""
+        directory = self._directory
+        name = host.partition(":")[0].rstrip(".").lower()
+        return directory is not None and name == directory.head.domain and f"https://{name}" != self._own
+
+    def close(self) -> None:
+        """Finish what was begun and let go of the directory."""
+        self._thread.shutdown()
+        self._let_go()
+
+    def _home(self, name: str) -> Home:
+        self._refresh()
+        directory = self._directory
+        if directory is None:
+            return Home()
+        tenant = tenant_id(self._key, name)
+        try:
+            position = directory.find(tenant)
+        except DirectoryError as error:
+            self._let_go()
+            self._refuse(str(error))
+            return Home()
+        nodes = directory.head.nodes
+        drawn = draw(tenant, nodes, directory.homes)
+        url = nodes[drawn if position is None else position].url
+        return Home(url, "" if url == self._own else url, position is not None, self._state())
+
+    def _head(self) -> tuple[Head | None, State]:
+        self._refresh()
+        return (self._directory.head if self._directory else None), self._state()
+
+    def _state(self) -> State:
+        if self._directory is None:
+            return State.NONE
+        if self._clock() > self._directory.head.until:
+            return State.STALE
+        return State.REFUSED if self._refusal else State.FRESH
+
+    def _refresh(self) -> None:
+        """Take over the directory that lies there, if it is another one than was seen last."""
+        seen = self._look()
+        if seen == self._seen and not (self._refusal and time.monotonic() >= self._retry_at):
+            return
+        self._seen = seen
+        try:
+            key = read_key(self._files.key)
+            directory = open_directory(self._files.path)
+        except DirectoryError as error:
+            self._refuse(str(error))
+            return
+        self._let_go()
+        self._directory, self._key, self._refusal = directory, key, ""
+        self._candidates = tuple(candidates(directory.head.nodes))
+        head = directory.head
+        until = datetime.fromtimestamp(head.until, UTC).isoformat(timespec="seconds")
+        text = "directory %d: %d tenants on %d of %d nodes, proven until %s"
+        log.info(text, head.version, head.count, len(directory.homes), len(head.nodes), until)
+
+    def _look(self) -> tuple[int, ...] | None:
+        try:
+            status = (self._files.path / HEAD).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _refuse(self, why: str) -> None:
+        if why != self._refusal:
+            goes_on = "the one before it counts" if self._directory else "there is none"
+            log.error("the directory is refused, and %s: %s", goes_on, why)
+        self._refusal, self._retry_at = why, time.monotonic() + RETRY
+
+    def _let_go(self) -> None:
+        if self._directory is not None:
+            self._directory.close()
+            self._directory, self._candidates = None, ()
+
+
+def draw(tenant: str, nodes: Sequence[Node], homes: Sequence[int]) -> int:
+    """The position of the node that stands for the home of a tenant who has none.
+
+    Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998) over the nodes'
+    names: always the same, and a node that joins moves only those whom it draws to itself. Whether a node is open does
+    not count: it may change any day, and those that moved with it would be known to be nobody.
+
+    Args:
+        tenant: the id, which only holders of the tenant key can tell.
+        nodes: of the directory.
+        homes: positions of those on which somebody lives; empty in an empty directory, where all count.
+    """
+
+    def score(position: int) -> bytes:
+        return hashlib.blake2b(f"{tenant} {nodes[position].name}".encode(), digest_size=8).digest()
+
+    return max(homes or range(len(nodes)), key=score)
