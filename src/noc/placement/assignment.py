@@ -8,96 +8,19 @@ the same wherever it is made, and a node that joins or leaves moves no decision 
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from hashlib import sha256
 from math import inf, log
-from typing import Any
 
+from noc.placement.decision import Considered, Placed, Reason
 from noc.placement.errors import NoPlace
-from noc.placement.plausible import Doubt, nearness
+from noc.placement.plausible import nearness
 from noc.placement.roster import Candidate
 from noc.placement.wishes import Wishes
 
 NEAR_MS, NEAR_SHARE = 10.0, 0.25
 """As near as the nearest is whatever is at most so much farther, or by such a share: nobody notices."""
-
-
-class Reason(StrEnum):
-    """What became of a candidate, the best first; where several hold of one that cannot be, the first of them."""
-
-    STAYS = "stays"
-    CHOSEN = "chosen"
-    NOT_DRAWN = "not-drawn"
-    FARTHER = "farther"
-    NOT_HOME = "not-home"
-    NOT_LIVE = "not-live"
-    NOT_ASKED_FOR = "not-asked-for"
-    OUTSIDE = "outside"
-    LEFT_OUT = "left-out"
-    IN_MAINTENANCE = "in-maintenance"
-    IN_INCIDENT = "in-incident"
-    UNHEARD = "unheard"
-    FULL = "full"
-
-
 _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 Outcome = tuple[Reason, str]
-
-
-@dataclass(frozen=True)
-class Considered:
-    """What became of one candidate, and why.
-
-    Attributes:
-        node: its name.
-        reason: for machines.
-        words: for people, one clause.
-        round_trip_ms: the median that is believed; None where none is.
-        free: the share that is left of what there is least left of, 0 to 1; None where nothing was heard.
-    """
-
-    node: str
-    reason: Reason
-    words: str
-    round_trip_ms: float | None = None
-    free: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A decision.
-
-    Attributes:
-        considered: every candidate: the one it fell on first, then who could have been, then who could not.
-        doubts: round trips that were not believed.
-    """
-
-    considered: tuple[Considered, ...]
-    doubts: tuple[Doubt, ...] = ()
-
-    @property
-    def node(self) -> str:
-        """Where the tenant lives from now on."""
-        return self.considered[0].node
-
-    @property
-    def stays(self) -> bool:
-        """Whether the tenant lived there before."""
-        return self.considered[0].reason is Reason.STAYS
-
-    @property
-    def why(self) -> str:
-        """One clause."""
-        return self.considered[0].words
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {"node": self.node, "stays": self.stays, "why": self.why, **asdict(self)}
 
 
 def place(roster: Collection[Candidate], tenant: str, wishes: Wishes, home: str | None = None) -> Placed:
@@ -120,12 +43,7 @@ def place(roster: Collection[Candidate], tenant: str, wishes: Wishes, home: str 
         outcomes[str(home)] = (Reason.STAYS, "the tenant lives here already")
     elif able:
         outcomes |= _drawn(able, tenant, near.trips)
-    considered = tuple(
-        sorted(
-            (_considered(each, outcomes[each.node], near.trips.get(each.node)) for each in roster),
-            key=lambda each: (_RANK[each.reason], each.round_trip_ms or inf, each.node),
-        )
-    )
+    considered = _explained(roster, outcomes, near.trips)
     if not considered or considered[0].reason not in {Reason.STAYS, Reason.CHOSEN}:
         raise _no_place(roster, wishes, considered)
     return Placed(considered, near.doubts)
@@ -177,9 +95,20 @@ def _away(trip: float | None, nearest: float) -> str:
 
 
 def _merits(winner: Candidate, among: int, trip: float | None) -> str:
-    distance = "nothing is known of its distance" if trip is None else f"{trip:g} ms away"
-    draw = "the nearest" if among == 1 else f"drawn by free room among {among} that are about as near"
-    return f"{distance}, {draw}; {winner.tightest.free * 100:.0f} % free: {winner.tightest}"
+    if trip is None:
+        why = "the only one that can" if among == 1 else f"drawn by free room among {among}"
+    else:
+        why = f"{trip:g} ms away, " + (
+            "the nearest" if among == 1 else f"drawn by free room among {among} about as near"
+        )
+    return f"{why}; {winner.tightest.free * 100:.0f} % free: {winner.tightest}"
+
+
+def _explained(
+    roster: Collection[Candidate], outcomes: Mapping[str, Outcome], trips: Mapping[str, float]
+) -> tuple[Considered, ...]:
+    considered = [_considered(each, outcomes[each.node], trips.get(each.node)) for each in roster]
+    return tuple(sorted(considered, key=lambda each: (_RANK[each.reason], each.round_trip_ms or inf, each.node)))
 
 
 def _considered(each: Candidate, outcome: Outcome, trip: float | None) -> Considered:

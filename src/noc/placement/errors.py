@@ -13,12 +13,10 @@ PlacementError             E880
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from noc.errors import NocError
-
-if TYPE_CHECKING:
-    from noc.placement.assignment import Considered
+from noc.placement.decision import Considered
 
 
 class PlacementError(NocError):
@@ -75,7 +73,7 @@ class NoPlace(PlacementError):
 
     code, exit_code = "E886", 7
 
-    def __init__(self, what: str, considered: Sequence["Considered"], *, why: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, considered: Sequence[Considered], *, why: str = "", fix: str = "") -> None:
         """Keep what was found of every node."""
         super().__init__(what, why=why, fix=fix)
         self.considered = tuple(considered)

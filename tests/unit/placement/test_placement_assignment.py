@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from noc.placement.assignment import Placed, Reason, place
+from noc.placement.assignment import place
+from noc.placement.decision import Placed, Reason
 from noc.placement.errors import NoPlace
 from noc.placement.roster import Candidate, Load, Seen, roster
 from noc.placement.wishes import Wishes
@@ -128,7 +129,7 @@ def test_a_node_that_may_not_take_anybody_changes_nothing(
     tenants,
     st.dictionaries(st.sampled_from(EUROPE), st.integers(0, 499), min_size=1),
     st.sampled_from(sorted({*NAMES} - {*EUROPE})),
-    st.none() | st.floats(60, 400),
+    st.none() | st.floats(175, 400),
 )
 def test_a_node_that_is_farther_changes_nothing(
     tenant: str, sessions: dict[str, int], far: str, away: float | None
@@ -166,6 +167,19 @@ def test_the_nearest_node_takes_the_tenant() -> None:
     near = measured(frankfurt=40.0, virginia=95.0, singapore=170.0)
     placed = place(well(), TENANT, near)
     assert (placed.node, placed.why) == ("frankfurt", "40 ms away, the nearest; 75 % free: 100 of 400 MiB of memory")
+
+
+@pytest.mark.parametrize(
+    ("able", "asked", "why"),
+    [
+        (("frankfurt",), ANY, "the only one that can"),
+        (("frankfurt", "paris"), ANY, "drawn by free room among 2"),
+        (("frankfurt",), measured(frankfurt=12.0), "12 ms away, the nearest"),
+        (("frankfurt", "paris"), measured(frankfurt=12.0, paris=12.0), "12 ms away, drawn by free room among 2"),
+    ],
+)
+def test_the_one_that_was_chosen_says_why(able: tuple[str, ...], asked: Wishes, why: str) -> None:
+    assert place(well(*able), TENANT, asked).why.startswith(why)
 
 
 def test_nodes_that_are_about_as_near_share_by_the_draw() -> None:
