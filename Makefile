@@ -49,7 +49,7 @@ test: setup
 # 20 nodes; here it is a small one: five nodes, one round, nothing but the rolling deployment itself.
 bench: setup
 	@sh tools/packages.sh bench
-	@for name in help service ingest backup; do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+	@for name in help service plans ingest backup; do echo "== benchmarks/$$name.py"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 	@if [ "$$(id -u)" = 0 ]; then sh tools/packages.sh lab && $(MAKE) --no-print-directory dist bench-fleet; \
 	  else echo "left out: benchmarks/deploy.py, which boots real hosts, because this is not root"; fi
 

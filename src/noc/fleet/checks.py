@@ -110,13 +110,18 @@ def _network(document: Document) -> Iterator[IPv4Network]:
 
 def tunnel_room(document: Document) -> Iterator[Problem]:
     """The tunnel's network has room for operators and nodes."""
+    nodes = sum(1 for _ in _tables(document, "nodes"))
     for path, text in document.texts("tunnel", "network"):
         try:
-            small = IPv4Network(text).num_addresses <= 16
+            network = IPv4Network(text)
         except ValueError:
             continue
-        if small:
+        if network.num_addresses <= 16:
             yield document.problem(path, f"network {text} has no room for nodes", "take a /24, such as 10.84.0.0/24")
+        elif nodes > (room := network.num_addresses - 1 - OPERATORS.stop):
+            bits = 32 - (nodes + OPERATORS.stop).bit_length()
+            wider = IPv4Network((network.network_address, bits), strict=False)
+            yield document.problem(path, f"network {text} has room for {room} nodes of {nodes}", f"take {wider}")
 
 
 def ports(document: Document) -> Iterator[Problem]:

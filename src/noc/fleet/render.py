@@ -1,10 +1,14 @@
 """What is derived from the fleet file and the inventory: pure text, then written or compared."""
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
 from ipaddress import IPv4Address
+from itertools import takewhile
 from pathlib import Path
+from typing import Final
 
 from noc.errors import NotPermitted
 from noc.fleet.files import replace
@@ -18,6 +22,10 @@ from noc.fleet.terraform import terraform_files
 PEERS = "wireguard/peers.conf"
 HUB_KEY = "wireguard/hans.pub"
 RENDERED = (PEERS, HUB_KEY, TERRAFORM, *NIX_RENDERED)
+_CONTEXT: Final = 3
+_MOST_COMPARED: Final = 10_000
+"""Lines; more would take minutes, and nobody reads them."""
+_HUNK: Final = re.compile(r"^@@ -(\S+) \+(\S+) @@")
 
 
 def render(fleet: Fleet, inventory: Inventory) -> dict[str, str]:
@@ -54,11 +62,21 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True)
 class Drift:
-    """One file that is not as derived, with a unified diff from what lies there to what should."""
+    """One file that is not as derived: what lies there, and what should, "" for no file."""
 
     path: str
     kind: DriftKind
-    diff: str
+    before: str
+    after: str
+
+    @property
+    def diff(self) -> str:
+        """A unified diff from what lies there to what should."""
+        old, new = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in _compared(self.path, old, new)
+        )
 
 
 def drift(directory: Path, files: dict[str, str]) -> list[Drift]:
@@ -73,7 +91,7 @@ def drift(directory: Path, files: dict[str, str]) -> list[Drift]:
     """
     present = _present(directory)
     return [
-        Drift(path, _kind(path, present, files), _diff(path, present.get(path, ""), files.get(path, "")))
+        Drift(path, _kind(path, present, files), present.get(path, ""), files.get(path, ""))
         for path in sorted(present.keys() | files.keys())
         if present.get(path) != files.get(path)
     ]
@@ -117,6 +135,26 @@ def _kind(path: str, present: dict[str, str], files: dict[str, str]) -> DriftKin
     return DriftKind.DIFFERENT if path in files else DriftKind.LEFT_OVER
 
 
-def _diff(path: str, old: str, new: str) -> str:
-    lines = unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), f"a/{path}", f"b/{path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+def _compared(path: str, old: list[str], new: list[str]) -> Iterator[str]:
+    """The lines of a unified diff. What both begin and end with is left out first: the rest costs its square."""
+    head = max(_alike(zip(old, new, strict=False)) - _CONTEXT, 0)
+    rest = zip(reversed(old[head:]), reversed(new[head:]), strict=False)
+    tail = max(_alike(rest) - _CONTEXT, 0)
+    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
+    if max(len(before), len(after)) > _MOST_COMPARED:
+        yield from (f"--- a/{path}\n", f"+++ b/{path}\n")
+        yield f"@@ {len(before)} lines from {head + 1} on become {len(after)}: too many to be shown one by one @@\n"
+        return
+    for line in unified_diff(before, after, f"a/{path}", f"b/{path}", n=_CONTEXT):
+        yield _HUNK.sub(lambda found: f"@@ -{_moved(found[1], head)} +{_moved(found[2], head)} @@", line)
+
+
+def _alike(pairs: Iterable[tuple[str, str]]) -> int:
+    """How many pairs are equal until one is not."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _moved(lines: str, by: int) -> str:
+    """`12,7`: the first line of a hunk and how many it has, so many lines further on."""
+    first, *count = lines.split(",")
+    return ",".join([str(int(first) + by), *count])

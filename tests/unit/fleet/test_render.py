@@ -1,6 +1,7 @@
 """What is derived: its texts, and what counts as drift."""
 
 from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from noc.fleet.inventory import HubRecord, Inventory, Life, NodeRecord, load_inv
 from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.fleet.nix import BANNER, nix_value
-from noc.fleet.render import DriftKind, drift, render, write
+from noc.fleet.render import Drift, DriftKind, drift, render, write
 from noc.mesh.keys import generate
 
 PLAN = Path(__file__).parents[3] / "fleet"
@@ -112,6 +113,20 @@ def test_each_kind_of_drift_is_told_with_its_difference(tmp_path: Path, fleet: F
         '-    tunnelAddress = "10.84.0.99";\n+    tunnelAddress = "10.84.0.18";\n'
         in found["nixos/nodes/frankfurt.nix"].diff
     )
+
+
+@given(st.integers(0, 300), st.integers(0, 5), st.lists(st.sampled_from(["x\n", "y\n"]), max_size=4))
+def test_a_difference_in_a_long_file_is_shown_where_it_is(place: int, gone: int, come: list[str]) -> None:
+    old = [f"line {number}\n" for number in range(300)]
+    new = [*old[:place], *come, *old[place + gone :]]
+    found = Drift("main.tf", DriftKind.DIFFERENT, "".join(old), "".join(new)).diff
+    assert found == "".join(unified_diff(old, new, "a/main.tf", "b/main.tf"))
+
+
+def test_where_more_differs_than_anybody_reads_its_extent_is_told() -> None:
+    old, new = ("".join(f"{letter}{number}\n" for number in range(20_000)) for letter in "ab")
+    found = Drift("main.tf", DriftKind.DIFFERENT, f"same\n{old}", f"same\n{new}").diff
+    assert found.splitlines()[2].startswith("@@ 20001 lines from 1 on become 20001: too many")
 
 
 def test_other_line_ends_are_drift(tmp_path: Path, fleet: Fleet) -> None:
