@@ -70,6 +70,6 @@ def nobody_at(front: Front, name: str, nodes: Sequence[ListedNode]) -> str:
     assert directory is not None
     for number in range(1000):
         tenant = tenant_id(front._key, f"nobody-{number}")
-        if nodes[draw(tenant, directory.head.nodes, directory.homes)].name == name:
+        if nodes[draw(tenant, front._seeds, directory.homes)].name == name:
             return f"nobody-{number}"
     raise AssertionError(f"nobody is sent to {name}")

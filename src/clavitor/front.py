@@ -23,6 +23,7 @@ from clavitor.tenants import read_key, tenant_id
 
 log = logging.getLogger(__name__)
 
+WORD = (1 << 64) - 1
 RETRY = 30.0  # seconds until a directory that was refused is looked at again, unless another one comes before
 
 
@@ -78,6 +79,7 @@ class Front:
         self._directory: Directory | None = None
         self._key = b""
         self._candidates: tuple[Node, ...] = ()
+        self._seeds: tuple[int, ...] = ()
         self._seen: tuple[int, ...] | None = None
         self._refusal, self._retry_at = "", 0.0
         self._refresh()
@@ -118,9 +120,8 @@ class Front:
             self._let_go()
             self._refuse(str(error))
             return Home()
-        nodes = directory.head.nodes
-        drawn = draw(tenant, nodes, directory.homes)
-        url = nodes[drawn if position is None else position].url
+        drawn = draw(tenant, self._seeds, directory.homes)
+        url = directory.head.nodes[drawn if position is None else position].url
         return Home(url, "" if url == self._own else url, position is not None, self._state())
 
     def _head(self) -> tuple[Head | None, State]:
@@ -148,8 +149,8 @@ class Front:
             return
         self._let_go()
         self._directory, self._key, self._refusal = directory, key, ""
-        self._candidates = tuple(candidates(directory.head.nodes))
         head = directory.head
+        self._candidates, self._seeds = tuple(candidates(head.nodes)), tuple(seed(node.name) for node in head.nodes)
         until = datetime.fromtimestamp(head.until, UTC).isoformat(timespec="seconds")
         text = "directory %d: %d tenants on %d of %d nodes, proven until %s"
         log.info(text, head.version, head.count, len(directory.homes), len(head.nodes), until)
@@ -173,20 +174,26 @@ class Front:
             self._directory, self._candidates = None, ()
 
 
-def draw(tenant: str, nodes: Sequence[Node], homes: Sequence[int]) -> int:
+def seed(name: str) -> int:
+    """What stands for a node in the draw: 64 bits of its name's hash."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+
+
+def draw(tenant: str, seeds: Sequence[int], homes: Sequence[int]) -> int:
     """The position of the node that stands for the home of a tenant who has none.
 
     Rendezvous hashing (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998) over the nodes'
-    names: always the same, and a node that joins moves only those whom it draws to itself. Whether a node is open does
-    not count: it may change any day, and those that moved with it would be known to be nobody.
+    names, scored by multiplication (Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair
+    problem", 1997), which costs a fleet of 2,000 nodes a fraction of a millisecond: always the same, and a node that
+    joins moves only those whom it draws to itself. Whether a node is open does not count: it may change any day, and
+    those that moved with it would be known to be nobody.
 
     Args:
         tenant: the id, which only holders of the tenant key can tell.
-        nodes: of the directory.
+        seeds: of the directory's nodes.
         homes: positions of those on which somebody lives; empty in an empty directory, where all count.
     """
-
-    def score(position: int) -> bytes:
-        return hashlib.blake2b(f"{tenant} {nodes[position].name}".encode(), digest_size=8).digest()
-
-    return max(homes or range(len(nodes)), key=score)
+    mask, factor = int(tenant[:16], 16), int(tenant[16:], 16) | 1
+    places = homes or range(len(seeds))
+    scores = [((seeds[place] ^ mask) * factor) & WORD for place in places]
+    return places[scores.index(max(scores))]
