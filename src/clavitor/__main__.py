@@ -1,4 +1,4 @@
-"""The command line: `serve`, `invite`, `backup PATH`."""
+"""The command line: `serve`, `invite`, `tenants`, `backup PATH`."""
 
 import argparse
 import os
@@ -19,6 +19,8 @@ def main() -> None:
     invite = commands.add_parser("invite", help="print a code with which one account may be opened")
     invite.add_argument("--days", type=float, default=7.0, metavar="N", help="days until it expires (default: 7)")
     invite.add_argument("--json", action="store_true", help="print one JSON document")
+    tenants = commands.add_parser("tenants", help="list the accounts here by tenant id, and where they are placed")
+    tenants.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     try:
         _run(arguments)
@@ -36,6 +38,10 @@ def _run(arguments: argparse.Namespace) -> None:
         from clavitor.invite import invite  # noqa: PLC0415
 
         print(invite(os.environ, arguments.days, as_json=arguments.json))  # noqa: T201
+    elif arguments.command == "tenants":
+        from clavitor.census import census  # noqa: PLC0415
+
+        print(census(os.environ, as_json=arguments.json))  # noqa: T201
     elif arguments.command == "backup":
         from clavitor.backup import backup  # noqa: PLC0415
 

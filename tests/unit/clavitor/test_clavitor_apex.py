@@ -1,5 +1,6 @@
 """The domain itself, behind which any node may be: it keeps no vault and no session, and shows the way."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +8,16 @@ import pytest
 
 from clavitor import stretch
 from clavitor.app import CONTENT_POLICY, SECURITY
+from clavitor.census import census
+from clavitor.errors import ServiceError
 from clavitor.release import identify
 from clavitor.service import _routes
 from clavitor.settings import from_environment
+from clavitor.tenants import tenant_id
 from clavitor_service import KEY, Service, Vault, body, header
 from front_kit import APEX, SESSION, WHERE, Node, running
 from tenant_directory import DOMAIN, FRANKFURT, NODES, VIRGINIA, TenantDirectory, listed
+from tenant_directory import KEY as KEY_OF_TENANTS
 
 OWN = {"host": f"frankfurt.{DOMAIN}"}
 COOKIE = {"cookie": "__Host-session=from-before"}
@@ -183,6 +188,39 @@ def test_a_process_with_a_directory_answers_and_says_what_it_has(tmp_path: Path,
         assert "mia" not in service.log.read_text()
     finally:
         service.close()
+
+
+async def test_the_accounts_of_a_node_are_listed_by_id_and_place(node: Node, directory: TenantDirectory) -> None:
+    names = {"johan": "here", "mia": VIRGINIA.url, "anna": "unplaced"}
+    directory.write(dict.fromkeys(names, "frankfurt"), version=2)
+    for name in names:
+        assert (await node.sign_up(name)).status == 201
+    directory.write({"johan": "frankfurt", "mia": "virginia"}, version=3)
+    environment = {**directory.environment, "CLAVITOR_DB": str(node.path), "CLAVITOR_DOMAIN": OWN["host"]}
+    said = json.loads(census(environment, as_json=True))["tenants"]
+    assert {each["tenant"]: each["lives"] for each in said} == {
+        tenant_id(KEY_OF_TENANTS, name): where for name, where in names.items()
+    }
+    assert [line.split() for line in census(environment, as_json=False).splitlines()] == [
+        [*each.values()] for each in said
+    ]
+
+
+def test_without_a_directory_no_accounts_are_listed(service: Service) -> None:
+    done = service.command("tenants")
+    assert (done.returncode, "CLAVITOR_DIRECTORY is not set" in done.stderr) == (1, True)
+
+
+async def test_with_a_damaged_directory_no_accounts_are_listed(node: Node, directory: TenantDirectory) -> None:
+    directory.body(1).unlink()
+    with pytest.raises(ServiceError, match="tenants-1"):
+        census({**directory.environment, "CLAVITOR_DB": str(node.path)}, as_json=False)
+
+
+def test_before_the_first_start_no_accounts_are_listed(tmp_path: Path, directory: TenantDirectory) -> None:
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(ServiceError, match="start the service once"):
+        census({**directory.environment, "CLAVITOR_DB": str(tmp_path / "empty.db")}, as_json=False)
 
 
 @pytest.mark.parametrize("name", ["CLAVITOR_DIRECTORY", "CLAVITOR_TENANT_KEY"])
