@@ -149,6 +149,7 @@ class Machine:
     differing: tuple[str, ...] = ()
     environment: str = ""
     tenant_key: str = ""
+    telemetry: dict[str, Any] | None = None
     certificate: str = ""
     handshakes: bool = True
     arriving: asyncio.Event | None = None
@@ -542,6 +543,8 @@ def watch_server(path: Path, world: World) -> Iterator[None]:
 def heard(machine: Machine) -> dict[str, Any]:
     silent = machine.current is None or (machine.flaw == "no heartbeat" and machine.current == NEW)
     beat = {"at": NOW.isoformat(), "seq": 1, "boot": "boot-old" if silent else machine.boot, "version": "1"}
+    if machine.telemetry is not None:
+        beat["telemetry"] = machine.telemetry
     return {
         "name": machine.name,
         "life": "live",

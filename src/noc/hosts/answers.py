@@ -211,12 +211,14 @@ class Held(Answer):
         version: its version, 0 for none that is whole.
         at: when its head was signed, Unix seconds.
         sha256: of its body, "" for none.
+        home: where it lies.
         place: where HQ puts head, signature and body, each under its hash.
     """
 
     version: int
     at: int
     sha256: str
+    home: str
     place: str
 
 

@@ -54,7 +54,8 @@ def directory(layout: Layout, sha: str | None, now: float) -> dict[str, Any]:
         now: Unix seconds.
 
     Returns:
-        `version`, `at`, `sha256` (of the body) of the one that is here, zeros and "" for none that is whole; `place`.
+        `version`, `at`, `sha256` (of the body) of the one that is here, zeros and "" for none that is whole;
+        `home`, where it lies, and `place`.
 
     Raises:
         Refused: "missing", "signature", "head", "stranger", "expired", "old", "forked", "content".
@@ -66,7 +67,15 @@ def directory(layout: Layout, sha: str | None, now: float) -> dict[str, Any]:
             _take(layout, place, sha, now)
     here = _whole(layout)
     said = {"version": here.version, "at": here.at, "sha256": here.sha256} if here else {}
-    return {"ok": True, "version": 0, "at": 0, "sha256": "", **said, "place": str(place)}
+    return {
+        "ok": True,
+        "version": 0,
+        "at": 0,
+        "sha256": "",
+        **said,
+        "home": str(layout.path(HOME)),
+        "place": str(place),
+    }
 
 
 def _take(layout: Layout, place: Path, sha: str, now: float) -> None:

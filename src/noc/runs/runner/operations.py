@@ -23,6 +23,7 @@ from noc.runs.runner.pruning import Pruning
 from noc.runs.runner.reviews import Reviews
 from noc.runs.runner.runner import Beginning, Runner
 from noc.runs.runner.starts import Starts
+from noc.runs.runner.tenancy import Tenancy
 from noc.runs.runner.turns import Turns
 from noc.runs.runner.unsealing import Unsealing
 from noc.runs.runner.waiting import Told
@@ -36,6 +37,7 @@ class Operations:
     Attributes:
         principals: who people are.
         pruning: what lets old things go.
+        tenancy: who is placed where.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -43,6 +45,7 @@ class Operations:
         self._runner, self._starts, self._turns = runner, Starts(runner), Turns()
         self.principals = Principals(runner)
         self.pruning = Pruning(runner, self._starts)
+        self.tenancy = Tenancy(runner)
 
     @property
     def by_name(self) -> dict[str, Operation]:
@@ -68,6 +71,7 @@ class Operations:
             **self.pruning.operations,
             **Diagnosing(self._runner).operations,
             **Unsealing(self._runner).operations,
+            **self.tenancy.operations,
         }
 
     @property

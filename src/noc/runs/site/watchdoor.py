@@ -36,6 +36,8 @@ class Watched(BaseModel):
     state: str
     last_heartbeat: Heartbeat | None = None
     deployment: str | None = None
+    maintenance: bool = False
+    incident: int | None = None
 
 
 class WatchDoor:

@@ -1,4 +1,4 @@
-"""What can go wrong with tenants: E790 to E797."""
+"""What can go wrong with tenants: E790 to E796."""
 
 from noc.errors import NocError
 
@@ -57,9 +57,3 @@ class DirectoryUntaken(NocError):
     """
 
     code, exit_code = "E796", 7
-
-
-class FullForNow(NocError):
-    """A tenant who was placed lately has taken the room that was left on the node."""
-
-    code, exit_code = "E797", 7

@@ -108,6 +108,12 @@ class Registry:
         with self._open() as database:
             return _version(database)
 
+    @property
+    def issued(self) -> Issued:
+        """The directory that was made last; version 0 for none yet."""
+        with self._open() as database:
+            return _issued(database)
+
     def place(self, tenant: str, decide: Callable[[Tenant | None], Tenant]) -> Tenant:
         """Place a tenant; nobody else changes the registry meanwhile.
 
@@ -157,27 +163,31 @@ class Registry:
         return made
 
     def take_over(self, directory: Directory, by: str) -> int:
-        """Take over a directory that HQ has signed and does not remember; who is not in it was forgotten.
+        """Take over a directory that HQ has signed and does not remember: HQ was put back from an older backup.
+
+        Who is not in it was forgotten meanwhile, but for those whom HQ has placed after it was signed.
 
         Args:
             directory: whose signature was checked before.
             by: who is to have placed those whom the registry does not know.
 
         Returns:
-            How many tenants came, went or were changed; none where its version is no higher than ours.
+            How many tenants came, went or were changed; none where the registry knows it, or a later one.
         """
         head = directory.head
         placed = {tenant: head.nodes[index].name for tenant, index in read_body(directory.body).items()}
         with self._changing() as database:
-            if head.version <= _version(database):
+            version, before = _version(database), _issued(database)
+            if head.version < version or (head.version, head.sha256) == (before.version, before.sha256):
                 return 0
-            known = dict(database.execute("SELECT id, node FROM tenants").fetchall())
-            others = {tenant: node for tenant, node in placed.items() if known.get(tenant) != node}
-            gone = known.keys() - placed.keys()
+            known = {tenant: (node, at) for tenant, node, at in database.execute("SELECT id, node, at FROM tenants")}
+            others = {tenant: node for tenant, node in placed.items() if known.get(tenant, ("", 0))[0] != node}
+            missing = known.keys() - placed.keys()
+            gone = [tenant for tenant in missing if known[tenant][1] <= head.at]
             rows = [(tenant, node, "", head.at, by) for tenant, node in others.items()]
             database.executemany("INSERT OR REPLACE INTO tenants VALUES (?, ?, ?, ?, ?)", rows)
             database.executemany("DELETE FROM tenants WHERE id = ?", [(tenant,) for tenant in gone])
-            database.execute("UPDATE directory SET version = ?", (head.version,))
+            database.execute("UPDATE directory SET version = ?", (head.version + (len(missing) > len(gone)),))
             _note(database, Issued.of(directory))
         return len(others) + len(gone)
 
