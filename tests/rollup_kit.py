@@ -1,10 +1,9 @@
 """Rollups for tests: what a database holds, and what it must hold."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 
+from noc.watch.store.engine import Where, open_engine
 from noc.watch.store.records import Beat
 from noc.watch.store.rollups import GRAINS
 
@@ -36,10 +35,11 @@ def _total(values: Sequence[float]) -> float:
     return total
 
 
-def stored(path: Path) -> Rows:
-    connection = sqlite3.connect(path)
-    try:
-        rows = connection.execute("SELECT node, grain, at, beats, deaths, fields FROM rollups").fetchall()
-    finally:
-        connection.close()
+def stored(where: Where) -> Rows:
+    """What a database holds."""
+    engine = open_engine(where)
+    query = "SELECT node, grain, at, beats, deaths, CAST(fields AS TEXT) FROM rollups"
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(query).all()
+    engine.dispose()
     return {(node, grain, at): (beats, deaths, json.loads(fields)) for node, grain, at, beats, deaths, fields in rows}

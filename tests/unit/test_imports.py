@@ -25,7 +25,7 @@ RUNS = (
     *("backup", "rotation", "removal", "diagnosis", "drill", "doctor", "retention", "runner"),
 )
 WATCH = (
-    *("errors", "clock", "store", "judge", "config", "alerts", "service"),
+    *("errors", "clock", "credentials", "store", "judge", "config", "alerts", "service"),
     *("access", "push", "witness", "house", "api", "pages", "public", "server", "kuma"),
 )
 AGENT = ("errors", "doors", "words", "verbs", "mcp", "bot", "telegram", "discord", "channels", "openclaw")

@@ -6,8 +6,10 @@ from pathlib import Path
 from noc.fleet.inventory import Inventory, Life, load_inventory
 from noc.fleet.load import load
 from noc.fleet.model import Fleet, Node
+from noc.fleet.storing import read_address
 from noc.watch.judge.rules import Rules
 from noc.watch.judge.scene import Scene
+from noc.watch.store.engine import Where
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Config:
             NocError: the fleet file or the inventory has problems; all of them are named.
         """
         return cls.of(load(directory), load_inventory(directory), directory)
+
+    def stored(self, file: Path) -> Where:
+        """Where the watch's database is: in PostgreSQL where the fleet file says so, else in this file."""
+        named = self.fleet.store.database
+        return read_address(named) if named else file
 
     def scene(self) -> Scene:
         """The fleet as the judge sees it."""

@@ -272,3 +272,40 @@ class NotTheBot(NotPermitted):
     """
 
     code = "E684"
+
+
+class DatabaseAway(StoreTrouble):
+    """PostgreSQL does not answer, is too slow, or does not let the watch in.
+
+    Pushes are answered 503 until it does, and nobody's silence counts that was heard meanwhile: nodes push again, and
+    alerts are told from memory. The watch tries again every second.
+    """
+
+    code = "E690"
+
+
+class DatabaseFull(StoreTrouble):
+    """PostgreSQL has no room on its disk. Pushes are answered 503 until it has, so that nodes push again."""
+
+    code = "E691"
+
+
+class NotCopied(NocError):
+    """PostgreSQL holds nothing, and the SQLite file of the watch does: its incidents would be forgotten.
+
+    `noc watch migrate` copies them while the watch serves. To begin with nothing, move the file away.
+    """
+
+    code, exit_code = "E692", 6
+
+
+class NotEmpty(NocError):
+    """The database to copy to holds rows that no copy of this file brought, so nothing was changed in it."""
+
+    code, exit_code = "E693", 7
+
+
+class NotWhole(NocError):
+    """After the copy PostgreSQL holds less than the file does. It was taken back, and the file is as it was."""
+
+    code = "E694"

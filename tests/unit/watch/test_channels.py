@@ -17,8 +17,8 @@ import pytest
 
 from noc.watch.alerts.channels import Message, NotSent
 from noc.watch.alerts.channels.apprise import AppriseChannel, Unfit, service_at
-from noc.watch.alerts.channels.credential import exposed, read_credential
 from noc.watch.alerts.channels.ntfy import LONGEST_RETRY_AFTER_S, NtfyChannel, refusal
+from noc.watch.credentials import exposed, read_credential
 from watch_kit import Receiver, free_port, receiving
 
 MESSAGE = Message(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from noc.watch.errors import StoreTrouble
 from noc.watch.store.database import Store
+from noc.watch.store.engine import Where
 from noc.watch.store.history import MOST_POINTS, series
 from noc.watch.store.records import Beat
 from noc.watch.store.rollups import MOST_FIELDS
@@ -20,15 +21,19 @@ NOON = 1_700_049_600_000 - 7_200_000  # a day's, an hour's and a minute's edge a
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
-@pytest.fixture(scope="module")
-def path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder) / "watch.db"
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest) -> Iterator[Where]:
+    """A database of each kind for all tests: hypothesis makes none anew for each example."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres").database("noc")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder) / "watch.db"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    store = Store(path)
+def store(where: Where) -> Iterator[Store]:
+    store = Store(where)
     with store.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM rollups")
     yield store
@@ -47,12 +52,12 @@ beats = st.builds(
 steps = st.lists(st.sampled_from(["restart", "failure"]) | st.lists(beats, max_size=6), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_rollups_are_those_of_all_pushes_however_they_were_batched_and_whatever_came_between(
-    path: Path, steps: list[Any]
+    where: Where, steps: list[Any]
 ) -> None:
-    store = Store(path)
+    store = Store(where)
     written: list[Beat] = []
     try:
         with store.engine.begin() as connection:
@@ -60,7 +65,7 @@ def test_rollups_are_those_of_all_pushes_however_they_were_batched_and_whatever_
         for step in steps:
             if step == "restart":
                 store.close()
-                store = Store(path)
+                store = Store(where)
             elif step == "failure":
                 with pytest.raises(StoreTrouble):
                     store.write([*(beat for beat in written[:3]), Beat("virginia", NOON, msg=None)])  # type: ignore[arg-type]
@@ -69,14 +74,14 @@ def test_rollups_are_those_of_all_pushes_however_they_were_batched_and_whatever_
                 written += step
     finally:
         store.close()
-    assert stored(path) == from_scratch(written)
+    assert stored(where) == from_scratch(written)
 
 
-def test_a_pusher_that_thinks_of_new_names_all_the_time_fills_no_bucket(path: Path, store: Store) -> None:
+def test_a_pusher_that_thinks_of_new_names_all_the_time_fills_no_bucket(where: Where, store: Store) -> None:
     store.write(
         [Beat("virginia", NOON, telemetry={f"x{number}-{name}": 1 for name in range(9)}) for number in range(30)]
     )
-    assert {len(fields) for _, _, fields in stored(path).values()} == {MOST_FIELDS}
+    assert {len(fields) for _, _, fields in stored(where).values()} == {MOST_FIELDS}
 
 
 def test_a_series_has_the_least_the_most_and_the_mean_of_each_bucket(store: Store) -> None:
@@ -110,7 +115,7 @@ def test_a_time_of_which_only_coarse_rollups_are_left_is_shown_in_those(store: S
         [Beat("virginia", NOON, telemetry={"ram_mb": 1}), Beat("virginia", NOON + 90 * DAY, telemetry={"ram_mb": 1})]
     )
     with store.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM rollups WHERE grain = 60 AND at < ?", (NOON + DAY,))
+        connection.exec_driver_sql(f"DELETE FROM rollups WHERE grain = 60 AND at < {NOON + DAY}")
     assert series(store.engine, "virginia", ["ram_mb"], NOON, NOON + HOUR).grain == 3_600
 
 

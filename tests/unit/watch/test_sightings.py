@@ -1,19 +1,21 @@
 """What the second witness saw, in the database and out of it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from noc.fleet.keeping import Keep
 from noc.watch.store.database import Store
+from noc.watch.store.engine import Where
 from noc.watch.store.records import Prune, Sighting
 from noc.watch.store.sightings import last_sightings, sightings
 
+DAY = 86_400_000
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "watch.db")
+def store(where: Where) -> Iterator[Store]:
+    made = Store(where)
     yield made
     made.close()
 
@@ -45,8 +47,8 @@ def test_a_nodes_sightings_come_newest_first_and_no_more_than_asked_for(store: S
 
 def test_old_sightings_go_with_old_heartbeats(store: Store) -> None:
     keep = Keep(heartbeats=1)
-    store.write([seen("virginia", 10), seen("virginia", 20), seen("frankfurt", 10)])
+    store.write([seen("virginia", 10), seen("virginia", 5 * DAY), seen("frankfurt", 10)])
     for _ in range(4):  # one node a bite
-        store.write([Prune(at=15 + 86_400_000, keep=keep)])
-    assert [each.at for each in sightings(store.engine, "virginia", 9)] == [20]
+        store.write([Prune(at=3 * DAY, keep=keep)])
+    assert [each.at for each in sightings(store.engine, "virginia", 9)] == [5 * DAY]
     assert sightings(store.engine, "frankfurt", 9) == []

@@ -12,6 +12,7 @@ from noc.fleet.keeping import Keep
 from noc.watch.config import Config
 from noc.watch.errors import NoSuchFolder, StoreTrouble
 from noc.watch.store.database import Store
+from noc.watch.store.engine import Where
 from noc.watch.store.records import AlertSent, Beat, Event, Incident, IncidentSaved, Prune
 from noc.watch.store.schema import HEAD, heartbeats, incidents, metadata, outbox
 from watch_kit import to, write_fleet
@@ -21,8 +22,8 @@ OPEN = Incident(1, "frankfurt", "death", "killed", EPOCH)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "watch.db", to("ntfy"))
+def store(where: Where) -> Iterator[Store]:
+    store = Store(where, to("ntfy"))
     yield store
     store.close()
 
@@ -37,12 +38,17 @@ def count(store: Store, table: object) -> int:
         return int(connection.scalar(select(func.count()).select_from(table)) or 0)  # type: ignore[arg-type]
 
 
+def is_no_part(name: str | None, kind: str, _parents: object) -> bool:
+    """PostgreSQL lists the parts of a table as tables."""
+    return kind != "table" or not str(name).startswith("rollups_")
+
+
 def test_the_migrations_end_at_the_schema(store: Store) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     with store.engine.connect() as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(connection, opts={"include_name": is_no_part})
         assert context.get_current_revision() == HEAD
         assert compare_metadata(context, metadata) == []
 
@@ -67,7 +73,7 @@ def test_a_batch_is_written_whole_or_not_at_all(store: Store) -> None:
 
 def test_a_nodes_second_open_incident_is_refused_by_the_database_itself(store: Store) -> None:
     store.write([IncidentSaved(OPEN)])
-    with pytest.raises(StoreTrouble, match="UNIQUE"):
+    with pytest.raises(StoreTrouble, match=r"(?i)unique"):
         store.write([IncidentSaved(replace(OPEN, id=2))])
 
 
@@ -96,9 +102,10 @@ def test_a_settled_alert_no_longer_waits(store: Store) -> None:
 
 
 def test_old_heartbeats_are_dropped_and_new_ones_kept(store: Store) -> None:
-    store.write([Beat("virginia", EPOCH + number) for number in range(10)])
-    store.write([Prune(EPOCH + 7 + 7 * 86_400_000, Keep())])
-    assert count(store, heartbeats) == 3
+    store.write([Beat("virginia", EPOCH + number * 86_400_000) for number in range(10)])
+    for _ in range(10):
+        store.write([Prune(EPOCH + 11 * 86_400_000, Keep())])
+    assert count(store, heartbeats) == 6
 
 
 def test_events_keep_their_order_and_their_numbers(store: Store) -> None:

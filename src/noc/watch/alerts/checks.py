@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from noc.watch.alerts.channels import Channel
 from noc.watch.alerts.channels.apprise import AppriseChannel, Unfit, service_at
-from noc.watch.alerts.channels.credential import exposed, read_credential
 from noc.watch.alerts.channels.ntfy import NtfyChannel, confidential, loopback
+from noc.watch.credentials import exposed, read_credential
 
 UNGUESSABLE_CHARS: Final = 16
 _RANDOM: Final = re.compile(rf"[A-Za-z0-9]{{{UNGUESSABLE_CHARS},}}")

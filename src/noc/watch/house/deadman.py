@@ -15,9 +15,9 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from noc.hosts.web import words
-from noc.watch.alerts.channels.credential import read_credential
 from noc.watch.clock import Moment, now
 from noc.watch.config import Config
+from noc.watch.credentials import read_credential
 from noc.watch.errors import BadDeadManAddress
 
 log = logging.getLogger(__name__)

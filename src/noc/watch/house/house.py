@@ -18,6 +18,7 @@ from noc.watch.house.stored import backup_age_s, disk_history, outbox_age_s
 from noc.watch.house.timekeeping import clock_offset, nodes_offset
 from noc.watch.house.timers import failed_timers
 from noc.watch.service.watch import Watch
+from noc.watch.store.engine import file_of
 from noc.watch.store.records import Beat, Record
 from noc.watch.witness.witness import trusting
 
@@ -52,6 +53,8 @@ class House:
         self._asked = float("-inf")
         self._outbox_s: float | None = None
         self._committed = now().mono
+        file = file_of(watch.store.engine)
+        self._files = () if file is None else (file,)
         watch.listeners.append(self._written)
 
     async def run(self) -> None:
@@ -101,7 +104,7 @@ class House:
     def _machine(self) -> dict[str, float | None]:
         before, self._cpu = self._cpu, machine.cpu_times(machine.read("/proc/stat"))
         return {
-            "disk_pct": machine.disk_pct((*PATHS, Path(self._watch.store.engine.url.database or "/"))),
+            "disk_pct": machine.disk_pct((*PATHS, *self._files)),
             "ram_pct": machine.ram_pct(machine.read("/proc/meminfo")),
             "cpu_pct": machine.cpu_pct(before, self._cpu),
             "uptime_s": machine.uptime_s(machine.read("/proc/uptime")),

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, func, or_, select
+from sqlalchemy import Engine, case, func, or_, select
 
 from noc.watch.store.history import series
 from noc.watch.store.outbox import WAITING
@@ -26,7 +26,7 @@ def outbox_age_s(engine: Engine, wall: int) -> float:
         engine: the watch's database.
         wall: now, ms UTC.
     """
-    due = func.max(outbox.c.created, func.coalesce(outbox.c.due, 0))
+    due = case((outbox.c.due > outbox.c.created, outbox.c.due), else_=outbox.c.created)
     of_use = or_(outbox.c.expires.is_(None), outbox.c.expires > wall)
     with engine.connect() as connection:
         oldest: int | None = connection.scalar(select(func.min(due)).where(WAITING, of_use))

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvloop
 
+from noc.fleet.storing import Address
 from noc.watch.alerts.channels.making import make_channels
 from noc.watch.alerts.routing import router
 from noc.watch.config import Config
@@ -47,7 +48,8 @@ def serve(
 
     Args:
         fleet_directory: where fleet.toml and inventory.toml lie.
-        database: the SQLite file; made where there is none, its directory must exist.
+        database: the SQLite file; made where there is none and the fleet file names no other database. Its directory
+            must exist.
         push: where nodes push to; None for the hub's tunnel address and the fleet's push port. A socket that systemd
             holds goes before it: what comes while we start anew waits there.
         local: where the API and the pages are for who is on this machine.
@@ -65,8 +67,11 @@ def serve(
     web_socket = open_unix(web, group=PROXY_GROUP) if web else None
     os.umask(0o077)
     allow_connections()
-    migrate_apart(database)
-    store = Store(database, router(lambda: watch.config.fleet))
+    where = config.stored(database)
+    migrate_apart(where)
+    if isinstance(where, Address):
+        _finish_copy(database, where)
+    store = Store(where, router(lambda: watch.config.fleet))
     channels = lambda config: make_channels(config.fleet, config.directory)  # noqa: E731 - asked again at each reload
     watch = Watch(config, store, lambda: Config.read(fleet_directory), channels)
     sockets = push_socket, local_socket, web_socket
@@ -74,6 +79,14 @@ def serve(
         uvloop.run(_run(watch, sockets, public, database.with_name(FILE), runner))
     finally:
         store.close()
+
+
+def _finish_copy(file: Path, address: Address) -> None:
+    """Move what `noc watch migrate` has left; pushes wait in their socket, and systemd is told that it goes on."""
+    from noc.watch.store.copying import finish_copy  # noqa: PLC0415 - most fleets have the file
+
+    if count := finish_copy(file, address, lambda: notify("EXTEND_TIMEOUT_USEC=60000000")):
+        log.warning("the watch has moved to %s with the last %d rows; %s stays as %s.moved", address, count, file, file)
 
 
 async def _run(

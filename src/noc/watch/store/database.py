@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import singledispatchmethod
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from noc.watch.errors import StoreTrouble
-from noc.watch.store.engine import cause, open_engine
+from noc.watch.store.engine import Where, in_postgres, open_engine, trouble
 from noc.watch.store.heartbeats import Heartbeats
 from noc.watch.store.migration import migrate
 from noc.watch.store.outbox import Router, move, note_failure, nowhere, queue_alert, queue_message, settle
+from noc.watch.store.parts import Parts
 from noc.watch.store.past import Past, read_past
 from noc.watch.store.pruning import Pruner
 from noc.watch.store.records import (
@@ -37,26 +36,29 @@ from noc.watch.store.records import (
     Sighting,
     Window,
 )
+from noc.watch.store.rows import rows_of
 from noc.watch.store.schema import deployments, events, incidents, jobs, keys, notes, probes, server, windows
 
 
 class Store:
     """Records in, one transaction a batch; what was remembered out."""
 
-    def __init__(self, path: Path, route: Router = nowhere) -> None:
+    def __init__(self, where: Where, route: Router = nowhere) -> None:
         """Open and migrate the database.
 
         Args:
-            path: the SQLite file; made where there is none.
+            where: the SQLite file, made where there is none; or a database of PostgreSQL.
             route: says to which channels an alert goes; called by the thread that writes.
 
         Raises:
             NoSuchFolder, StoreTrouble: it cannot be opened.
         """
         self._route = route
-        self.engine = open_engine(path)
+        self.engine = open_engine(where)
         migrate(self.engine)
-        self._heartbeats, self._pruner = Heartbeats(), Pruner()
+        self._parts = Parts()
+        self._heartbeats = Heartbeats(rows_of(self.engine, self._parts))
+        self._pruner = Pruner(self._parts)
         self._writing: Connection | None = None  # kept: to make one takes longer than to write a push
 
     def close(self) -> None:
@@ -89,12 +91,11 @@ class Store:
                     connection.execute(insert(events), happened)
             safe = True
         except SQLAlchemyError as error:
-            raise StoreTrouble(
-                "the watch's database refused a write", why=cause(error), fix="check the disk"
-            ) from error
+            raise trouble("the watch's database refused a write", error) from error
         finally:
             if not safe:
                 self._heartbeats.forget()
+                self._parts.forget()
                 self._let_go()
 
     def _let_go(self) -> None:
@@ -126,6 +127,8 @@ class Store:
 
     @_save.register
     def _(self, record: Sighting, connection: Connection) -> None:
+        if in_postgres(connection):
+            self._parts.ensure("probes", [record.at], connection)
         connection.execute(insert(probes).values(asdict(record)))
 
     @_save.register
@@ -187,4 +190,4 @@ class Store:
             with self.engine.connect() as connection:
                 return read_past(connection)
         except SQLAlchemyError as error:
-            raise StoreTrouble("the watch's database cannot be read", why=cause(error), fix="check the disk") from error
+            raise trouble("the watch's database cannot be read", error) from error

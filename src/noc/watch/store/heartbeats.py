@@ -1,4 +1,4 @@
-"""Heartbeats, the rows that come all day: written past SQLAlchemy's compiler, with their rollups."""
+"""Heartbeats, the rows that come all day: written with their rollups."""
 
 from collections.abc import Sequence
 from operator import attrgetter
@@ -9,24 +9,22 @@ from sqlalchemy import Connection
 
 from noc.watch.store.records import Beat
 from noc.watch.store.rollups import Rollups
+from noc.watch.store.rows import BEAT, Rows
 
-_PLAIN: Final = ("node", "at", "up", "msg", "ping", "seq", "boot", "version", "sent", "warn")
-_COLUMNS: Final = (*_PLAIN, "telemetry")
-_INSERT: Final = f"INSERT INTO heartbeats ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_values = attrgetter(*_PLAIN)
+_values: Final = attrgetter(*BEAT[:-1])
 
 
 class Heartbeats:
     """Adds batches of pushes to the database. For the writer's thread alone."""
 
-    def __init__(self) -> None:
-        """Start with nothing in memory."""
-        self._rollups = Rollups()
+    def __init__(self, rows: Rows) -> None:
+        """Start with nothing in memory; `rows` is how the database takes them."""
+        self._rows, self._rollups = rows, Rollups(rows)
 
     def add(self, beats: Sequence[Beat], connection: Connection) -> None:
         """Add pushes and what they change in the rollups; where the transaction is not committed, call `forget`."""
         if beats:
-            connection.exec_driver_sql(_INSERT, [_row(beat) for beat in beats])
+            self._rows.add_beats([_row(beat) for beat in beats], connection)
             self._rollups.add(beats, connection)
 
     def forget(self) -> None:

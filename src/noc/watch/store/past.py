@@ -47,7 +47,7 @@ class Past:
 
 def read_past(connection: Connection) -> Past:
     """Read it all."""
-    names = list(connection.scalars(select(heartbeats.c.node).distinct()))
+    names = _pushers(connection)
     newest = func.max(incidents.c.id)
     return Past(
         last={name: beat for name in names if (beat := _last_beat(connection, name))},
@@ -60,7 +60,7 @@ def read_past(connection: Connection) -> Past:
         ],
         baseline=_baseline(connection),
         ended=_by_node(connection, select(incidents.c.node, func.max(incidents.c.ended)).group_by(incidents.c.node)),
-        first=_by_node(connection, select(heartbeats.c.node, func.min(heartbeats.c.at)).group_by(heartbeats.c.node)),
+        first={name: _first_beat(connection, name) for name in names},
         deployments=[Deployment(**row._asdict()) for row in connection.execute(select(deployments))],
         jobs=[JobOutcome(**row._asdict()) for row in connection.execute(select(jobs))],
         alive=_alive(connection),
@@ -87,6 +87,22 @@ def _baseline(connection: Connection) -> dict[str, tuple[str | None, int | None]
 
 def _by_node(connection: Connection, statement: Any) -> dict[str, int]:  # noqa: ANN401 - any select of two columns
     return {node: at for node, at in connection.execute(statement) if at is not None}
+
+
+def _pushers(connection: Connection) -> list[str]:
+    """Every node of which there is a push: from one to the next along the index, not through all that they pushed."""
+    names: list[str] = []
+    first = select(func.min(heartbeats.c.node))
+    name = connection.scalar(first)
+    while name is not None:
+        names.append(name)
+        name = connection.scalar(first.where(heartbeats.c.node > name))
+    return names
+
+
+def _first_beat(connection: Connection, node: str) -> int:
+    at: int = connection.scalar(select(func.min(heartbeats.c.at)).where(heartbeats.c.node == node)) or 0
+    return at
 
 
 def _last_beat(connection: Connection, node: str) -> Beat | None:

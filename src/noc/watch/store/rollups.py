@@ -5,13 +5,14 @@ A bucket that is not in memory is read first, inside of the same transaction, so
 stopped: after a restart, after a batch that was taken back, and where the clock was set back into an old minute.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
 from sqlalchemy import Connection
 
 from noc.watch.store.records import Beat
+from noc.watch.store.rows import Place, Row, Rows
 
 GRAINS: Final = (60, 3_600, 86_400)
 """The widths of buckets, in seconds."""
@@ -19,15 +20,7 @@ GRAINS: Final = (60, 3_600, 86_400)
 MOST_FIELDS: Final = 64
 """So many names a bucket holds: a pusher that thinks of new ones all the time must not fill the disk."""
 
-_READ: Final = "SELECT beats, deaths, fields FROM rollups WHERE node = ? AND grain = ? AND at = ?"
-_WRITE: Final = (
-    "INSERT INTO rollups (node, grain, at, beats, deaths, fields) VALUES (?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (node, grain, at)"
-    " DO UPDATE SET beats = excluded.beats, deaths = excluded.deaths, fields = excluded.fields"
-)
-
 Numbers = list[tuple[str, float]]
-Place = tuple[str, int, int]
 
 
 class Bucket:
@@ -65,7 +58,7 @@ class Bucket:
             elif len(fields) < MOST_FIELDS:
                 fields[name] = [value, value, float(value), 1]
 
-    def row(self, place: Place) -> tuple[str, int, int, int, int, str]:
+    def row(self, place: Place) -> Row:
         """Its row in the table."""
         return (*place, self.beats, self.deaths, orjson.dumps(self.fields).decode())
 
@@ -73,37 +66,61 @@ class Bucket:
 class Rollups:
     """The buckets in hand: of each node and width, the one that was touched last. For the writer's thread alone."""
 
-    def __init__(self) -> None:
-        """Start with none: each is read when it is touched first."""
+    def __init__(self, rows: Rows) -> None:
+        """Start with none: each is read when it is touched first; `rows` is how the database takes them."""
+        self._rows = rows
         self._last: dict[tuple[str, int], tuple[int, Bucket]] = {}
+        self._ahead: dict[Place, Bucket] = {}
 
-    def add(self, beats: Iterable[Beat], connection: Connection) -> None:
+    def add(self, beats: Sequence[Beat], connection: Connection) -> None:
         """Add a batch, and write the buckets that it changed. Call `forget` should the transaction not commit."""
         changed: dict[Place, Bucket] = {}
+        if self._rows.ahead:
+            self._read_ahead(beats, connection)
         for beat in beats:
             numbers = numbers_of(beat)
-            seconds = beat.at // 1000
-            for grain in GRAINS:
-                place = (beat.node, grain, (seconds - seconds % grain) * 1000)
+            for place in _places(beat):
                 if (bucket := changed.get(place)) is None:
                     bucket = changed[place] = self._bucket(place, connection)
                 bucket.add(up=beat.up, numbers=numbers)
         if changed:
-            connection.exec_driver_sql(_WRITE, [bucket.row(place) for place, bucket in changed.items()])
+            self._rows.write_buckets([bucket.row(place) for place, bucket in changed.items()], connection)
 
     def forget(self) -> None:
         """Trust the table alone: what was added last is not in it."""
         self._last.clear()
+        self._ahead.clear()
 
     def _bucket(self, place: Place, connection: Connection) -> Bucket:
         node, grain, at = place
         last = self._last.get((node, grain))
         if last is not None and last[0] == at:
             return last[1]
-        row = connection.exec_driver_sql(_READ, place).one_or_none()
-        bucket = Bucket() if row is None else Bucket(row.beats, row.deaths, orjson.loads(row.fields))
+        bucket = self._ahead.pop(place, None) or self._read([place], connection)[place]
         self._last[node, grain] = at, bucket
         return bucket
+
+    def _read_ahead(self, beats: Sequence[Beat], connection: Connection) -> None:
+        """Read what a batch will ask for, in one go."""
+        wanted = {place for beat in beats for place in _places(beat) if self._at(place) != place[2]}
+        self._ahead = self._read(list(wanted), connection) if wanted else {}
+
+    def _at(self, place: Place) -> int | None:
+        """The start of the bucket in hand, where a place's would be."""
+        last = self._last.get(place[:2])
+        return None if last is None else last[0]
+
+    def _read(self, places: Sequence[Place], connection: Connection) -> dict[Place, Bucket]:
+        """Buckets as they are stored; those that are not are empty."""
+        found = {place: Bucket() for place in places}
+        for node, grain, at, beats, deaths, fields in self._rows.read_buckets(places, connection):
+            found[node, grain, at] = Bucket(beats, deaths, orjson.loads(fields))
+        return found
+
+
+def _places(beat: Beat) -> list[Place]:
+    seconds = beat.at // 1000
+    return [(beat.node, grain, (seconds - seconds % grain) * 1000) for grain in GRAINS]
 
 
 def numbers_of(beat: Beat) -> Numbers:

@@ -13,27 +13,34 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 HEAD = "0002"
 
 metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _words(length: int) -> TypeEngine[str]:
+    """Text of a length that nobody enforces: SQLite does not, so PostgreSQL is not told."""
+    return String(length).with_variant(Text(), "postgresql")
+
+
 heartbeats = Table(
     "heartbeats",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("node", String(32), nullable=False),
+    Column("node", _words(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("up", Boolean, nullable=False),
-    Column("msg", String(2000), nullable=False),
+    Column("msg", _words(2000), nullable=False),
     Column("ping", Double),
     Column("seq", BigInteger),
-    Column("boot", String(64)),
-    Column("version", String(64)),
+    Column("boot", _words(64)),
+    Column("version", _words(64)),
     Column("sent", BigInteger),
     Column("telemetry", JSON(none_as_null=True)),
-    Column("warn", String(500), nullable=False),
+    Column("warn", _words(500), nullable=False),
     Index("heartbeats_by_node", "node", "at"),
 )
 
@@ -41,18 +48,18 @@ incidents = Table(
     "incidents",
     metadata,
     Column("id", _Key, primary_key=True, autoincrement=False),
-    Column("node", String(64), nullable=False),
-    Column("cause", String(16), nullable=False),
+    Column("node", _words(64), nullable=False),
+    Column("cause", _words(16), nullable=False),
     Column("detail", Text, nullable=False),
     Column("started", BigInteger, nullable=False),
-    Column("severity", String(8), nullable=False),
+    Column("severity", _words(8), nullable=False),
     Column("escalated", BigInteger),
     Column("ended", BigInteger),
     Column("end_reason", Text, nullable=False),
-    Column("topic", String(64), nullable=False, server_default="liveness"),
-    Column("verdict", String(32), nullable=False, server_default=""),
+    Column("topic", _words(64), nullable=False, server_default="liveness"),
+    Column("verdict", _words(32), nullable=False, server_default=""),
     Column("acked", BigInteger),
-    Column("acked_by", String(64), nullable=False, server_default=""),
+    Column("acked_by", _words(64), nullable=False, server_default=""),
     Column("ack_note", Text, nullable=False, server_default=""),
     Column("reminded", BigInteger),
     Column("flaps", Integer, nullable=False, server_default="0"),
@@ -65,6 +72,7 @@ Index(
     incidents.c.topic,
     unique=True,
     sqlite_where=incidents.c.ended.is_(None),
+    postgresql_where=incidents.c.ended.is_(None),
 )
 Index("incidents_by_start", incidents.c.started)
 
@@ -74,7 +82,7 @@ notes = Table(
     Column("id", _Key, primary_key=True),
     Column("incident", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("who", String(64), nullable=False),
+    Column("who", _words(64), nullable=False),
     Column("text", Text, nullable=False),
     Index("notes_by_incident", "incident"),
 )
@@ -83,8 +91,8 @@ events = Table(
     "events",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("kind", String(32), nullable=False),
-    Column("node", String(32)),
+    Column("kind", _words(32), nullable=False),
+    Column("node", _words(32)),
     Column("at", BigInteger, nullable=False),
     Column("incident", BigInteger),
     Column("detail", JSON, nullable=False),
@@ -95,32 +103,33 @@ events = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("channel", String(32), primary_key=True),
+    Column("id", _words(64), primary_key=True),
+    Column("channel", _words(32), primary_key=True),
     Column("incident", BigInteger),  # none: a briefing or a test, which `message` holds
-    Column("kind", String(16), nullable=False),
+    Column("kind", _words(16), nullable=False),
     Column("message", JSON(none_as_null=True)),
     Column("due", BigInteger),  # not to be sent before
     Column("expires", BigInteger),  # of no use to anybody after
     Column("created", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("last_error", String(500), nullable=False),
+    Column("last_error", _words(500), nullable=False),
     Column("sent", BigInteger),
-    Column("outcome", String(16), nullable=False, server_default=""),  # "": it waits
+    Column("outcome", _words(16), nullable=False, server_default=""),  # "": it waits
 )
 Index(
     "outbox_waiting",
     outbox.c.channel,
     outbox.c.created,
     sqlite_where=outbox.c.outcome == "",
+    postgresql_where=outbox.c.outcome == "",
 )
 Index("outbox_by_incident", outbox.c.incident)
 
 deployments = Table(
     "deployments",
     metadata,
-    Column("node", String(32), primary_key=True),
-    Column("run", String(128), nullable=False),
+    Column("node", _words(32), primary_key=True),
+    Column("run", _words(128), nullable=False),
     Column("until", BigInteger, nullable=False),
 )
 
@@ -134,15 +143,15 @@ server = Table(
 windows = Table(
     "windows",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("kind", String(16), nullable=False),  # single, weekly, cron, silence
+    Column("id", _words(64), primary_key=True),
+    Column("kind", _words(16), nullable=False),  # single, weekly, cron, silence
     Column("scope", JSON, nullable=False),  # names of nodes and groups, or ["all"]
-    Column("spec", String(200), nullable=False),  # when it begins, where it repeats
-    Column("zone", String(64), nullable=False),
+    Column("spec", _words(200), nullable=False),  # when it begins, where it repeats
+    Column("zone", _words(64), nullable=False),
     Column("minutes", Integer, nullable=False),
     Column("starts", BigInteger),
-    Column("reason", String(500), nullable=False),
-    Column("who", String(64), nullable=False),
+    Column("reason", _words(500), nullable=False),
+    Column("who", _words(64), nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("ended", BigInteger),
 )
@@ -150,12 +159,12 @@ windows = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("job", String(32), primary_key=True),
-    Column("state", String(16), nullable=False),
+    Column("job", _words(32), primary_key=True),
+    Column("state", _words(16), nullable=False),
     Column("began", BigInteger, nullable=False),
     Column("ended", BigInteger),
-    Column("words", String(2000), nullable=False),
-    Column("run", String(128), nullable=False),
+    Column("words", _words(2000), nullable=False),
+    Column("run", _words(128), nullable=False),
     Column("good", BigInteger),  # when it last ended well
     Column("misses", Integer, nullable=False),  # in a row
 )
@@ -163,7 +172,7 @@ jobs = Table(
 rollups = Table(
     "rollups",
     metadata,
-    Column("node", String(32), primary_key=True),
+    Column("node", _words(32), primary_key=True),
     Column("grain", Integer, primary_key=True),  # seconds: 60, 3,600 or 86,400
     Column("at", BigInteger, primary_key=True),  # the bucket's start
     Column("beats", Integer, nullable=False),
@@ -176,13 +185,13 @@ probes = Table(
     "probes",
     metadata,
     Column("id", _Key, primary_key=True),
-    Column("node", String(32), nullable=False),
+    Column("node", _words(32), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("ok", Boolean, nullable=False),
-    Column("stage", String(16), nullable=False),  # where it failed: name, connect, certificate, answer
-    Column("detail", String(500), nullable=False),
+    Column("stage", _words(16), nullable=False),  # where it failed: name, connect, certificate, answer
+    Column("detail", _words(500), nullable=False),
     Column("took_ms", Double),
-    Column("version", String(64)),
+    Column("version", _words(64)),
     Column("certificate_from", BigInteger),
     Column("certificate_until", BigInteger),
     Index("probes_by_node", "node", "at"),
@@ -191,11 +200,11 @@ probes = Table(
 keys = Table(
     "keys",
     metadata,
-    Column("hash", String(64), primary_key=True),  # SHA-256 of the secret, hex
-    Column("kind", String(16), nullable=False),  # session, link, token, acknowledge
-    Column("name", String(64), nullable=False),  # what a person calls it
-    Column("person", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("hash", _words(64), primary_key=True),  # SHA-256 of the secret, hex
+    Column("kind", _words(16), nullable=False),  # session, link, token, acknowledge
+    Column("name", _words(64), nullable=False),  # what a person calls it
+    Column("person", _words(64), nullable=False),
+    Column("role", _words(16), nullable=False),
     Column("incident", BigInteger),
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from noc.watch.alerts.channels import Level, Message, NotSent
-from noc.watch.alerts.channels.credential import read_credential
 from noc.watch.alerts.channels.ntfy import loopback
+from noc.watch.credentials import read_credential
 
 if TYPE_CHECKING:
     from apprise import AppriseAsset, NotifyBase

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from noc.watch.alerts.channels import Level, Message, NotSent
-from noc.watch.alerts.channels.credential import read_credential
+from noc.watch.credentials import read_credential
 
 TIMEOUT_S: Final = 10
 LONGEST_RETRY_AFTER_S: Final = 300

@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
+from noc.watch.store.migrations.shapes import KEY, create_by_time, words
+
 revision = "0001"
 down_revision = None
-
-_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -20,47 +20,47 @@ def upgrade() -> None:
 
 
 def _heartbeats() -> None:
-    op.create_table(
+    create_by_time(
         "heartbeats",
-        sa.Column("id", _KEY, primary_key=True),
-        sa.Column("node", sa.String(32), nullable=False),
+        sa.Column("node", words(32), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("up", sa.Boolean, nullable=False),
-        sa.Column("msg", sa.String(2000), nullable=False),
+        sa.Column("msg", words(2000), nullable=False),
         sa.Column("ping", sa.Double),
         sa.Column("seq", sa.BigInteger),
-        sa.Column("boot", sa.String(64)),
-        sa.Column("version", sa.String(64)),
+        sa.Column("boot", words(64)),
+        sa.Column("version", words(64)),
         sa.Column("sent", sa.BigInteger),
         sa.Column("telemetry", sa.JSON),
-        sa.Column("warn", sa.String(500), nullable=False),
+        sa.Column("warn", words(500), nullable=False),
     )
-    op.create_index("heartbeats_by_node", "heartbeats", ["node", "at"])
 
 
 def _incidents() -> None:
     op.create_table(
         "incidents",
-        sa.Column("id", _KEY, primary_key=True, autoincrement=False),
-        sa.Column("node", sa.String(32), nullable=False),
-        sa.Column("cause", sa.String(16), nullable=False),
+        sa.Column("id", KEY, primary_key=True, autoincrement=False),
+        sa.Column("node", words(32), nullable=False),
+        sa.Column("cause", words(16), nullable=False),
         sa.Column("detail", sa.Text, nullable=False),
         sa.Column("started", sa.BigInteger, nullable=False),
-        sa.Column("severity", sa.String(8), nullable=False),
+        sa.Column("severity", words(8), nullable=False),
         sa.Column("escalated", sa.BigInteger),
         sa.Column("ended", sa.BigInteger),
         sa.Column("end_reason", sa.Text, nullable=False),
     )
     still_open = sa.text("ended IS NULL")
-    op.create_index("one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open)
+    op.create_index(
+        "one_open_incident", "incidents", ["node"], unique=True, sqlite_where=still_open, postgresql_where=still_open
+    )
 
 
 def _events() -> None:
     op.create_table(
         "events",
-        sa.Column("id", _KEY, primary_key=True),
-        sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("node", sa.String(32)),
+        sa.Column("id", KEY, primary_key=True),
+        sa.Column("kind", words(32), nullable=False),
+        sa.Column("node", words(32)),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("incident", sa.BigInteger),
         sa.Column("detail", sa.JSON, nullable=False),
@@ -71,24 +71,24 @@ def _events() -> None:
 def _outbox() -> None:
     op.create_table(
         "outbox",
-        sa.Column("id", sa.String(64), primary_key=True),
-        sa.Column("channel", sa.String(32), primary_key=True),
+        sa.Column("id", words(64), primary_key=True),
+        sa.Column("channel", words(32), primary_key=True),
         sa.Column("incident", sa.BigInteger, nullable=False),
-        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("kind", words(16), nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("last_error", sa.String(500), nullable=False),
+        sa.Column("last_error", words(500), nullable=False),
         sa.Column("sent", sa.BigInteger),
     )
     waiting = sa.text("sent IS NULL")
-    op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting)
+    op.create_index("outbox_waiting", "outbox", ["created"], sqlite_where=waiting, postgresql_where=waiting)
 
 
 def _deployments() -> None:
     op.create_table(
         "deployments",
-        sa.Column("node", sa.String(32), primary_key=True),
-        sa.Column("run", sa.String(128), nullable=False),
+        sa.Column("node", words(32), primary_key=True),
+        sa.Column("run", words(128), nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
     )
 

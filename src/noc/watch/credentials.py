@@ -1,4 +1,4 @@
-"""Secrets of channels, as systemd hands them to the watch: files in $CREDENTIALS_DIRECTORY, read when they are used."""
+"""Secrets of the watch, as systemd hands them to it: files in $CREDENTIALS_DIRECTORY, read when they are used."""
 
 import os
 import stat
