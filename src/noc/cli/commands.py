@@ -42,6 +42,7 @@ PANELS: dict[str, dict[str, tuple[str, str]]] = {
         "backup": ("noc.cli.backup", "Copies of the nodes' databases on HQ: taken, listed, verified, opened."),
         "restore": ("noc.cli.restore", "Give a node the data that it had at a time."),
         "unlock": ("noc.cli.unlock", "Open what HQ has sealed, on the operator's machine."),
+        "tenant": ("noc.cli.tenant", "Who has an account, and on which node they live."),
         "prune": ("noc.cli.prune", "Remove runs, releases and backups that are old and needed by nobody."),
     },
     "Look into a node": {

@@ -9,8 +9,8 @@ from noc.cli.explain import all_errors, app, catalogue
 from noc.errors import NocError
 
 RANGES = {"noc.errors": "E0", "fleet": "E1", "mesh": "E2", "cloud": "E2", "hosts": "E3", "release": "E4", "runs": "E5"}
-RANGES |= {"watch": "E6", "lab": "E7", "hub": "E8", "agent": "E8", "demo": "E9", "backup": "E4"}
-DAY_TWO = ("backup", "rotation", "removal", "diagnosis", "drill", "doctor")
+RANGES |= {"watch": "E6", "lab": "E7", "hub": "E8", "agent": "E8", "demo": "E9", "backup": "E4", "placement": "E8"}
+DAY_TWO = ("backup", "rotation", "removal", "diagnosis", "drill", "doctor", "tenants")
 """Rooms of the runs whose errors are E75x to E79x, since E5xx is full."""
 KNOWN = catalogue()
 ERRORS = sorted({cls for cls in all_errors(NocError) if cls.__module__.startswith("noc.")}, key=lambda cls: cls.code)

@@ -78,6 +78,20 @@ async def test_a_configuration_brings_the_environment_along_with_the_token_of_th
     assert set(machine.environment.splitlines()) == {f"{n}={v}" for n, v in values.items()} | NEW_VARIABLES
 
 
+async def test_a_fleet_that_places_nobody_any_more_takes_it_out_of_the_environment(
+    placing: Paths, world: World
+) -> None:
+    assert await brought(site_of(placing, world), world) == NEW_VARIABLES
+    file = placing.fleet / "fleet.toml"
+    file.write_text(file.read_text().replace("[placement]", ""))
+    site = site_of(placing, world)
+    node = site.fleet.node("virginia")
+    link = site.link(node)
+    await stage_configuration(site, node, link, node_bundle(site, node))
+    await link.close()
+    assert not NEW_VARIABLES & set(world.machines["virginia"].environment.splitlines())
+
+
 async def test_a_node_that_was_not_provisioned_yet_gets_no_environment_by_a_configuration(
     placing: Paths, world: World
 ) -> None:

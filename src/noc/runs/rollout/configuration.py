@@ -4,7 +4,7 @@ from noc.fleet.model import Node
 from noc.hosts.bundle import Bundle
 from noc.hosts.shell import Shell
 from noc.runs.site import pushtoken
-from noc.runs.site.environment import bring_environment, is_placing
+from noc.runs.site.environment import bring_environment
 from noc.runs.site.link import Link
 from noc.runs.site.site import Site
 
@@ -25,12 +25,12 @@ async def stage_configuration(site: Site, node: Node, link: Link, bundle: Bundle
         DiskFull: the node has no room.
         ConnectionLost, Overdue, Unreachable: it did not come through.
 
-    Where HQ places tenants, the service's environment comes along, which names their directory and key: the restart
-    that is part of every change of the configuration then shows it to the service.
+    Where HQ places tenants, or once did, the service's environment comes along, which names their directory and key,
+    or does so no more: the restart that is part of every change of the configuration shows it to the service.
     """
     if bundle.closure is not None:
         await site.ways.platform(node).packages(await link.shell())
-    if is_placing(site.fleet, site.paths):
+    if site.paths.directory_public_key.is_file():
         await _renew_environment(site, node, await link.shell())
     return await link.ask(lambda activator: activator.stage_config(bundle))
 

@@ -184,7 +184,7 @@ def row(site: Site, tenant: Tenant) -> dict[str, Any]:
 
 def _check_placing(site: Site) -> None:
     if not is_placing(site.fleet, site.paths):
-        raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc apply")
+        raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc hub apply")
 
 
 def _days(request: Mapping[str, Any]) -> int:

@@ -145,7 +145,7 @@ class Distribution:
             RegistryUnusable, CredentialExposed, SigningFailed, TimedOut.
         """
         if not is_placing(site.fleet, site.paths):
-            raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc apply")
+            raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc hub apply")
         async with self._issuing:
             await self._check()
             await self._learn(site)

@@ -6,7 +6,7 @@ from noc.errors import NocError
 class PlacementOff(NocError):
     """The fleet file has no `[placement]`, or HQ was not brought to it yet: then HQ has no key for tenants.
 
-    With the table in `fleet.toml`, `noc apply` makes both keys, and `noc deploy all --config` brings nodes theirs.
+    With the table in `fleet.toml`, `noc hub apply` makes both keys, and `noc deploy all --config` brings nodes theirs.
     """
 
     code, exit_code = "E790", 6
