@@ -150,7 +150,7 @@ async def test_the_way_to_some_nodes_is_measured_and_nothing_is_sent_along(page:
     report = await page.get_by_label("To pass on").input_value()
     measured = dict(each.split("=") for each in report.split(" "))
     assert set(measured) == {APEX_NODE, OTHER_NODE}
-    assert all(len(samples.split(",")) == 5 for samples in measured.values())
+    assert all(float(ms) > 0 for ms in measured.values())
     assert [each for each in traffic.complaints if "Content Security Policy" in each or "CORS" in each] == []
     echoes = [each for each in traffic.requests if each.url.endswith("/echo") and SILENT_NODE not in each.url]
     assert len(echoes) == 12
@@ -165,14 +165,14 @@ async def test_a_page_may_ask_no_node_that_is_no_candidate(page: Page) -> None:
     assert "Content Security Policy" in "".join(traffic.complaints)
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_the_door_is_no_wider_than_the_window(page: Page, width: int) -> None:
-    await page.set_viewport_size({"width": width, "height": 800})
+async def test_the_door_is_no_wider_than_the_window(page: Page) -> None:
     await page.goto(APEX)
     await page.get_by_text("Which nodes are near me?").click()
     await page.get_by_role("button", name="Measure").click()
     await expect(page.locator("#near li")).to_have_count(3)
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (320, 390, 1280):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def test_the_door_can_be_used_with_the_keyboard_alone(page: Page) -> None:

@@ -22,7 +22,7 @@ async function measure(form) {
     const groups = new Map(known.nodes.map((node) => [node.name, node.groups.join(", ")]));
     $("near").replaceChildren(...raced.map((run) => row(run, groups.get(run.name))));
     const measured = raced.filter((run) => Number.isFinite(run.ms));
-    $("report").value = measured.map((run) => `${run.name}=${run.samples.map((ms) => ms.toFixed(1)).join(",")}`).join(" ");
+    $("report").value = measured.map((run) => `${run.name}=${run.ms.toFixed(1)}`).join(" ");
     $("measured").hidden = false;
   });
 }

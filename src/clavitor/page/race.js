@@ -20,18 +20,18 @@ async function measure({ name, url }) {
   } catch {
     // What does not answer is shown as such.
   }
-  return { name, samples };
+  return { name, ms: samples.length === SAMPLES ? median(samples) : Infinity };
 }
 
-const median = ({ samples }) => (samples.length === SAMPLES ? samples.toSorted((a, b) => a - b)[SAMPLES >> 1] : Infinity);
+const median = (samples) => samples.toSorted((a, b) => a - b)[samples.length >> 1];
 
 /**
  * Measures all at once.
  * @param {{name: string, url: string}[]} nodes
- * @returns {Promise<{name: string, samples: number[], ms: number}[]>} the nearest first; `ms` is the median, Infinity
- *   for a node that does not answer.
+ * @returns {Promise<{name: string, ms: number}[]>} the nearest first; `ms` is the median, Infinity for a node that does
+ *   not answer each time.
  */
 export async function race(nodes) {
   const runs = await Promise.all(nodes.map(measure));
-  return runs.map((run) => ({ ...run, ms: median(run) })).toSorted((a, b) => a.ms - b.ms);
+  return runs.toSorted((a, b) => a.ms - b.ms);
 }
