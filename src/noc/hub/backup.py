@@ -1,8 +1,8 @@
 """A backup of HQ: made, kept on HQ until the second place has it, and brought there with all that waits."""
 
 import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from noc.fleet.load import load
 from noc.fleet.model import Fleet
 from noc.hub.backup_archive import database_copy, recipients, sealed, write
 from noc.hub.backup_manifest import Manifest, Member
-from noc.hub.backup_trees import FENCE, HUB_KEY_MEMBER, WATCH_DATABASE, Tree, trees_below
+from noc.hub.backup_trees import DATABASES, FENCE, HUB_KEY_MEMBER, Tree, trees_below
 from noc.hub.errors import BackupFailed
 from noc.hub.places import CREDENTIALS, OUTGOING, SECOND_KEY
 from noc.hub.second import Copy, Place, copies, file_sha256, name_of
@@ -91,11 +91,11 @@ class Backups:
         to = recipients(self._tree("trust").path / "recipients")
         if out is not None and out.exists():
             raise BackupFailed(f"{out} is there already", fix="name another file")
-        path, watch = out or self.outgoing / name_of(self.fleet.hub.name, now), self._tree("watch").path
-        with self._alone(), database_copy(watch / WATCH_DATABASE, watch / f".{WATCH_DATABASE}.copy") as database:
+        path = out or self.outgoing / name_of(self.fleet.hub.name, now)
+        with self._alone(), self._databases() as databases:
             for left in self.outgoing.glob("*.part"):
                 left.unlink()
-            manifest = sealed(path, to, self._producer(database, now))
+            manifest = sealed(path, to, self._producer(databases, now))
             return Made(path, path.stat().st_size, file_sha256(path), manifest)
 
     def waiting(self) -> tuple[Copy, ...]:
@@ -136,7 +136,19 @@ class Backups:
         with opened(second, self._below(CREDENTIALS) / SECOND_KEY) as place:
             return copies(place.files(), self.fleet.hub.name)
 
-    def _producer(self, database: Path | None, now: datetime) -> Callable[[BinaryIO], Manifest]:
+    @contextmanager
+    def _databases(self) -> Iterator[dict[str, Path]]:
+        """Whole copies of the databases that are in use, by their names in the archive. Raises BackupFailed."""
+        with ExitStack() as copies:
+            found = {
+                f"{tree}/{name}": copies.enter_context(
+                    database_copy(self._tree(tree).path / name, self._tree(tree).path / f".{name}.copy")
+                )
+                for tree, name in DATABASES
+            }
+            yield {name: copy for name, copy in found.items() if copy is not None}
+
+    def _producer(self, databases: Mapping[str, Path], now: datetime) -> Callable[[BinaryIO], Manifest]:
         private = (self._tree("credentials").path / Path(HUB_KEY_MEMBER).name).read_text().strip()
         fence = last_fence(self._tree("state").path / Path(FENCE).relative_to("state"))
 
@@ -150,7 +162,7 @@ class Backups:
                 members=members,
             )
 
-        return lambda stream: write(stream, self._trees.values(), database, about, now)
+        return lambda stream: write(stream, self._trees.values(), databases, about, now)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

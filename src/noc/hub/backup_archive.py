@@ -9,14 +9,14 @@ import sqlite3
 import stat
 import tarfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from noc.hub.backup_manifest import LONGEST_NAME, NAME, Manifest, Member
-from noc.hub.backup_trees import WATCH_DATABASE, Tree, members
+from noc.hub.backup_trees import Tree, members
 from noc.hub.errors import BackupFailed, NoRecipients
 
 _PAGES = 1024
@@ -106,7 +106,7 @@ class Archive:
 def write(
     stream: BinaryIO,
     trees: Iterable[Tree],
-    database: Path | None,
+    databases: Mapping[str, Path],
     about: Callable[[dict[str, Member]], Manifest],
     at: datetime,
 ) -> Manifest:
@@ -115,7 +115,7 @@ def write(
     Args:
         stream: where it goes.
         trees: what is taken.
-        database: a whole copy of the watch's database; None where HQ has none.
+        databases: whole copies of those that are in use, by their names in the archive.
         about: makes the list of what was written.
         at: the backup's time.
 
@@ -126,8 +126,8 @@ def write(
     for tree in trees:
         for name, path in members(tree):
             archive.add(name, path)
-    if database is not None:
-        archive.add(f"watch/{WATCH_DATABASE}", database)
+    for name, copy in databases.items():
+        archive.add(name, copy)
     manifest = about(archive.members)
     archive.close(manifest)
     return manifest
@@ -150,7 +150,7 @@ def database_copy(source: Path, copy: Path) -> Iterator[Path | None]:
         try:
             _copy(source, copy)
         except sqlite3.Error as error:
-            raise BackupFailed("the watch's database was not copied", why=str(error), fix="df -h /var/lib") from None
+            raise BackupFailed(f"{source.name} was not copied", why=str(error), fix="df -h /var/lib") from None
         yield copy
     finally:
         copy.unlink(missing_ok=True)
@@ -166,7 +166,7 @@ def _copy(source: Path, copy: Path) -> None:
         into.execute("PRAGMA journal_mode=DELETE")
         (found,) = into.execute("PRAGMA integrity_check").fetchone()
     if found != "ok":
-        raise BackupFailed("the watch's database does not pass its check", why=str(found)[:300], fix="noc explain E841")
+        raise BackupFailed(f"{source.name} does not pass its check", why=str(found)[:300], fix="noc explain E841")
 
 
 def recipients(path: Path) -> list[object]:

@@ -30,9 +30,18 @@ class Tree:
     last: tuple[str, ...] = ()
 
 
-WATCH_DATABASE = "watch.db"
+WATCH_DATABASE, TENANTS_DATABASE = "watch.db", "tenants.db"
+DATABASES = (("watch", WATCH_DATABASE), ("state", TENANTS_DATABASE))
+"""Databases that are in use while a backup is made: tree and name of each, of which a whole copy is taken."""
 FENCE = "state/runs/fence"
 HUB_KEY_MEMBER = "credentials/hub_wg_key"
+
+
+def _in_use(database: str) -> tuple[str, str, str]:
+    """The files of a database that is in use."""
+    return database, f"{database}-wal", f"{database}-shm"
+
+
 TREES = (
     Tree("credentials", CREDENTIALS, Owner(mode=0o700), 0o600),
     Tree("trust", TRUST, Owner(mode=0o755), 0o644),
@@ -44,7 +53,7 @@ TREES = (
         STATE,
         Owner("noc-runner", "noc", 0o750),
         0o644,
-        frozenset({"backups", "closures", "lease.json", "lease.lock", "superseded.json"}),
+        frozenset({"backups", "closures", "lease.json", "lease.lock", "superseded.json", *_in_use(TENANTS_DATABASE)}),
         last=("audit",),
     ),
     Tree(
@@ -52,7 +61,7 @@ TREES = (
         WATCH_STATE,
         Owner("noc-watch", "noc", 0o700),
         0o600,
-        frozenset({WATCH_DATABASE, f"{WATCH_DATABASE}-wal", f"{WATCH_DATABASE}-shm"}),
+        frozenset(_in_use(WATCH_DATABASE)),
     ),
     Tree("bot", BOT_STATE, Owner("noc-bot", "noc", 0o700), 0o600),
     Tree("tunnel", TUNNEL_STATE, Owner(mode=0o700), 0o600),

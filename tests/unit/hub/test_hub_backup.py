@@ -7,6 +7,7 @@ import os
 import resource
 import sqlite3
 import tracemalloc
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,7 @@ from noc.hub.errors import BackupFailed, NoRecipients, SecondAbsent, SecondDiffe
 from noc.hub.restore_unpack import unpack
 from noc.hub.second import Copy, Directory, copies, name_of
 from noc.runs.doctor.second import read_sending
+from noc.runs.tenants.registry import Registry, Tenant
 from unit.hub.hq_tree import write_hq
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -115,6 +117,18 @@ def test_the_watch_database_is_copied_whole_while_somebody_writes(root: Path, tm
     with sqlite3.connect(tmp_path / "back/watch/watch.db") as copy:
         assert copy.execute("SELECT count(*) FROM heartbeats").fetchone() == (5_000,)
     copy.close()
+
+
+def test_the_registry_of_tenants_is_copied_whole_while_somebody_writes(root: Path, tmp_path: Path) -> None:
+    path = root / "var/lib/noc/tenants.db"
+    Registry(path).place("a" * 32, lambda _: Tenant("a" * 32, "virginia", "", 1, "mia"))
+    with closing(Registry(path)._connected()) as live:
+        live.execute("BEGIN IMMEDIATE")
+        live.execute("DELETE FROM tenants")
+        members = put_back(Backups(root).make(None, NOW), tmp_path / "back").members
+    assert [name for name in members if "tenants" in name] == ["state/tenants.db"]
+    assert Registry(tmp_path / "back/state/tenants.db").counts() == {"virginia": 1}
+    assert not path.with_name(".tenants.db.copy").exists()
 
 
 def test_a_damaged_watch_database_is_no_backup(root: Path) -> None:
