@@ -40,6 +40,7 @@ def test_another_key_knows_nobody(handle: str) -> None:
 @example("\u212aelvin")  # the Kelvin sign becomes a k in lower case
 @example("alice\n")
 @example("İstanbul")
+@example("straße")
 def test_hq_and_the_service_take_the_same_handles_and_spell_them_alike(handle: str) -> None:
     try:
         served = account_name({"name": handle})

@@ -24,7 +24,8 @@ class Spot:
 
 spots = st.builds(Spot, st.floats(-90, 90), st.floats(-180, 180))
 detours = st.dictionaries(st.sampled_from(NAMES), st.tuples(st.floats(1, 4), st.floats(0.1, 80)), max_size=8)
-reports = st.dictionaries(st.sampled_from([*NAMES, "atlantis"]), st.lists(st.floats(), max_size=6), max_size=8)
+times = st.floats(1, 120) | st.floats(1, 120) | st.floats(1, 120) | st.floats()
+reports = st.dictionaries(st.sampled_from([*NAMES, "atlantis"]), st.lists(times, max_size=3), max_size=8)
 
 
 @given(spots, detours)
@@ -73,6 +74,12 @@ def test_who_claims_to_be_everywhere_at_once_is_believed_nowhere() -> None:
 def test_of_two_that_contradict_each_other_neither_is_believed() -> None:
     found = nearness(PLACES, {"frankfurt": [3.0], "sydney": [3.0]})
     assert [doubt.node for doubt in found.doubts] == ["frankfurt", "sydney"]
+
+
+@pytest.mark.parametrize(("share", "believed"), [(0.49, 0), (0.51, 2)])
+def test_the_speed_of_light_is_the_line(share: float, believed: int) -> None:
+    light = round_trip_ms(PLACES["frankfurt"], PLACES["sydney"])
+    assert len(nearness(PLACES, {"frankfurt": [share * light], "sydney": [share * light]}).trips) == believed
 
 
 def test_a_doubt_says_what_light_would_take() -> None:
