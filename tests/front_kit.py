@@ -66,10 +66,10 @@ def running(root: Path, name: str, directory: TenantDirectory) -> Iterator[Node]
 
 def nobody_at(front: Front, name: str, nodes: Sequence[ListedNode]) -> str:
     """An account name that nobody has, and that the door sends to the node of that name."""
-    directory = front._directory
-    assert directory is not None
+    known = front._known
+    assert known is not None
     for number in range(1000):
-        tenant = tenant_id(front._key, f"nobody-{number}")
-        if nodes[draw(tenant, front._seeds, directory.homes)].name == name:
+        tenant = tenant_id(known.key, f"nobody-{number}")
+        if nodes[draw(tenant, known.seeds, known.directory.homes)].name == name:
             return f"nobody-{number}"
     raise AssertionError(f"nobody is sent to {name}")

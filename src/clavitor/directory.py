@@ -23,6 +23,7 @@ FORMAT = 1
 LINE_BYTES = ID_DIGITS + len(" 0000\n")
 CHUNK_LINES = 1700  # some 64 KiB
 MAX_HEAD, MAX_NODES, MAX_TENANTS = 1 << 20, 2_048, 1_000_000
+LAST_SECOND = 253_402_300_799  # of the year 9999
 DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 GROUP = re.compile(r"[A-Za-z0-9-]{1,32}")
@@ -141,7 +142,8 @@ def parse_head(content: bytes) -> Head:
         head = Head(_text(said["domain"], DOMAIN), version, count, _text(said["sha256"], SHA256), until, nodes)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DirectoryError(f"its head is incomplete: {error!r:.80}") from None
-    if head.version < 1 or not 0 <= head.count <= MAX_TENANTS or not 0 < len(head.nodes) <= MAX_NODES:
+    bounds = 0 <= head.count <= MAX_TENANTS and 0 < len(nodes) <= MAX_NODES and 0 <= until <= LAST_SECOND
+    if head.version < 1 or not bounds:
         raise DirectoryError("its head is beyond what a directory may hold")
     return head
 

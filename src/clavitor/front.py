@@ -63,6 +63,16 @@ class Home:
         return self.state is State.FRESH
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A directory in use, the key to its ids, and what is worked out of its nodes once."""
+
+    directory: Directory
+    key: bytes
+    candidates: tuple[Node, ...]
+    seeds: tuple[int, ...]
+
+
 class Front:
     """Answers from the directory as it lies on the disk now; a new one is read through once, in the one thread that
     also looks up, so that nobody is answered from half of it.
@@ -76,10 +86,7 @@ class Front:
     def __init__(self, files: DirectoryFiles, own: str, clock: Callable[[], float] = time.time) -> None:
         self._files, self._own, self._clock = files, own, clock
         self._thread = ThreadPoolExecutor(1, "directory")
-        self._directory: Directory | None = None
-        self._key = b""
-        self._candidates: tuple[Node, ...] = ()
-        self._seeds: tuple[int, ...] = ()
+        self._known: Known | None = None  # exchanged as a whole: it is read from the event loop, too
         self._seen: tuple[int, ...] | None = None
         self._refusal, self._retry_at = "", 0.0
         self._refresh()
@@ -95,67 +102,58 @@ class Front:
     @property
     def candidates(self) -> tuple[Node, ...]:
         """The few nodes to which a browser measures its way; none without a directory."""
-        return self._candidates
+        return self._known.candidates if self._known else ()
 
     def is_apex(self, host: str) -> bool:
         """Whether a request's Host names the domain itself, behind which any node may be, and no node."""
-        directory = self._directory
+        known = self._known
         name = host.partition(":")[0].rstrip(".").lower()
-        return directory is not None and name == directory.head.domain and f"https://{name}" != self._own
+        return known is not None and name == known.directory.head.domain and f"https://{name}" != self._own
 
     def close(self) -> None:
         """Finish what was begun and let go of the directory."""
         self._thread.shutdown()
-        self._let_go()
+        self._use(None)
 
     def _home(self, name: str) -> Home:
-        self._refresh()
-        directory = self._directory
-        if directory is None:
+        known = self._refresh()
+        if known is None:
             return Home()
-        tenant = tenant_id(self._key, name)
+        tenant = tenant_id(known.key, name)
         try:
-            position = directory.find(tenant)
+            position = known.directory.find(tenant)
         except DirectoryError as error:
-            self._let_go()
+            self._use(None)
             self._refuse(str(error))
             return Home()
-        drawn = draw(tenant, self._seeds, directory.homes)
-        url = directory.head.nodes[drawn if position is None else position].url
-        return Home(url, "" if url == self._own else url, position is not None, self._state())
+        drawn = draw(tenant, known.seeds, known.directory.homes)
+        url = known.directory.head.nodes[drawn if position is None else position].url
+        return Home(url, "" if url == self._own else url, position is not None, self._state(known))
 
     def _head(self) -> tuple[Head | None, State]:
-        self._refresh()
-        return (self._directory.head if self._directory else None), self._state()
+        known = self._refresh()
+        return (known.directory.head, self._state(known)) if known else (None, State.NONE)
 
-    def _state(self) -> State:
-        if self._directory is None:
-            return State.NONE
-        if self._clock() > self._directory.head.until:
+    def _state(self, known: Known) -> State:
+        if self._clock() > known.directory.head.until:
             return State.STALE
         return State.REFUSED if self._refusal else State.FRESH
 
-    def _refresh(self) -> None:
-        """Take over the directory that lies there, if it is another one than was seen last."""
+    def _refresh(self) -> Known | None:
+        """Take over the directory that lies there, if it is another one than was seen last; return what counts now."""
         seen = self._look()
-        if seen == self._seen and not (self._refusal and time.monotonic() >= self._retry_at):
-            return
-        self._seen = seen
-        try:
-            key = read_key(self._files.key)
-            directory = open_directory(self._files.path)
-        except DirectoryError as error:
-            self._refuse(str(error))
-            return
-        self._let_go()
-        self._directory, self._key, self._refusal = directory, key, ""
-        head = directory.head
-        self._candidates, self._seeds = tuple(candidates(head.nodes)), tuple(seed(node.name) for node in head.nodes)
-        until = datetime.fromtimestamp(head.until, UTC).isoformat(timespec="seconds")
-        text = "directory %d: %d tenants on %d of %d nodes, proven until %s"
-        log.info(text, head.version, head.count, len(directory.homes), len(head.nodes), until)
+        if seen != self._seen or (self._refusal and time.monotonic() >= self._retry_at):
+            self._seen = seen
+            try:
+                self._use(_load(self._files))
+            except DirectoryError as error:
+                self._refuse(str(error))
+            else:
+                self._refusal = ""
+        return self._known
 
     def _look(self) -> tuple[int, ...] | None:
+        """What tells one head from the next, without reading it."""
         try:
             status = (self._files.path / HEAD).stat()
         except OSError:
@@ -164,14 +162,24 @@ class Front:
 
     def _refuse(self, why: str) -> None:
         if why != self._refusal:
-            goes_on = "the one before it counts" if self._directory else "there is none"
+            goes_on = "the one before it counts" if self._known else "there is none"
             log.error("the directory is refused, and %s: %s", goes_on, why)
         self._refusal, self._retry_at = why, time.monotonic() + RETRY
 
-    def _let_go(self) -> None:
-        if self._directory is not None:
-            self._directory.close()
-            self._directory, self._candidates = None, ()
+    def _use(self, known: Known | None) -> None:
+        before, self._known = self._known, known
+        if before is not None:
+            before.directory.close()
+
+
+def _load(files: DirectoryFiles) -> Known:
+    key = read_key(files.key)
+    directory = open_directory(files.path)
+    head = directory.head
+    until = datetime.fromtimestamp(head.until, UTC).isoformat(timespec="seconds")
+    text = "directory %d: %d tenants on %d of %d nodes, proven until %s"
+    log.info(text, head.version, head.count, len(directory.homes), len(head.nodes), until)
+    return Known(directory, key, tuple(candidates(head.nodes)), tuple(seed(node.name) for node in head.nodes))
 
 
 def seed(name: str) -> int:

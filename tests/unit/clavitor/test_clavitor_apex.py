@@ -217,6 +217,14 @@ async def test_with_a_damaged_directory_no_accounts_are_listed(node: Node, direc
         census({**directory.environment, "CLAVITOR_DB": str(node.path)}, as_json=False)
 
 
+async def test_before_the_first_directory_all_accounts_are_unplaced(
+    node: Node, directory: TenantDirectory, tmp_path: Path
+) -> None:
+    assert (await node.sign_up("johan")).status == 201
+    nothing = {**directory.environment, "CLAVITOR_DIRECTORY": str(tmp_path / "nowhere"), "CLAVITOR_DB": str(node.path)}
+    assert census(nothing, as_json=False).split() == [tenant_id(KEY_OF_TENANTS, "johan"), "unplaced"]
+
+
 def test_before_the_first_start_no_accounts_are_listed(tmp_path: Path, directory: TenantDirectory) -> None:
     (tmp_path / "empty.db").touch()
     with pytest.raises(ServiceError, match="start the service once"):

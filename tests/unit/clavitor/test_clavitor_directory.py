@@ -105,6 +105,8 @@ def test_one_flipped_bit_in_the_lines_is_seen(directory: TenantDirectory, at: in
         (lambda said: said | {"nodes": [said["nodes"][0] | {"url": "https://a.test; script-src *"}]}, "incomplete"),
         (lambda said: said | {"domain": "clavitor.test\r\n"}, "incomplete"),
         (lambda said: said | {"until": "tomorrow"}, "incomplete"),
+        (lambda said: said | {"until": 1e300}, "beyond"),
+        (lambda said: said | {"until": float("nan")}, "beyond"),
         (lambda said: {"format": 1}, "incomplete"),
         (lambda said: [said], "incomplete"),
     ],

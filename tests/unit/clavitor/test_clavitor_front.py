@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -303,6 +304,24 @@ async def test_a_directory_is_read_through_once(
     for _ in range(5):
         await node.where(JOHAN)
     assert len(counted.given) == 1
+
+
+async def test_while_directories_come_and_go_everybody_is_answered_from_a_whole_one(
+    node: Node, directory: TenantDirectory
+) -> None:
+    homes = ["frankfurt", "virginia", "singapore"]
+
+    def exchange() -> None:
+        for version in range(2, 80):
+            directory.write({JOHAN: homes[version % 3], MIA: homes[version % 3]}, version=version)
+            directory.body(version - 2).unlink(missing_ok=True)
+
+    with ThreadPoolExecutor(1) as other:
+        ends = other.submit(exchange)
+        while not ends.done():
+            assert all([(await node.front.home(name)).url for name in (JOHAN, MIA, "nobody")])
+    answer = await node.where(JOHAN)
+    assert (await node.lives(JOHAN), header(answer, "clavitor-directory")) == (homes[79 % 3], "fresh")
 
 
 async def test_lines_that_are_damaged_while_they_are_used_are_used_no_more(
