@@ -18,6 +18,7 @@ from clavitor.stretch import Stretcher
 NOBODY = b"\0" * accounts.SALT_BYTES  # the salt that an unknown name's attempt is stretched with
 KEY = "authentication_key"
 WRONG = "name or password is wrong"
+NO_INVITATION = "this invitation is unknown, used or expired"
 ELSEWHERE = "this vault is kept on another node"
 RETRY_SIGN_UP = 60
 
@@ -63,7 +64,7 @@ class AccountApi:
         if home is not None:
             _check_sign_up(home)
         if not await self._database.read(lambda db: invitations.is_open(db, code, time.time())):
-            raise HttpError(403, "this invitation is unknown, used or expired")
+            raise HttpError(403, NO_INVITATION if home is None else f"{NO_INVITATION}, or is for another name")
         if home is not None and not home.listed:
             raise HttpError(403, "this name was given no place here: ask who invited you")
         verifier = await self._verifier(key)
@@ -74,7 +75,7 @@ class AccountApi:
             if account is None:
                 raise HttpError(409, "this name is taken")
             if not invitations.redeem(db, code, now):
-                raise HttpError(403, "this invitation is unknown, used or expired")
+                raise HttpError(403, NO_INVITATION)
             return sessions.create(db, account, now)
 
         return _welcome(document, await self._database.write(store), locks, status=201)
