@@ -1,5 +1,6 @@
 """The directory's way to the nodes: brought after each change, once, renewed in time, and to whom comes back."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -59,6 +60,15 @@ async def newer_on_frankfurt(hq: Hq) -> None:
     newer = make(site.fleet, [], {NOA: "frankfurt"}, version=9, at=int(time.time()))
     await hand(site, site.fleet.node("frankfurt"), sign(newer, hq.paths))
     await site.links.close()
+
+
+async def reach(hq: Hq, version: int) -> None:
+    """Wait until every node has a version."""
+    for _ in range(3_000):
+        if hq.versions() == [version] * 3:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{hq.versions()} after 30 s, not {version}")
 
 
 @pytest.fixture
@@ -122,6 +132,16 @@ async def test_a_node_that_was_made_anew_gets_it_again(hq: Hq, placing: Paths) -
     hq.site = hq.nodes.site()
     await hq.distribution.look()
     assert hq.versions() == [1, 1, 1]
+
+
+async def test_a_change_is_brought_in_the_background_as_soon_as_it_is_told(hq: Hq) -> None:
+    keeping = asyncio.create_task(hq.distribution.keep())
+    await reach(hq, 1)
+    hq.place(MIA)
+    hq.distribution.wake()
+    await reach(hq, 2)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_one_node_is_brought_it_at_once(hq: Hq) -> None:

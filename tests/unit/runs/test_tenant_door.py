@@ -1,5 +1,6 @@
 """Tenants at the runner's door: placed once, invited, shown, forgotten; audited without a handle."""
 
+import getpass
 import json
 import shlex
 import sqlite3
@@ -16,6 +17,7 @@ from noc.errors import NocError
 from noc.placement.body import lookup
 from noc.placement.handles import tenant_id
 from noc.runs.admission.superseded import note_superseded
+from noc.runs.errors import CallerRefused
 from noc.runs.paths import Paths
 from noc.runs.runner import tenancy
 from noc.runs.tenants import invitation
@@ -218,3 +220,13 @@ def test_an_hq_that_another_one_replaced_places_nobody(door: House, nodes: Tenan
     note_superseded(door.paths.superseded, 1, {"virginia": 9}, NOW)
     assert refused(door, "tenant-place", handle="mia", days=0) == "E549"
     assert [nodes.held(name)[0] for name in NAMES] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("role", ["viewer", "agent"])
+@pytest.mark.parametrize("op", ["tenant-place", "tenant-list", "tenant-show", "tenant-forget"])
+def test_whoever_is_no_operator_hears_of_no_tenant(door: House, role: str, op: str) -> None:
+    place(door)
+    file = door.paths.fleet / "fleet.toml"
+    login = getpass.getuser()
+    file.write_text(f'{file.read_text()}\n[[people]]\nname = "{login}"\nrole = "{role}"\n')
+    assert refused(door, op, handle="mia", days=0) == CallerRefused.code
