@@ -11,7 +11,7 @@ from noc.cli.confirming import confirm
 from noc.cli.options import JsonOption, PlanOption
 from noc.cli.output import err, mark, out, plain, print_json, print_table
 from noc.cli.times import shown
-from noc.errors import Usage
+from noc.errors import NocError, Usage
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Who has an account, and on which node they live.")
 
@@ -85,7 +85,12 @@ def place(
     from noc.runs.runner.client import Client  # noqa: PLC0415 - help stays light
 
     wishes = {"residency": residency, "node": node, "round_trips": _round_trips(round_trips or ())}
-    said = Client().ask("tenant-place", **_named(tenant, is_id=is_id), wishes=wishes, days=days, look=plan_only)
+    try:
+        said = Client().ask("tenant-place", **_named(tenant, is_id=is_id), wishes=wishes, days=days, look=plan_only)
+    except NocError as error:
+        if explain and not as_json:
+            _show_considered(error.as_dict())
+        raise
     if as_json:
         print_json(said)
     else:
@@ -150,8 +155,9 @@ def _show_placed(said: Mapping[str, Any], *, explain: bool, plan_only: bool) -> 
         out.print(invitation["link"], markup=False, highlight=False, soft_wrap=True)
 
 
-def _show_considered(placed: Mapping[str, Any]) -> None:
-    rows = (
+def _show_considered(told: Mapping[str, Any]) -> None:
+    """Every node with its reason, as a decision or a refusal tells it; a refusal for another cause tells of none."""
+    rows = [
         (
             each["node"],
             each["reason"],
@@ -159,10 +165,11 @@ def _show_considered(placed: Mapping[str, Any]) -> None:
             "-" if each["free"] is None else f"{100 * each['free']:.0f} %",
             each["words"],
         )
-        for each in placed["considered"]
-    )
-    print_table(("node", "outcome", "round trip", "free", "why"), rows)
-    for doubt in placed["doubts"]:
+        for each in told.get("considered", ())
+    ]
+    if rows:
+        print_table(("node", "outcome", "round trip", "free", "why"), rows)
+    for doubt in told.get("doubts", ()):
         err.print(mark("warn", f"not believed: {doubt['node']}: {doubt['why']}"))
 
 

@@ -297,7 +297,12 @@ def read_answer(line: bytes) -> dict[str, Any]:
 
 
 def _refusal(document: dict[str, Any]) -> NocError:
-    """The runner's error as it was raised there: same code, same exit code."""
-    attributes = {"code": str(document["code"]).removeprefix("NOC-"), "exit_code": int(document["exit"])}
+    """The runner's error as it was raised there: same code, same exit code, and whatever else it tells as data."""
+    told = {key: value for key, value in document.items() if key != "exit"}
+    attributes = {
+        "code": str(document["code"]).removeprefix("NOC-"),
+        "exit_code": int(document["exit"]),
+        "as_dict": lambda _: told,
+    }
     kind: type[NocError] = type("Refusal", (NocError,), attributes)
     return kind(document["what"], why=document["why"], fix=document["fix"])
