@@ -35,7 +35,7 @@ from noc.runs.naming.apex import move_apex
 from noc.runs.naming.issuing import check_allowance
 from noc.runs.naming.keeping import keeping_copies
 from noc.runs.naming.names import apply_names
-from noc.runs.naming.survey import survey_names
+from noc.runs.naming.survey import survey_apex, survey_names
 from noc.runs.paths import Paths
 from noc.runs.plan.plan import Action, Plan
 from noc.runs.provision.keygen import rotate
@@ -73,6 +73,7 @@ log = logging.getLogger(__name__)
 SURVEYS: Mapping[Action, Callable[[Site, Plan], Awaitable[Plan]]] = {
     "backup": survey_backup,
     "dns": survey_names,
+    "apex": survey_apex,
     "launch": survey_launch,
     "terminate": survey_terminate,
     "adopt": survey_adopt,
