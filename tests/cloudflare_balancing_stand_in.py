@@ -65,7 +65,7 @@ class BalancingAccount:
     def _keep(self, kind: str, id_: str, row: Row) -> Row:
         checks = {"monitors": self._check_monitor, "pools": self._check_pool, "balancers": self._check_balancer}
         checks[kind](id_, row)
-        places = {name: as_kept(row[name]) for name in ("latitude", "longitude") if name in row}
+        places: Row = {name: as_kept(row[name]) for name in ("latitude", "longitude") if name in row}
         self.rows[kind][id_] = {"enabled": True, **row, **places, "id": id_}
         return self.rows[kind][id_]
 

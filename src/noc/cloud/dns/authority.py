@@ -1,7 +1,7 @@
 """What a zone's own name servers answer: no cache lies between, so what they do not say, nobody will hear."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from noc.cloud.dns.plan import Change
@@ -35,8 +35,7 @@ class Authority:
         Raises:
             DnsUnreachable: a server does not answer, or nobody knows who they are.
         """
-        self._servers = self._servers or await self._found()
-        answers = await asyncio.gather(*(self._one(server, name, kind) for server in self._servers))
+        answers = await self._each(name, kind)
         return answers[0] if len(set(answers)) == 1 else frozenset()
 
     async def shows(self, change: Change, within_s: float) -> bool:
@@ -60,6 +59,22 @@ class Authority:
                 return False
             await asyncio.sleep(POLL_S)
 
+    async def leads(self, name: str, addresses: Collection[str], within_s: float) -> bool:
+        """Wait until every server leads a name to some of these IPv4 addresses and to no other; see `shows`.
+
+        A balancer answers each time with those that it takes for the best, so that servers need not agree.
+        """
+        end = asyncio.get_running_loop().time() + within_s
+        while True:
+            try:
+                if all(each and each <= set(addresses) for each in await self._each(name, "A")):
+                    return True
+            except DnsUnreachable:
+                pass
+            if asyncio.get_running_loop().time() >= end:
+                return False
+            await asyncio.sleep(POLL_S)
+
     async def shows_text(self, name: str, value: str, within_s: float) -> bool:
         """Wait until every server has a text at a name; see `shows`."""
         end = asyncio.get_running_loop().time() + within_s
@@ -72,6 +87,11 @@ class Authority:
             if asyncio.get_running_loop().time() >= end:
                 return False
             await asyncio.sleep(POLL_S)
+
+    async def _each(self, name: str, kind: str) -> list[Answers]:
+        """What each server answers."""
+        self._servers = self._servers or await self._found()
+        return await asyncio.gather(*(self._one(server, name, kind) for server in self._servers))
 
     async def _one(self, server: str, name: str, kind: str) -> Answers:
         import dns.asyncquery  # noqa: PLC0415 - only these commands pay for it

@@ -8,9 +8,9 @@
 |        | ending a node's machine, or a node; a drill, which breaks what serves, except in a lab             |
 |        | another key of HQ's own, or another signer or recipient                                           |
 | medium | a release on more than one node; configuration or system on one; new tunnel keys, a reboot or a   |
-|        | rescue of several; a record that changes or goes; another node for the domain itself; machines    |
-|        | made at a cloud, which cost money; regions switched on; another public address of a node; a push  |
-|        | token or a tunnel key made anew                                                                   |
+|        | rescue of several; a record that changes or goes; another node for the domain itself; a load      |
+|        | balancer, and machines made at a cloud, which cost money; regions switched on; another public     |
+|        | address of a node; a push token or a tunnel key made anew                                         |
 | low    | the rest: nothing to do, a release on one node, a rollback, the provisioning of planned nodes,    |
 |        | records that are new, backups                                                                     |
 
@@ -28,6 +28,8 @@ OF_HQ: Final[frozenset[Secret]] = frozenset({"hub", "ssh", "ca", "signer", "reci
 """Secrets of HQ's own, on which every node relies."""
 _ALWAYS_HIGH = frozenset({"terminate", "remove", "restore", "replace"})
 _ALWAYS_MEDIUM = frozenset({"launch", "opt-in", "apex", "move", "rotate"})
+_NEW_RECORDS: Final = ("create A ", "create AAAA ")
+"""How the words of a change begin that makes a record. What balances costs money."""
 _MEDIUM_FOR_SEVERAL = frozenset({"deploy", "keygen", "rescue", "reboot"})
 
 
@@ -51,7 +53,7 @@ def risk(plan: Plan, inventory: Inventory) -> Risk:
         return "high"
     if deep or plan.action in _ALWAYS_MEDIUM or (several and plan.action in _MEDIUM_FOR_SEVERAL):
         return "medium"
-    return "medium" if any(not change.startswith("create ") for change in plan.records) else "low"
+    return "medium" if any(not change.startswith(_NEW_RECORDS) for change in plan.records) else "low"
 
 
 def _replaces(plan: Plan, name: str, inventory: Inventory) -> bool:

@@ -196,11 +196,11 @@ def plan_dns(fleet: Fleet, now: datetime, *, options: Options | None = None) -> 
 def plan_apex(
     fleet: Fleet, inventory: Inventory, names: Sequence[str], now: datetime, *, options: Options | None = None
 ) -> Plan:
-    """Plan to let a node answer for the domain itself, and those that did so before it no more.
+    """Plan to let a node answer for the domain itself, with those that `[routing]` wants led to, and no others.
 
     Raises:
         NotFound: no node is called so.
-        Usage: several are named, or the node is not live, or has no IPv4 address.
+        Usage: several are named, or the node is not live, has no IPv4 address, or is not one that `[routing]` names.
     """
     nodes = fleet.select(names)
     if len(nodes) != 1 or "all" in names:
@@ -210,7 +210,12 @@ def plan_apex(
         raise Usage(f"{node.name} is not live", fix=f"noc provision {node.name}")
     if inventory.record(node.name).address is None:
         raise Usage(f"{node.name} has no IPv4 address", why="the domain is proven at the node's own address first")
-    others = [each for each in fleet.nodes if each.name in inventory.answers_apex and each is not node]
+    routable = inventory.routable(fleet)
+    if fleet.routing.by_latency and node not in routable:
+        what = f"{node.name} is not among the nodes that [routing] leads {fleet.domain} to"
+        raise Usage(what, fix="name it there, or one of those here")
+    answering = [each for each in fleet.nodes if each.name in inventory.answers_apex or each in routable]
+    others = [each for each in answering if each is not node]
     return _plan("apex", [node, *others], None, options or Options(), now)
 
 

@@ -24,5 +24,7 @@ def plan_remove(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
     answering = [node.name for node in nodes if node.name in {inventory.apex, *inventory.answers_apex}]
     if answering:
         fix = f"noc dns apex OTHER, which is not {answering[0]}; then give the command again"
+        if fleet.routing.by_latency:
+            fix = f"leave {answering[0]} out of the nodes that [routing] names, then {fix}"
         raise StillApex(f"{answering[0]} answers for {fleet.domain}", fix=fix)
     return Plan(action="remove", nodes=tuple(node.name for node in nodes), options=options, created=now).sealed()

@@ -18,7 +18,7 @@ from noc.runs.backup.opening import open_repository, recipients
 from noc.runs.backup.take import FETCHED_WITHIN_S, NodeBackup
 from noc.runs.errors import RunCut
 from noc.runs.launch.terminate import TERMINATE_S, NodeEnd
-from noc.runs.naming.names import missing, not_shown
+from noc.runs.naming.shown import missing, not_shown
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk

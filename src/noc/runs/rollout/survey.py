@@ -50,7 +50,7 @@ async def survey(
     if plan.action == "provision":
         await require_systems(site, plan)
     if not plan.is_rollout:
-        timed = plan.action not in ("keygen", "apex")
+        timed = plan.action != "keygen"
         return await _provisioning(plan, read_history, policy.provision_bound) if timed else plan
     unmade = await make_systems(site, plan)
     history, answers = await asyncio.gather(asyncio.to_thread(read_history), _ask_all(site, plan, unmade))
