@@ -81,6 +81,11 @@ class Cluster:
             self.process = subprocess.Popen(ends_with_us, stdout=log, stderr=log, cwd="/", **self._as)
         until(self.answers, what=f"PostgreSQL answers; see {self.socket / 'log'}")
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
     def answers(self) -> bool:
         """Whether it takes connections."""
         try:
@@ -97,7 +102,7 @@ class Cluster:
 
     def remove(self) -> None:
         """Stop it and throw everything away."""
-        if self.process is not None and self.process.poll() is None:
+        if self.runs:
             self.stop(signal.SIGQUIT)
         shutil.rmtree(self.socket)
 

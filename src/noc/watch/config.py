@@ -77,11 +77,6 @@ class Config:
         """
         return cls.of(load(directory), load_inventory(directory), directory)
 
-    def stored(self, file: Path) -> Where:
-        """Where the watch's database is: in PostgreSQL where the fleet file says so, else in this file."""
-        named = self.fleet.store.database
-        return read_address(named) if named else file
-
     def scene(self) -> Scene:
         """The fleet as the judge sees it."""
         return Scene.of(self.fleet, self.live())
@@ -89,3 +84,9 @@ class Config:
     def live(self) -> dict[str, bool]:
         """Every node's name, and whether it is judged."""
         return {name: each.live for name, each in self.nodes.items()}
+
+
+def stored_in(fleet: Fleet, file: Path) -> Where:
+    """Where the watch's database is: in PostgreSQL where the fleet file says so, else in this file."""
+    named = fleet.store.database
+    return read_address(named) if named else file

@@ -14,7 +14,7 @@ import uvloop
 from noc.fleet.storing import Address
 from noc.watch.alerts.channels.making import make_channels
 from noc.watch.alerts.routing import router
-from noc.watch.config import Config
+from noc.watch.config import Config, stored_in
 from noc.watch.house.eyes import Eyes
 from noc.watch.public.publisher import Publisher
 from noc.watch.push.ingest import Ingest
@@ -67,7 +67,7 @@ def serve(
     web_socket = open_unix(web, group=PROXY_GROUP) if web else None
     os.umask(0o077)
     allow_connections()
-    where = config.stored(database)
+    where = stored_in(config.fleet, database)
     migrate_apart(where)
     if isinstance(where, Address):
         _finish_copy(database, where)

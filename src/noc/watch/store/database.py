@@ -55,7 +55,11 @@ class Store:
         """
         self._route = route
         self.engine = open_engine(where)
-        migrate(self.engine)
+        try:
+            migrate(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
         self._parts = Parts()
         self._heartbeats = Heartbeats(rows_of(self.engine, self._parts))
         self._pruner = Pruner(self._parts)
