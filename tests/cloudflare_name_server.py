@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import dns.exception
 import dns.flags
 import dns.message
+import dns.rdatatype
 import dns.rrset
 
 from cloudflare_stand_in import Account
@@ -45,8 +46,11 @@ class NameServer:
         for balancer in self.account.balancing.rows["balancers"].values():
             if balancer["name"] == name and balancer["enabled"]:
                 return [self._chosen(balancer["default_pools"], balancer["fallback_pool"])]
+        return self._rows(name, "A")
+
+    def _rows(self, name: str, kind: str) -> list[str]:
         rows = (row for zone in self.account.rows.values() for row in zone.values())
-        return [row["content"] for row in rows if (row["name"], row["type"]) == (name, "A")]
+        return [row["content"] for row in rows if (row["name"], row["type"]) == (name, kind)]
 
     def _chosen(self, pools: list[str], fallback: str) -> str:
         known = self.account.balancing.rows["pools"]
@@ -54,14 +58,15 @@ class NameServer:
         return next((address for address in addresses[:-1] if address not in self.down), addresses[-1])
 
     def answer(self, question: bytes) -> bytes:
-        """One message; anything but A has no answer."""
+        """One message; anything but A and TXT has no answer."""
         query = dns.message.from_wire(question)
         told = dns.message.make_response(query)
         told.flags |= dns.flags.AA
         asked = query.question[0]
-        name = asked.name.to_text().rstrip(".").lower()
-        if asked.rdtype == dns.rdatatype.A and (found := self.addresses(name)):
-            told.answer.append(dns.rrset.from_text(asked.name, 30, "IN", "A", *found))
+        name, kind = asked.name.to_text().rstrip(".").lower(), dns.rdatatype.to_text(asked.rdtype)
+        found = self.addresses(name) if kind == "A" else self._rows(name, "TXT") if kind == "TXT" else []
+        if found:
+            told.answer.append(dns.rrset.from_text(asked.name, 30, "IN", kind, *found))
         return told.to_wire()
 
 

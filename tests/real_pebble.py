@@ -11,9 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Protocol
 
 from noc.lab.authority import Authority
-from real_knot import NameServer, free_port, program
+from real_knot import free_port, program
+
+
+class Answering(Protocol):
+    """A name server, wherever it has its answers from."""
+
+    @property
+    def server(self) -> str:
+        """Where it answers, `ADDRESS:PORT`."""
+        ...
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Pebble:
 
 
 @contextmanager
-def real_pebble(work: Path, names: NameServer) -> Iterator[Pebble]:
+def real_pebble(work: Path, names: Answering) -> Iterator[Pebble]:
     """It refuses every twentieth nonce, as it does by itself, and waits for nothing."""
     own, (port, management) = Authority(), (free_port(), free_port())
     certificate, key = own.issue("localhost", IPv4Address("127.0.0.1"))

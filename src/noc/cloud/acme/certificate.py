@@ -74,7 +74,7 @@ class Certificate:
 
         return sha256(self._first.public_bytes(Encoding.DER)).hexdigest()
 
-    def worth_keeping(self, now: datetime) -> bool:
-        """Whether it has more of its life left than that at which it would be renewed at once."""
+    def worth_keeping(self, now: datetime, share: float = RENEWED_AT) -> bool:
+        """Whether it has more than a share of its life left: of that at which it would be renewed at once."""
         whole = (self.ends - self.begins).total_seconds()
-        return self.begins <= now and (self.ends - now).total_seconds() > whole * RENEWED_AT
+        return self.begins <= now and (self.ends - now).total_seconds() > whole * share

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from noc.cloud.acme.certificate import Certificate
+from noc.cloud.acme.certificate import RENEWED_AT, Certificate
 from noc.cloud.acme.order import Account, obtain
 from noc.runs.naming.allowance import beyond
 from noc.runs.naming.errors import AllowanceSpent, NameMissing
@@ -16,13 +16,16 @@ from noc.runs.site.site import Site
 SHOWN_WITHIN_S = 90.0
 
 
-async def certificate_of(site: Site, name: str, own: Certificate | None) -> tuple[Certificate, bool]:
+async def certificate_of(
+    site: Site, name: str, own: Certificate | None, share: float = RENEWED_AT
+) -> tuple[Certificate, bool]:
     """A certificate for a name, and whether it is new.
 
     Args:
         site: the fleet.
         name: the name.
         own: what the node has for it already, None for nothing; the one that lasts longest is taken.
+        share: of its life, which one that is there must have left.
 
     Raises:
         AllowanceSpent: the authority would give none this week.
@@ -32,7 +35,7 @@ async def certificate_of(site: Site, name: str, own: Certificate | None) -> tupl
     """
     kept, acme = escrow(site), site.fleet.acme
     now, there_are = datetime.now(UTC), (own, kept.copy(name, acme.authority))
-    good = [each for each in there_are if each is not None and each.worth_keeping(now)]
+    good = [each for each in there_are if each is not None and each.worth_keeping(now, share)]
     if good:
         best = max(good, key=lambda each: each.ends)
         kept.keep(name, best, acme.authority)

@@ -1,12 +1,14 @@
-"""Copies of certificates that nodes renewed by themselves: every few hours HQ looks at what each live node has."""
+"""Certificates that are renewed: every few hours HQ copies those of live nodes, and sees to the one that they share."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from noc.errors import NocError
 from noc.fleet.inventory import Life
 from noc.runs.naming.certificates import take_copies
+from noc.runs.naming.sharing import share_certificate
+from noc.runs.record.audit import Audit
 from noc.runs.site.escrow import escrow
 from noc.runs.site.site import Site
 
@@ -41,11 +43,20 @@ async def keep_copies(site: Site) -> dict[str, list[str]]:
     return taken
 
 
-async def keeping_copies(opened: Callable[[], Site], *, first_s: float = FIRST_S, every_s: float = EVERY_S) -> None:
+async def keeping_certificates(
+    opened: Callable[[], Site],
+    audit: Audit,
+    check: Callable[[], Awaitable[None]],
+    *,
+    first_s: float = FIRST_S,
+    every_s: float = EVERY_S,
+) -> None:
     """Look again and again, for as long as the runner runs.
 
     Args:
         opened: the fleet as it is at that moment.
+        audit: what is done to nodes is written there.
+        check: raises where the fleet is not, or not yet, ours to act on.
         first_s: seconds until the first look.
         every_s: seconds between looks.
     """
@@ -54,6 +65,9 @@ async def keeping_copies(opened: Callable[[], Site], *, first_s: float = FIRST_S
         try:
             for node, found in (await keep_copies(opened())).items():
                 log.info("%s: %s", node, ", ".join(found))
+            await check()
+            for node in await share_certificate(opened(), audit):
+                log.info("%s: the domain's certificate", node)
         except NocError as error:
             log.warning("certificates were not looked at: %s", error)
         await asyncio.sleep(every_s)

@@ -33,7 +33,7 @@ from noc.runs.launch.survey import survey_adopt, survey_launch, survey_opt_in, s
 from noc.runs.launch.terminate import terminate_nodes
 from noc.runs.naming.apex import move_apex
 from noc.runs.naming.issuing import check_allowance
-from noc.runs.naming.keeping import keeping_copies
+from noc.runs.naming.keeping import keeping_certificates
 from noc.runs.naming.names import apply_names
 from noc.runs.naming.survey import survey_apex, survey_names
 from noc.runs.paths import Paths
@@ -189,7 +189,10 @@ async def serve(runner: Runner, permit: Permit = check_known) -> None:
     await door.open(listening_socket(paths.runner_socket))
     returning = asyncio.create_task(catching_up(runner).keep(), name="catch-up")
     rotating = asyncio.create_task(going_on(runner).keep(), name="rotations")
-    copying = asyncio.create_task(keeping_copies(lambda: open_site(paths)), name="certificates")
+    check = partial(runner.taking.check, "certificates")
+    copying = asyncio.create_task(
+        keeping_certificates(lambda: open_site(paths), runner.audit, check), name="certificates"
+    )
     shutting = asyncio.create_task(door_keeper(runner).keep(), name="doors")
     pruning = asyncio.create_task(operations.pruning.keep(), name="retention")
     taking = asyncio.create_task(runner.taking.keep(), name="whose the fleet is")
