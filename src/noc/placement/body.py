@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -25,23 +24,6 @@ def write_body(placed: Mapping[str, int]) -> bytes:
         `<id> <position, 4 digits>\\n` for each, in the order of the ids.
     """
     return "".join(f"{tenant} {placed[tenant]:0{INDEX_DIGITS}}\n" for tenant in sorted(placed)).encode()
-
-
-def lookup(body: bytes, tenant: str) -> int | None:
-    """The position of a tenant's node, by bisection; None where the tenant is not there.
-
-    Args:
-        body: the lines, which were checked before.
-        tenant: its id.
-    """
-    wanted = tenant.encode()
-    at = LINE_BYTES * bisect_left(range(len(body) // LINE_BYTES), wanted, key=lambda line: _id(body, line))
-    line = body[at : at + LINE_BYTES]
-    return int(line[ID_DIGITS:]) if line.startswith(wanted + b" ") else None
-
-
-def _id(body: bytes, line: int) -> bytes:
-    return body[line * LINE_BYTES : line * LINE_BYTES + ID_DIGITS]
 
 
 def read_body(body: bytes) -> dict[str, int]:

@@ -10,8 +10,8 @@ from typing import Self
 
 from noc.fleet.model import Fleet
 from noc.fleet.placing import Placement
-from noc.placement.body import check_body, lookup, write_body
-from noc.placement.errors import DirectoryForeign, DirectoryFull, DirectoryOlder, PlacementError
+from noc.placement.body import check_body, read_body, write_body
+from noc.placement.errors import DirectoryFull, PlacementError
 from noc.placement.head import MAX_NODES, MAX_TENANTS, Head, ListedNode, parse_head
 
 
@@ -39,19 +39,10 @@ class Directory:
         check_body(parsed, body)
         return cls(parsed, body)
 
-    def where(self, tenant: str) -> ListedNode | None:
-        """The node on which a tenant lives, by the tenant's id; None for one who is not there."""
-        position = lookup(self.body, tenant)
-        return None if position is None else self.head.nodes[position]
-
-    def renewed(self, at: int, fresh_for: int) -> Self:
-        """The same directory with a younger proof of freshness.
-
-        Args:
-            at: the time, seconds since 1970.
-            fresh_for: seconds from then on.
-        """
-        return type(self)(self.head.model_copy(update={"at": at, "until": at + fresh_for}), self.body)
+    @property
+    def placed(self) -> dict[str, str]:
+        """Tenant id → name of the node."""
+        return {tenant: self.head.nodes[index].name for tenant, index in read_body(self.body).items()}
 
 
 def make(fleet: Fleet, is_open: Collection[str], placed: Mapping[str, str], version: int, at: int) -> Directory:
@@ -102,24 +93,3 @@ def _listed(fleet: Fleet, terms: Placement, is_open: Collection[str]) -> tuple[L
         )
         for node in fleet.nodes
     )
-
-
-def check_successor(held: Head, offered: Head) -> None:
-    """Let a directory take the place of the one that is held only if it is the same fleet's, and no older.
-
-    The same version may come with a younger head, which renews its proof of freshness; or with the very same head,
-    which changes nothing.
-
-    Raises:
-        DirectoryForeign: it is another fleet's.
-        DirectoryOlder: its version is lower; or is the same, and its head older or of other lines.
-    """
-    if (held.fleet, held.domain) != (offered.fleet, offered.domain):
-        what = f"this is the directory of {offered.fleet} at {offered.domain}, not of {held.fleet} at {held.domain}"
-        raise DirectoryForeign(what, fix="send that of this fleet")
-    if (offered.version, offered.at) < (held.version, held.at):
-        why = f"version {held.version} of {held.at} is held, and this is version {offered.version} of {offered.at}"
-        raise DirectoryOlder("this directory is older than the one that is held", why=why, fix="send the newest")
-    if offered.version == held.version and offered.sha256 != held.sha256:
-        why = f"version {held.version} is held with other lines"
-        raise DirectoryOlder("this directory is not the one of its version", why=why, fix="give it a higher version")

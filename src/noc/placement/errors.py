@@ -3,8 +3,6 @@
 PlacementError             E880
 ├── DirectoryMalformed     E881
 ├── DirectoryDamaged       E882
-├── DirectoryForeign       E883
-├── DirectoryOlder         E884
 ├── DirectoryFull          E885
 ├── NoPlace                E886
 ├── BadHandle              E887
@@ -41,21 +39,6 @@ class DirectoryDamaged(PlacementError):
     """
 
     code = "E882"
-
-
-class DirectoryForeign(PlacementError):
-    """The directory is another fleet's, or another domain's."""
-
-    code, exit_code = "E883", 5
-
-
-class DirectoryOlder(PlacementError):
-    """The directory is older than the one that is held: a lower version, or the same one with an older proof.
-
-    Whoever replays an old directory would send people to a node on which they no longer live.
-    """
-
-    code, exit_code = "E884", 5
 
 
 class DirectoryFull(PlacementError):

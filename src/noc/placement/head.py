@@ -73,10 +73,6 @@ class Head(BaseModel):
             raise ValueError("until lies before at")
         return self
 
-    def is_stale(self, now: float) -> bool:
-        """Whether there may be a newer directory by now: lookups go on, sign-ups wait."""
-        return now > self.until
-
     def to_bytes(self) -> bytes:
         """The exact bytes that are signed."""
         return json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":")).encode()

@@ -14,7 +14,7 @@ import pytest
 
 from clavitor.database import prepare
 from noc.errors import NocError
-from noc.placement.body import lookup
+from noc.placement.body import read_body
 from noc.placement.handles import tenant_id
 from noc.runs.admission.superseded import note_superseded
 from noc.runs.errors import CallerRefused
@@ -72,7 +72,7 @@ def test_a_tenant_is_placed_and_their_node_has_the_directory_that_says_so(door: 
     said = place(door)
     assert (said["new"], said["tenant"]["id"], said["trouble"]) == (True, MIA, "")
     held = nodes.held(said["tenant"]["node"])[1]
-    assert NAMES[lookup(held, MIA) or 0] == said["tenant"]["node"]
+    assert NAMES[read_body(held)[MIA]] == said["tenant"]["node"]
 
 
 def test_the_decision_names_every_node_with_its_reason(door: House, world: World) -> None:

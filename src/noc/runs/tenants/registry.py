@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from noc.placement.body import read_body
 from noc.placement.directory import Directory
 from noc.runs.tenants.errors import RegistryUnusable
 
@@ -175,7 +174,7 @@ class Registry:
             How many tenants came, went or were changed; none where the registry knows it, or a later one.
         """
         head = directory.head
-        placed = {tenant: head.nodes[index].name for tenant, index in read_body(directory.body).items()}
+        placed = directory.placed
         with self._changing() as database:
             version, before = _version(database), _issued(database)
             if head.version < version or (head.version, head.sha256) == (before.version, before.sha256):
