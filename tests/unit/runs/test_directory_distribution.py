@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from noc.errors import NocError
-from noc.placement.body import lookup
+from noc.placement.body import read_body
 from noc.placement.directory import Directory, make
 from noc.runs.admission.errors import AnotherHq
 from noc.runs.paths import Paths
@@ -81,7 +81,7 @@ async def hq(nodes: TenantNodes, placing: Paths) -> AsyncIterator[Hq]:
 async def test_every_node_gets_who_lives_where(hq: Hq) -> None:
     hq.place(MIA, "frankfurt")
     await hq.distribution.look()
-    assert {lookup(hq.nodes.held(name)[1], MIA) for name in NAMES} == {1}
+    assert {read_body(hq.nodes.held(name)[1])[MIA] for name in NAMES} == {1}
     assert hq.versions() == [2, 2, 2]
 
 
