@@ -200,6 +200,13 @@ async def test_a_node_that_was_ahead_and_away_is_asked_again_once_it_refuses(
     assert hq.versions() == [9, 9, 9]
 
 
+async def test_a_node_that_does_not_know_hq_s_key_yet_is_told_with_its_fix(hq: Hq) -> None:
+    (hq.nodes.base / "frankfurt/etc/noc-node/directory-signers").unlink()
+    await hq.distribution.look()
+    assert hq.versions() == [1, 0, 1]
+    assert "noc deploy frankfurt --config" in hq.distribution.nodes["frankfurt"].trouble
+
+
 async def test_what_hq_has_not_signed_is_never_taken_over(hq: Hq) -> None:
     home = hq.nodes.home("frankfurt")
     await newer_on_frankfurt(hq)

@@ -11,17 +11,18 @@ from noc.errors import NocError
 from noc.fleet.inventory import Life
 from noc.fleet.model import Node
 from noc.hosts.activation import Held
+from noc.hosts.errors import ActivationRefused
 from noc.placement.directory import Directory, make
 from noc.runs.paths import Paths
 from noc.runs.site.environment import is_placing
 from noc.runs.site.site import Site
-from noc.runs.tenants.errors import DirectoryUntaken, PlacementOff
+from noc.runs.tenants.errors import DirectoryUntaken, NodeBehind, PlacementOff
 from noc.runs.tenants.handing import fetch, hand, has, held_by, is_ahead
 from noc.runs.tenants.registry import Registry
 from noc.runs.tenants.seen import open_nodes
 from noc.runs.tenants.signing import SignedDirectory, sign
 
-LOOK_S, FIRST_RETRY_S, LAST_RETRY_S = 15.0, 15.0, 300.0
+LOOK_S, FIRST_RETRY_S, LAST_RETRY_S = 15.0, 15.0, 60.0
 ASKED_WITHIN_S = 20.0
 RENEWED_AT = 0.5
 """The share of its time after which a proof of freshness is renewed: the other half is for HQ to be away."""
@@ -208,11 +209,15 @@ class Distribution:
             try:
                 standing.has_now(await hand(site, node, signed))
             except NocError as error:
+                before = standing.trouble
                 standing.failed(await self._explained(site, node, signed, error), time.monotonic())
-                log.info("%s does not have the newest directory: %s", node.name, standing.trouble)
+                if standing.trouble != before:
+                    log.info("%s does not have the newest directory: %s", node.name, standing.trouble)
 
     async def _explained(self, site: Site, node: Node, signed: SignedDirectory, error: NocError) -> NocError:
         """What a refusal means; a node that is ahead of us lets us ask all of them again before we sign anything."""
+        if isinstance(error, ActivationRefused) and error.reason == "signature":
+            return NodeBehind(f"{node.name} does not know HQ's key", why=f"noc deploy {node.name} --config brings it")
         held = await self._held(site, node)
         if held is None or not is_ahead(held, signed.directory):
             return error
