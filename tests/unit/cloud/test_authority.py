@@ -83,3 +83,24 @@ async def test_a_server_that_does_not_answer_is_told_and_shows_nothing(monkeypat
     with pytest.raises(DnsUnreachable):
         await nobody.ask(A.name, "A")
     assert await nobody.shows(made(A), 0) is False
+
+
+@pytest.mark.parametrize(
+    ("addresses", "led"), [({"192.0.2.1"}, True), ({"192.0.2.1", "192.0.2.9"}, True), ({"192.0.2.9"}, False)]
+)
+async def test_a_name_leads_to_some_of_several_addresses_and_to_no_other(
+    knot: NameServer, addresses: set[str], led: bool
+) -> None:
+    assert await Authority(ZONE, [knot.server]).leads(A.name, addresses, 0) is led
+
+
+async def test_servers_need_not_agree_on_the_best_address(knot: NameServer, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with real_knot(tmp_path / "other", ["a A 192.0.2.2"]) as other:
+        both = Authority(ZONE, [knot.server, other.server])
+        assert await both.leads(A.name, {"192.0.2.1", "192.0.2.2"}, 0)
+        assert not await both.leads(A.name, {"192.0.2.1"}, 0)
+
+
+async def test_a_name_that_is_not_there_leads_nowhere(knot: NameServer) -> None:
+    assert not await Authority(ZONE, [knot.server]).leads("b.example.com", {"192.0.2.1"}, 0)

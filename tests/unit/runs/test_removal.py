@@ -10,6 +10,7 @@ from launch_kit import NOW, Room, room
 from noc.errors import NocError, Usage
 from noc.fleet.inventory import Inventory, Life, NodeRecord, load_inventory, save_inventory
 from noc.fleet.model import Fleet
+from noc.fleet.routing import Routing
 from noc.hosts.errors import CommandFailed
 from noc.hosts.shell import Result
 from noc.runs.admission.errors import LeaseLost
@@ -44,6 +45,12 @@ class TestRefused:
         with pytest.raises(StillApex) as raised:
             planned(fleet, Inventory(**answers), "virginia")
         assert "noc dns apex OTHER" in raised.value.fix
+
+    def test_one_of_several_that_the_domain_leads_to_is_first_left_out(self, fleet: Fleet) -> None:
+        led = fleet.model_copy(update={"routing": Routing(method="latency")})
+        with pytest.raises(StillApex) as raised:
+            planned(led, Inventory(answers_apex=("virginia",)), "virginia")
+        assert "leave virginia out of the nodes that [routing] names" in raised.value.fix
 
     def test_all_at_once_is_never_meant(self, fleet: Fleet) -> None:
         with pytest.raises(Usage):

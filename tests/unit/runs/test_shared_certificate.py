@@ -1,4 +1,4 @@
-"""The certificate of a domain for which several nodes answer: renewed by HQ, at a real Pebble, and put on each of them."""
+"""The certificate of a domain for which several nodes answer: HQ renews it, at a real Pebble, and puts it on each."""
 
 from collections.abc import Iterator
 from dataclasses import replace
