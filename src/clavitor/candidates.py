@@ -1,28 +1,37 @@
-"""Which nodes a browser measures its way to: a few, as far from one another as nodes are."""
+"""Which nodes a browser measures its way to: a few far from one another, then those around the nearest of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from heapq import nsmallest
 from math import asin, cos, inf, radians, sin, sqrt
 
 from clavitor.directory import Node
 
 MOST = 5
+AROUND = 4
 
 
-def candidates(nodes: Sequence[Node]) -> list[Node]:
-    """Up to five open nodes: the first in the fleet's order, then each time the one farthest from those taken.
+def candidates(nodes: Sequence[Node]) -> Mapping[Node, tuple[Node, ...]]:
+    """Up to five open nodes far from one another, each with up to four others around it, the nearest first.
 
-    This is Gonzalez' farthest-point traversal ("Clustering to minimize the maximum intercluster distance", 1985), so no
-    open node is much farther from a candidate than it has to be.
+    The five are the first in the fleet's order, then each time the one farthest from those taken. This is Gonzalez'
+    farthest-point traversal ("Clustering to minimize the maximum intercluster distance", 1985), so no open node is much
+    farther from one of them than it has to be.
     """
-    left = [node for node in nodes if node.open]
+    still_open = [node for node in nodes if node.open]
+    spread = _spread(still_open)
+    others = [node for node in still_open if node not in spread]
+    return {each: tuple(nsmallest(AROUND, others, key=lambda node: _angle(node.place, each.place))) for each in spread}
+
+
+def _spread(nodes: Sequence[Node]) -> list[Node]:
     taken: list[Node] = []
-    nearest = dict.fromkeys(range(len(left)), inf)  # of those that are left: how far the nearest taken one is
+    nearest = dict.fromkeys(range(len(nodes)), inf)  # of those that are left: how far the nearest taken one is
     while nearest and len(taken) < MOST:
         farthest = max(nearest, key=lambda number: (nearest[number], -number))
         del nearest[farthest]
-        taken.append(left[farthest])
+        taken.append(nodes[farthest])
         for number, before in nearest.items():
-            nearest[number] = min(before, _angle(left[number].place, left[farthest].place))
+            nearest[number] = min(before, _angle(nodes[number].place, nodes[farthest].place))
     return taken
 
 

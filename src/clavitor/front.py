@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class Known:
 
     directory: Directory
     key: bytes
-    candidates: tuple[Node, ...]
+    candidates: Mapping[Node, tuple[Node, ...]]
     seeds: tuple[int, ...]
 
 
@@ -100,9 +100,9 @@ class Front:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._head)
 
     @property
-    def candidates(self) -> tuple[Node, ...]:
-        """The few nodes to which a browser measures its way; none without a directory."""
-        return self._known.candidates if self._known else ()
+    def candidates(self) -> Mapping[Node, tuple[Node, ...]]:
+        """The few nodes to which a browser measures its way, each with those around it; none without a directory."""
+        return self._known.candidates if self._known else {}
 
     def is_apex(self, host: str) -> bool:
         """Whether a request's Host names the domain itself, behind which any node may be, and no node."""
@@ -179,7 +179,7 @@ def _load(files: DirectoryFiles) -> Known:
     until = datetime.fromtimestamp(head.until, UTC).isoformat(timespec="seconds")
     text = "directory %d: %d tenants on %d of %d nodes, proven until %s"
     log.info(text, head.version, head.count, len(directory.homes), len(head.nodes), until)
-    return Known(directory, key, tuple(candidates(head.nodes)), tuple(seed(node.name) for node in head.nodes))
+    return Known(directory, key, candidates(head.nodes), tuple(seed(node.name) for node in head.nodes))
 
 
 def seed(name: str) -> int:

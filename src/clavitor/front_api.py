@@ -56,7 +56,9 @@ class FrontApi:
         listed = head.nodes if head else ()
         document = {
             "nodes": [{"name": each.name, "url": each.url, "groups": each.groups} for each in listed if each.open],
-            "candidates": [each.name for each in self._front.candidates],
+            "candidates": {
+                each.name: [node.name for node in around] for each, around in self._front.candidates.items()
+            },
         }
         return Response.of(document, headers=_state(state))
 

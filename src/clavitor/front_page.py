@@ -39,5 +39,6 @@ class FrontPage:
         return await door.get(request)
 
     def _policy(self) -> str:
-        own = "connect-src 'self'"
-        return CONTENT_POLICY.replace(own, " ".join([own, *(node.url for node in self._front.candidates)]))
+        own, candidates = "connect-src 'self'", self._front.candidates
+        measured = dict.fromkeys(node.url for each, around in candidates.items() for node in (each, *around))
+        return CONTENT_POLICY.replace(own, " ".join([own, *measured]))

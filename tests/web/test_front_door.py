@@ -9,19 +9,20 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
-from tenant_directory import DOMAIN
+from tenant_directory import DOMAIN, FRANKFURT, VIRGINIA, listed
 from web.conftest import ARGUMENTS, CHROMIUM
 from web.two_nodes import APEX_NODE, OTHER_NODE, SILENT_NODE, TwoNodes
 
 PASSWORD = "correct horse battery staple"
 JOHAN, MIA = "johan-of-frankfurt", "mia-of-virginia"
+LIVES = {JOHAN: OTHER_NODE, MIA: APEX_NODE}
 APEX, HOME = f"https://{DOMAIN}/", f"https://{OTHER_NODE}.{DOMAIN}/"
 
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoNodes]:
     with TwoNodes(tmp_path_factory.mktemp("nodes")) as nodes:
-        nodes.tenants.write({JOHAN: OTHER_NODE, MIA: APEX_NODE})
+        nodes.tenants.write(LIVES)
         yield nodes
 
 
@@ -155,6 +156,23 @@ async def test_the_way_to_some_nodes_is_measured_and_nothing_is_sent_along(page:
     echoes = [each for each in traffic.requests if each.url.endswith("/echo") and SILENT_NODE not in each.url]
     assert len(echoes) == 12
     assert [each for each in echoes if {"cookie", "referer"} & set(await each.all_headers())] == []
+
+
+async def test_those_around_the_nearest_candidate_are_measured_too(page: Page, nodes: TwoNodes) -> None:
+    around = [("sydney", -33.9, 151.2), ("mumbai", 19.1, 72.9), ("tokyo", 35.7, 139.7), ("capetown", -33.9, 18.4)]
+    nodes.tenants.write(LIVES, nodes=[VIRGINIA, FRANKFURT, *(listed(*each, "XX") for each in around)], version=2)
+    try:
+        traffic = Traffic(page)
+        await page.goto(APEX)
+        await page.get_by_text("Which nodes are near me?").click()
+        await page.get_by_role("button", name="Measure").click()
+        await expect(page.get_by_label("To pass on")).to_have_value(re.compile(f"{OTHER_NODE}="))
+        echoes = [urlsplit(each.url).hostname or "" for each in traffic.requests if each.url.endswith("/echo")]
+        asked = list(dict.fromkeys(name.partition(".")[0] for name in echoes))
+        assert (set(asked[:5]), asked[5:]) == ({APEX_NODE, *(name for name, *_ in around)}, [OTHER_NODE])
+        assert "Content Security Policy" not in "".join(traffic.complaints)
+    finally:
+        nodes.tenants.write(LIVES, version=3)
 
 
 async def test_a_page_may_ask_no_node_that_is_no_candidate(page: Page) -> None:

@@ -25,13 +25,21 @@ async function measure({ name, url }) {
 
 const median = (samples) => samples.toSorted((a, b) => a - b)[samples.length >> 1];
 
+async function heat(nodes) {
+  const runs = await Promise.all(nodes.map(measure));
+  return runs.toSorted((a, b) => a.ms - b.ms);
+}
+
 /**
- * Measures all at once.
- * @param {{name: string, url: string}[]} nodes
+ * Measures the candidates, all at once, and then those around the nearest of them.
+ * @param {{nodes: {name: string, url: string}[], candidates: Object<string, string[]>}} known as the service lists them
  * @returns {Promise<{name: string, ms: number}[]>} the nearest first; `ms` is the median, Infinity for a node that does
  *   not answer each time.
  */
-export async function race(nodes) {
-  const runs = await Promise.all(nodes.map(measure));
-  return runs.toSorted((a, b) => a.ms - b.ms);
+export async function race({ nodes, candidates }) {
+  const named = (names) => nodes.filter((node) => names.includes(node.name));
+  const first = await heat(named(Object.keys(candidates)));
+  const winner = first.find((run) => Number.isFinite(run.ms));
+  const second = winner ? await heat(named(candidates[winner.name])) : [];
+  return [...first, ...second].toSorted((a, b) => a.ms - b.ms);
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clavitor.candidates import MOST, candidates
+from clavitor.candidates import AROUND, MOST, candidates
 from clavitor.directory import Node, open_directory, parse_head
 from clavitor.errors import DirectoryError
 from clavitor.fields import account_name
@@ -165,12 +165,23 @@ nodes = st.lists(st.builds(Node, st.uuids().map(str), st.just(""), st.booleans()
 def test_candidates_are_some_open_nodes_each_once(nodes: list[Node]) -> None:
     found = candidates(nodes)
     still_open = [node for node in nodes if node.open]
-    assert len(found) == min(MOST, len(still_open)) == len(set(found))
+    assert len(found) == min(MOST, len(still_open))
     assert set(found) <= set(still_open)
 
 
-def test_candidates_lie_far_from_one_another() -> None:
+@given(nodes)
+def test_around_a_candidate_are_other_open_nodes_each_once(nodes: list[Node]) -> None:
+    found = candidates(nodes)
+    others = {node for node in nodes if node.open} - set(found)
+    for around in found.values():
+        assert len(around) == len(set(around)) == min(AROUND, len(others))
+        assert set(around) <= others
+
+
+def test_candidates_lie_far_from_one_another_with_the_nearest_others_around() -> None:
     towns = {"frankfurt": (50.1, 8.7), "mainz": (50.0, 8.3), "zurich": (47.4, 8.5), "sydney": (-33.9, 151.2)}
-    around = towns | {"virginia": (38.9, -77.4), "saopaulo": (-23.5, -46.6), "singapore": (1.35, 103.8)}
-    found = candidates([Node(name, "", True, (), place) for name, place in around.items()])
+    world = towns | {"virginia": (38.9, -77.4), "saopaulo": (-23.5, -46.6), "singapore": (1.35, 103.8)}
+    found = candidates([Node(name, "", True, (), place) for name, place in world.items()])
     assert {node.name for node in found} == {"frankfurt", "sydney", "virginia", "saopaulo", "singapore"}
+    (frankfurt,) = (around for node, around in found.items() if node.name == "frankfurt")
+    assert [node.name for node in frankfurt] == ["mainz", "zurich"]

@@ -343,19 +343,18 @@ async def test_one_who_has_a_name_in_an_empty_directory_is_sent_somewhere(
 
 
 async def test_open_nodes_are_listed_with_their_groups(node: Node, directory: TenantDirectory) -> None:
-    closed = listed("tokyo", 35.7, 139.7, "JP", is_open=False)
-    directory.write({}, nodes=[FRANKFURT, closed], version=2)
+    directory.write({}, nodes=[FRANKFURT, listed("tokyo", 35.7, 139.7, "JP", is_open=False)], version=2)
     answer = body(await node.ask("GET", "/api/v1/front/nodes"))
     assert answer == {
         "nodes": [{"name": "frankfurt", "url": FRANKFURT.url, "groups": ["DE", "eu"]}],
-        "candidates": ["frankfurt"],
+        "candidates": {"frankfurt": []},
     }
 
 
 async def test_without_a_directory_no_node_is_listed(tmp_path: Path) -> None:
     with running(tmp_path, "frankfurt", TenantDirectory(tmp_path)) as node:
         answer = await node.ask("GET", "/api/v1/front/nodes")
-    assert (body(answer), header(answer, "clavitor-directory")) == ({"nodes": [], "candidates": []}, "none")
+    assert (body(answer), header(answer, "clavitor-directory")) == ({"nodes": [], "candidates": {}}, "none")
 
 
 async def test_the_echo_may_be_timed_from_any_page_and_holds_nothing(node: Node) -> None:
