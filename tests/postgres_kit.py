@@ -124,6 +124,10 @@ class Cluster:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template} {more}")
         return Address(user=self.user, host=str(self.socket), port=5432, name=name)
 
+    def drop(self, address: Address) -> None:
+        """Throw a database away, whoever has it open."""
+        self.run(f"DROP DATABASE {address.name} WITH (FORCE)")
+
     def hang(self) -> None:
         """Stop every process of it where it stands: connections stay open, and nobody answers."""
         for pid in self._pids():

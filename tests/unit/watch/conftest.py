@@ -21,9 +21,11 @@ def postgres() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def database(postgres: Cluster) -> Address:
+def database(postgres: Cluster) -> Iterator[Address]:
     """A database of PostgreSQL with the newest schema and nothing in it."""
-    return postgres.database("noc")
+    address = postgres.database("noc")
+    yield address
+    postgres.drop(address)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -26,6 +26,7 @@ from noc.watch.store.migration import migrate
 from noc.watch.store.postgres import open_postgres
 from noc.watch.store.schema import HEAD, metadata, rollups
 
+BUSY_S: Final = 30.0
 MARGIN_MS: Final = 7_200_000
 """Buckets that ended so long before the copy began may have changed since, where the clock was set back."""
 
@@ -142,7 +143,7 @@ def _source(file: Path, *, mode: str = "ro") -> Iterator[sqlite3.Connection]:
     """The file; its schema must be this release's."""
     try:
         with closing(
-            sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=30, isolation_level=None)
+            sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=BUSY_S, isolation_level=None)
         ) as source:
             [(known,)] = source.execute("SELECT version_num FROM alembic_version")
             if known != HEAD:

@@ -42,12 +42,16 @@ class Parts:
 
     def drop(self, keep: Keep, now: int, connection: Connection) -> None:
         """Drop each table's oldest part if all of it is too old at a time (ms UTC); one in use stays for now."""
-        today = now // DAY_MS
-        for table, days in _kept(keep).items():
+        for table in DAYS:
             oldest = min(_first_days(table, connection), default=None)
-            if oldest is not None and oldest + DAYS[table] + days <= today:
+            if oldest is not None and self.is_over(table, oldest, keep, now // DAY_MS):
                 _drop(_name(table, oldest), connection)
                 self._there.discard((table, oldest))
+
+    @staticmethod
+    def is_over(table: str, first: int, keep: Keep, today: int) -> bool:
+        """Whether a part that begins with a day (since the epoch) is too old to its last row, on another day."""
+        return first + DAYS[table] + _kept(keep)[table] <= today
 
 
 def _kept(keep: Keep) -> dict[str, int]:
