@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from noc.fleet.model import Domain, Name
 from noc.placement.errors import DirectoryMalformed
 
-NAMESPACE = "noc-directory"
-"""Of the SSH signature over a head (ssh-keygen -Y)."""
+PRINCIPAL, NAMESPACE = "directory", "noc-directory"
+"""Who signs heads, as nodes call HQ there, and what the SSH signatures are for (ssh-keygen -Y)."""
 MAX_HEAD_BYTES = 1_048_576
 MAX_NODES = 2_048
 MAX_TENANTS = 1_000_000

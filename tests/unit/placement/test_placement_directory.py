@@ -20,7 +20,7 @@ from noc.placement.errors import (
     DirectoryMalformed,
     PlacementError,
 )
-from noc.placement.head import MAX_HEAD_BYTES, MAX_TENANTS, NAMESPACE, parse_head
+from noc.placement.head import MAX_HEAD_BYTES, MAX_TENANTS, NAMESPACE, PRINCIPAL, parse_head
 from noc.release.sshkeygen import is_signed_by, sign_text
 from unit.placement.placement_kit import FLEET, NAMES, tenants
 
@@ -113,7 +113,7 @@ class Signed(NamedTuple):
     signers: Path
 
     def vouches_for(self, content: bytes) -> bool:
-        return is_signed_by(content, self.signature, self.signers, "directory", NAMESPACE)
+        return is_signed_by(content, self.signature, self.signers, PRINCIPAL, NAMESPACE)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Signed:
     home = tmp_path_factory.mktemp("signed")
     key = home / "directory_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key], check=True)
-    (home / "signers").write_text(f'directory namespaces="{NAMESPACE}" {key.with_suffix(".pub").read_text()}')
+    (home / "signers").write_text(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key.with_suffix(".pub").read_text()}')
     (home / "head.sig").write_bytes(sign_text(SOME.head.to_bytes(), key, NAMESPACE))
     return Signed(home / "head.sig", home / "signers")
 

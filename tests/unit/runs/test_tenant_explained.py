@@ -34,10 +34,3 @@ def test_the_command_shows_the_nodes_where_it_is_asked_to(door: House, options: 
     shown = CliRunner().invoke(app, ["place", "mia", "--residency", "AQ", *options])
     assert shown.output.count("it is not in AQ") == rows
     assert isinstance(shown.exception, NocError)
-
-
-def test_a_decision_shows_every_node_once(door: House) -> None:
-    shown = CliRunner().invoke(app, ["place", "mia", "--days", "0", "--explain"])
-    table = [line.split()[0] for line in shown.output.splitlines()]
-    assert shown.exit_code == 0, shown.output
-    assert sorted(word for word in table if word in NAMES) == sorted(NAMES)

@@ -8,6 +8,7 @@ from typing import Final
 from noc.fleet.model import Fleet, Node
 from noc.hosts.files import File, install
 from noc.hosts.shell import Shell
+from noc.placement.head import NAMESPACE, PRINCIPAL
 from noc.runs.paths import Paths
 from noc.runs.site import pushtoken
 from noc.runs.site.credential import credential
@@ -16,8 +17,6 @@ from noc.runs.site.site import Site
 DIRECTORY: Final = "/var/lib/clavitor-directory"
 TENANT_KEY_FILE: Final = "/etc/clavitor/tenant_key"
 TENANT_KEY, DIRECTORY_KEY = "tenant_key", "directory_key"
-PRINCIPAL, NAMESPACE = "directory", "noc-directory"
-"""Who signs directories, as nodes call HQ there, and what the signatures are for."""
 
 
 def is_placing(fleet: Fleet, paths: Paths) -> bool:

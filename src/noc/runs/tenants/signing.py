@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from noc.placement.directory import Directory
+from noc.placement.head import NAMESPACE, PRINCIPAL
 from noc.release.sshkeygen import is_signed_with, sign_text
 from noc.runs.paths import Paths
 from noc.runs.site.credential import credential
-from noc.runs.site.environment import DIRECTORY_KEY, NAMESPACE, PRINCIPAL
+from noc.runs.site.environment import DIRECTORY_KEY
 
 
 @dataclass(frozen=True)
