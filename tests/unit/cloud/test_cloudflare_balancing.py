@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from cloudflare_balancing_stand_in import Subscription
-from cloudflare_stand_in import EXPIRED, GOOD, NAMES_ALONE, Account, answers, hangs_up, stand_in
+from cloudflare_stand_in import EXPIRED, GOOD, NAMES_ALONE, OWN, Account, answers, hangs_up, stand_in
 from noc.cloud.dns.balancer import Balancer, Monitor, Part, Pool
 from noc.cloud.dns.balancing import FoundPart, PartChange, plan_parts
 from noc.cloud.dns.cloudflare_balancing import CloudflareBalancing
@@ -218,6 +219,23 @@ async def test_what_others_have_come_to_lean_on_is_not_removed(account: Account,
     with pytest.raises(DnsRefused) as caught:
         await there.apply([PartChange("delete", found, None)])
     assert "1005" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"origins": []}, "the origin list length must be in range"),
+        ({"longitude": None}, "latitude and longitude"),
+    ],
+)
+async def test_the_stand_in_refuses_pools_that_ours_never_are(
+    account: Account, change: dict[str, object], words: str
+) -> None:
+    pool = {"name": "a", "origins": [{"address": "192.0.2.1"}], "latitude": 1, "longitude": 2} | change
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {GOOD}"}) as client:
+        answer = await client.post(f"{account.url}/accounts/{OWN}/load_balancers/pools", json=pool)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"], words in error["message"]) == (400, 1002, True)
 
 
 async def test_a_part_that_went_in_between_is_told(account: Account) -> None:
