@@ -201,11 +201,11 @@ async def test_a_bot_tells_its_token_to_the_chats_service_alone(log: io.StringIO
     for _ in range(3):
         talk.chat.say(OLGA, "/help")
     await talk.chat.until(lambda: talk.chat.said(OLGA))
+    words = (f"{talk.chat.base}/bot…/sendMessage", "does not take the bot's token")
+    await talk.chat.until(lambda: all(word in log.getvalue() for word in words))
     files = [tmp_path / "bot.json", tmp_path / "telegram.json"]
     await talk.chat.until(lambda: all(file.exists() for file in files))
     kept = "".join(file.read_text() for file in files)
-    assert f"{talk.chat.base}/bot…/sendMessage" in log.getvalue()
-    assert "does not take the bot's token" in log.getvalue()
     assert not any(TOKEN.partition(":")[2] in text for text in (kept, log.getvalue(), *talk.chat.said(OLGA)))
 
 
