@@ -24,6 +24,7 @@ from noc.runs.removal.remove import NodeRemoval, remove
 from noc.runs.removal.survey import survey_remove
 from noc.runs.site.book import Book
 from noc.runs.site.site import Site
+from noc.runs.tenants.registry import Registry, Tenant
 from runs_kit import FakeShell, FakeWays, World, begin_run, make_site
 
 LEAVES = {"at_once": True, "without_backup": True}
@@ -71,6 +72,15 @@ class TestRefused:
         assert (row.state, "--gone" in row.problems[0]) == ("blocked", True)
         (row,) = (await surveyed(paths, fleet, world, gone=True)).rows
         assert (row.state, row.differences) == ("change", ("what HQ knows of it",))
+
+    async def test_a_node_on_which_tenants_live_stays_unless_it_is_gone(
+        self, paths: Paths, fleet: Fleet, world: World
+    ) -> None:
+        Registry(paths.tenants).place("a" * 32, lambda _: Tenant("a" * 32, "virginia", "", 1, "mia"))
+        (row,) = (await surveyed(paths, fleet, world)).rows
+        assert (row.state, "the home of 1 tenant(s)" in row.problems[0]) == ("blocked", True)
+        (row,) = (await surveyed(paths, fleet, world, gone=True)).rows
+        assert row.problems == ()
 
     async def test_data_are_not_given_up_unless_that_is_said(self, paths: Paths, fleet: Fleet, world: World) -> None:
         Book(paths.fleet).learn("virginia", **SERVES)

@@ -177,6 +177,19 @@ def test_whoever_is_forgotten_is_in_no_directory_any_more(door: House) -> None:
     assert refused(door, "tenant-forget", handle="mia") == "E791"
 
 
+def test_whoever_lives_on_a_node_that_the_fleet_file_lost_can_be_forgotten_so_that_others_are_placed(
+    door: House,
+) -> None:
+    place(door, wishes={"node": "virginia"})
+    file = door.paths.fleet / "fleet.toml"
+    head, _, rest = file.read_text().partition('[[nodes]]\nname = "virginia"')
+    file.write_text(head + rest[rest.index("[[nodes]]") :])
+    assert refused(door, "tenant-place", handle="noa", days=0) == "E880"
+    assert door.client.ask("tenant-show", handle="mia")["tenant"]["url"] is None
+    door.client.ask("tenant-forget", handle="mia")
+    assert place(door, "noa")["tenant"]["node"] in NAMES[1:]
+
+
 def test_what_was_done_is_audited_by_tenant_id_and_no_handle_is_written_down(door: House) -> None:
     home = place(door, "margarethe")["tenant"]["node"]
     assert refused(door, "tenant-place", handle="margarethe-2", days=0, wishes={"residency": "CH"}) == "E886"

@@ -14,6 +14,7 @@ from noc.runs.record.tame import tame
 from noc.runs.site.cloud import owned
 from noc.runs.site.names import has_zone, zone
 from noc.runs.site.site import Site
+from noc.runs.tenants.registry import Registry
 
 ANSWER_S = 15.0
 
@@ -47,6 +48,8 @@ async def _row(site: Site, number: int, node: Node, options: Options, records: S
     named = [str(each.record.content) for each in records or () if _is_its(site, node, each)]
     if records is None and record.life is Life.LIVE and not options.at_once:
         problems.append("HQ does not keep its name: take its record away, wait until that is forgotten, then --now")
+    if (tenants := _tenants(site, node)) and not options.gone:
+        problems.append(f"it is the home of {tenants} tenant(s): noc tenant list --node {node.name}, and noc tenant forget")
     held = await asyncio.to_thread(lambda: holdings(owned(site, node, lambda _: None))) if at_cloud(node) else []
     ours = record.wireguard_key is not None and not at_cloud(node) and not options.gone
     due = holds_data(record) and not (at_cloud(node) and not held) and not options.gone
@@ -71,6 +74,11 @@ async def _row(site: Site, number: int, node: Node, options: Options, records: S
         problems=tuple(problems),
         loss=loss,
     )
+
+
+def _tenants(site: Site, node: Node) -> int:
+    """How many tenants the directory leads to a node."""
+    return Registry(site.paths.tenants).counts().get(node.name, 0) if site.paths.tenants.is_file() else 0
 
 
 def _is_its(site: Site, node: Node, found: Found) -> bool:

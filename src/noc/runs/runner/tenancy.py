@@ -115,7 +115,7 @@ class Tenancy:
         what = f"forget tenant {tenant}"
         with self._runner.audit.refusals(what, caller.name, tenant=tenant):
             check_may_act(caller, site.fleet)
-            await self.distribution.current(site)
+            await self.distribution.settle(site)
             found = await asyncio.to_thread(self._registry.find, tenant)
             if found is None:
                 raise _unknown(tenant)

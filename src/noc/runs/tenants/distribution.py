@@ -145,17 +145,25 @@ class Distribution:
             DirectoryUntaken, PlacementError: what nodes have of ours, and HQ does not know, could not be taken over.
             RegistryUnusable, CredentialExposed, SigningFailed, TimedOut.
         """
-        if not is_placing(site.fleet, site.paths):
-            raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc hub apply")
+        await self.settle(site)
         async with self._issuing:
-            await self._check()
-            await self._learn(site)
             made_of = (site.fleet.nodes, site.fleet.placement, open_nodes(site))
             signed = self._signed
             if signed is None or made_of != self._made_of or not await self._is_good(signed.directory):
                 self._signed = signed = await asyncio.to_thread(self._issue, site)
                 self._made_of = made_of
             return signed
+
+    async def settle(self, site: Site) -> None:
+        """See that the fleet is ours, and that HQ knows what nodes have of ours, before anything is changed.
+
+        Raises as `current`, but for what only a signature needs.
+        """
+        if not is_placing(site.fleet, site.paths):
+            raise PlacementOff("this fleet places no tenants", fix="[placement] in fleet.toml, then noc hub apply")
+        async with self._issuing:
+            await self._check()
+            await self._learn(site)
 
     async def _is_good(self, directory: Directory) -> bool:
         head = directory.head
