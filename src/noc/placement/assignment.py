@@ -91,7 +91,9 @@ def _ticket(tenant: str, each: Candidate) -> float:
 
 
 def _away(trip: float | None, nearest: float) -> str:
-    return "it was not measured, and others were" if trip is None else f"{trip:g} ms away, the nearest {nearest:g} ms"
+    if trip is None:
+        return "no round trip to it is believed, and to others one is"
+    return f"{trip:g} ms away, the nearest {nearest:g} ms"
 
 
 def _merits(winner: Candidate, among: int, trip: float | None) -> str:
