@@ -192,6 +192,12 @@ async def test_a_name_without_a_place_is_refused_and_leaves_the_invitation(node:
     assert (await node.sign_up(JOHAN, code=code)).status == 201
 
 
+async def test_a_node_that_is_full_by_now_takes_whom_it_was_promised(node: Node, directory: TenantDirectory) -> None:
+    full = FRANKFURT.model_copy(update={"open": False})
+    directory.write({JOHAN: "frankfurt"}, nodes=[VIRGINIA, full], version=2)
+    assert (await node.sign_up(JOHAN)).status == 201
+
+
 @pytest.mark.parametrize("home", ["frankfurt", "virginia"])
 async def test_without_an_invitation_signing_up_does_not_tell_a_tenant_from_nobody(node: Node, home: str) -> None:
     tenant, nobody = (JOHAN if home == "frankfurt" else MIA), nobody_at(node.front, home, NODES)
