@@ -12,9 +12,11 @@ from watch_kit import to, write_fleet
 
 
 @asynccontextmanager
-async def watching(folder: Path, *channels: Channel, push_interval: float = 30) -> AsyncIterator[Watch]:
-    """A watch of three live nodes that tells everything on these channels."""
-    fleet = write_fleet(folder / "fleet", push_interval=push_interval)
+async def watching(
+    folder: Path, *channels: Channel, push_interval: float = 30, fleet: Path | None = None
+) -> AsyncIterator[Watch]:
+    """A watch of three live nodes, or of a fleet directory, that tells everything on these channels."""
+    fleet = fleet or write_fleet(folder / "fleet", push_interval=push_interval)
     store = Store(folder / "watch.db", to(*(channel.name for channel in channels)))
     watch = Watch(Config.read(fleet), store, lambda: Config.read(fleet), lambda _config: channels)
     await watch.start()

@@ -1,4 +1,4 @@
-"""What the dashboard shows of every node, as plain values: who is worst comes first, numbers come with their units."""
+"""What the dashboard shows of a node in its row, as plain values: numbers come with their units."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,10 @@ from typing import Final
 from noc.watch.clock import Moment, span
 from noc.watch.pages.bars import Bars, Slot
 from noc.watch.pages.look import GLYPHS
+from noc.watch.pages.statuses import Status
 from noc.watch.pages.trails import Trails
 from noc.watch.service.watch import Watch
-from noc.watch.store.records import Incident, State
-
-RANK: Final[dict[State, int]] = {"down": 0, "unheard": 1, "late": 2, "up": 3, "pending": 4}
-NO_SEVERITY: Final = "SEV9"
-"""Sorts behind every severity."""
+from noc.watch.store.records import State
 
 DASH: Final = "\N{EN DASH}"
 BAR_WIDTH: Final = 4
@@ -66,87 +63,29 @@ class Row:
     warn: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The one look: how many nodes in which state, how many incidents of which severity, since when."""
-
-    counts: Mapping[State, int]
-    sev1: int
-    sev2: int
-    acked: int
-    oldest: int | None
-    worst: str
-    waiting: int
-    maintenance: int
-
-
-@dataclass(frozen=True)
-class Told:
-    """What of the database the board needs: open incidents, and how many alerts wait."""
-
-    incidents: Sequence[Incident] = ()
-    waiting: int = 0
-
-    def of(self, name: str) -> Incident | None:
-        """The worst open incident of a node, of two the older one."""
-        own = [each for each in self.incidents if each.node == name]
-        return min(own, key=lambda each: (each.severity, each.started), default=None)
-
-
-def rows(watch: Watch, bars: Bars, trails: Trails, told: Told, now: Moment) -> list[Row]:
-    """Every node, failing ones first: by severity and age, then late, up, pending, each in the fleet's order."""
-    found = [_row(watch, bars, trails, told, name, now=now) for name in watch.config.nodes]
-    return sorted(found, key=_worst_first)
-
-
-def _worst_first(row: Row) -> tuple[int, str, int, int]:
-    is_wrong = bool(row.severity)
-    place = 0 if is_wrong else RANK[row.state]
-    return place, row.severity or NO_SEVERITY, (row.since or 0) if is_wrong else 0, RANK[row.state]
-
-
-def summary(nodes: Sequence[Row], told: Told) -> Summary:
-    """Count states, severities, and the alerts that could not go out yet."""
-    counts = {state: sum(row.state == state for row in nodes) for state in RANK}
-    severities = [each.severity for each in told.incidents]
-    worst: str = min((row.state for row in nodes), key=lambda state: RANK[state], default="pending")
-    if severities and worst not in {"down", "unheard"}:
-        worst = "late"
-    return Summary(
-        counts=counts,
-        sev1=severities.count("SEV1"),
-        sev2=severities.count("SEV2"),
-        acked=sum(each.acked is not None for each in told.incidents),
-        oldest=min((each.started for each in told.incidents), default=None),
-        worst=worst,
-        waiting=told.waiting,
-        maintenance=sum(row.maintenance for row in nodes),
-    )
-
-
-def _row(watch: Watch, bars: Bars, trails: Trails, told: Told, name: str, *, now: Moment) -> Row:
-    standing, watched = watch.judge.nodes[name], watch.config.nodes[name]
-    state, last, incident = standing.state(now), standing.last, told.of(name)
-    slots = bars.slots(name, now.wall)
+def row(watch: Watch, bars: Bars, trails: Trails, status: Status, now: Moment) -> Row:
+    """One node's line, with what its pushes said of the last two hours."""
+    standing, watched = watch.judge.nodes[status.name], watch.config.nodes[status.name]
+    last, slots = standing.last, bars.slots(status.name, now.wall)
     telemetry = (last.telemetry if last else None) or {}
     return Row(
-        name=name,
+        name=status.name,
         city=watched.node.city,
         country=watched.node.country,
-        state=state,
-        glyph=GLYPHS[state],
-        severity=incident.severity if incident else "",
-        incident=incident.id if incident else None,
-        acked_by=incident.acked_by if incident else "",
-        maintenance=bool(standing.windows),
+        state=status.state,
+        glyph=GLYPHS[status.state],
+        severity=status.severity,
+        incident=status.incident,
+        acked_by=status.acked_by,
+        maintenance=status.maintenance,
         life=watched.life.value,
         deployment=standing.deployment.run if standing.deployment else "",
-        since=incident.started if incident else standing.since(now),
+        since=status.since,
         seen=last.at if last else None,
         version=(last.version if last else None) or "",
         bars=tuple(_paths(slots)),
         bars_text=_bars_text(slots, bars),
-        trails=trails.paths(name, now.wall),
+        trails=trails.paths(status.name, now.wall),
         values={field: word(telemetry.get(field), unit) for field, unit in UNITS.items()}
         | {"errors": _errors(telemetry)},
         warn=tuple(_warnings(telemetry)),

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from noc.fleet.freezing import Frozen, frozen
 from noc.watch.clock import Moment, now, span
 from noc.watch.pages.bars import Bars
-from noc.watch.pages.board import COLUMNS, Row, Summary, Told, rows, summary
+from noc.watch.pages.board import COLUMNS, Row, row
 from noc.watch.pages.jobs import jobs
 from noc.watch.pages.look import Look
 from noc.watch.pages.lookup import (
@@ -24,16 +24,18 @@ from noc.watch.pages.lookup import (
     open_incidents,
 )
 from noc.watch.pages.runs import RunBoard
+from noc.watch.pages.statuses import Status, Summary, Told, statuses, summary
 from noc.watch.pages.trails import Trails
 from noc.watch.pages.views import Rendered
 from noc.watch.pages.waiting import Known, Waiting
-from noc.watch.pages.worldmap import world_map
+from noc.watch.pages.worldmap import node_spots, world_map
 from noc.watch.service.watch import Watch
 from noc.watch.store.queries import pushes_since
 from noc.watch.store.records import Beat, Event, Incident, Record
 
 log = logging.getLogger(__name__)
 
+OPEN_READ: Final = 2_000
 OPEN_SHOWN: Final = 100
 CLOSED_SHOWN: Final = 6
 EVENTS_SHOWN: Final = 40
@@ -88,12 +90,19 @@ class Dashboard:
         await self._read()
         self._known = await self._waiting.known()
 
-    def board(self, moment: Moment) -> tuple[list[Row], Summary]:
-        """Every node's row and the summary, as of the last `refresh`."""
-        waiting = sum(not alert.outcome for alerts in self._alerts.values() for alert in alerts)
-        told = Told(self._open, waiting)
-        nodes = rows(self._watch, self._bars, self._trails, told, moment)
+    def told(self) -> Told:
+        """What is open, as of the last `refresh`."""
+        return Told(self._open, sum(not alert.outcome for alerts in self._alerts.values() for alert in alerts))
+
+    def statuses(self, moment: Moment) -> tuple[list[Status], Summary]:
+        """Every node's status, the worst first, and the summary, as of the last `refresh`."""
+        told = self.told()
+        nodes = statuses(self._watch, told, moment)
         return nodes, summary(nodes, told)
+
+    def row(self, status: Status, moment: Moment) -> Row:
+        """A node's row."""
+        return row(self._watch, self._bars, self._trails, status, moment)
 
     def strip(self, moment: Moment, seen: Summary) -> str:
         """The line on top of every page."""
@@ -103,27 +112,46 @@ class Dashboard:
         """All parts as they are now."""
         await self.refresh()
         moment = now()
-        nodes, seen = self.board(moment)
-        look, fleet = self._look, self._watch.config.fleet
-        lines = {f"node-{row.name}": look.render("row.html", moment, row=row, columns=COLUMNS) for row in nodes}
+        nodes, seen = self.statuses(moment)
+        lines = self.lines(nodes, moment)
+        spots = node_spots(self._watch.config.fleet, nodes)
         parts = {
+            **self.around(moment, seen),
+            "nodes": self.table_of(lines, moment),
+            "signs": self._look.render("signs.html", moment, map=world_map(self._watch.config.fleet, spots)),
+            "incidents": self.incidents(moment, OPEN_SHOWN),
+            "events": self.events(moment, EVENTS_SHOWN),
+        }
+        return Rendered(moment, self.title(seen), parts, lines)
+
+    def title(self, seen: Summary) -> str:
+        """What a tab shows."""
+        waiting, name = len(self._known.requests), self._watch.config.fleet.name
+        return title(seen, f"{waiting} to approve · {name} fleet" if waiting else f"{name} fleet")
+
+    def around(self, moment: Moment, seen: Summary) -> dict[str, str]:
+        """The parts that are not about nodes: the summary, what waits for approval, runs, the schedule."""
+        return {
             "summary": self.strip(moment, seen),
             "approvals": self._approvals(moment),
             "runs": self._run_panel(moment),
-            "nodes": self._nodes(moment, lines),
-            "signs": look.render("signs.html", moment, map=world_map(fleet, nodes)),
-            "incidents": self._incidents(moment),
-            "jobs": look.render("jobs.html", moment, jobs=jobs(self._watch, moment)),
-            "events": look.render("events.html", moment, events=self._events),
+            "jobs": self._look.render("jobs.html", moment, jobs=jobs(self._watch, moment)),
         }
-        waiting = len(self._known.requests)
-        words = f"{waiting} to approve · {fleet.name} fleet" if waiting else f"{fleet.name} fleet"
-        return Rendered(moment, title(seen, words), parts, lines)
 
-    def _nodes(self, moment: Moment, lines: dict[str, str]) -> str:
+    def lines(self, nodes: Sequence[Status], moment: Moment) -> dict[str, str]:
+        """The rows of nodes, by their ids."""
+        rows = (self.row(node, moment) for node in nodes)
+        return {f"node-{each.name}": self._look.render("row.html", moment, row=each, columns=COLUMNS) for each in rows}
+
+    def table_of(self, lines: Mapping[str, str], moment: Moment) -> str:
+        """The table of these rows."""
         shown, slot = span(self._bars.span_ms), span(self._bars.slot_ms)
         values: dict[str, Any] = {"lines": lines.values(), "shown": shown, "slot": slot, "columns": COLUMNS}
         return self._look.render("nodes.html", moment, **values)
+
+    def events(self, moment: Moment, most: int) -> str:
+        """What happened last."""
+        return self._look.render("events.html", moment, events=self._events[:most])
 
     def _run_panel(self, moment: Moment) -> str:
         under_way, ended = self._runs.under_way(moment.wall), self._runs.ended(moment.wall)
@@ -141,7 +169,8 @@ class Dashboard:
             return None
         return frozen(self._watch.config.fleet.freeze, datetime.fromtimestamp(moment.wall / 1000, UTC))
 
-    def _incidents(self, moment: Moment) -> str:
+    def incidents(self, moment: Moment, most: int) -> str:
+        """Open incidents, so many of them at most, and those that were closed last."""
         steady = {
             name: moment.wall_at(standing.comeback.since)
             for name, standing in self._watch.judge.nodes.items()
@@ -150,7 +179,8 @@ class Dashboard:
         return self._look.render(
             "incidents.html",
             moment,
-            open=self._open,
+            open=self._open[:most],
+            count=len(self._open),
             alerts=self._alerts,
             closed=self._closed,
             steady=steady,
@@ -169,7 +199,7 @@ class Dashboard:
 
     async def _read_now(self) -> None:
         engine = self._watch.store.engine
-        self._open = await asyncio.to_thread(open_incidents, engine, OPEN_SHOWN)
+        self._open = await asyncio.to_thread(open_incidents, engine, OPEN_READ)
         numbers = [incident.id for incident in self._open]
         self._alerts = dict(await asyncio.to_thread(alerts_of, engine, numbers))
         self._closed = await asyncio.to_thread(find_incidents, engine, Wanted("closed"), CLOSED_SHOWN)

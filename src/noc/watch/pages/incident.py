@@ -75,7 +75,7 @@ class IncidentView:
         others = await asyncio.to_thread(children, engine, self.number)
         await self.dashboard.refresh()
         moment = now()
-        seen = self.dashboard.board(moment)[1]
+        seen = self.dashboard.statuses(moment)[1]
         known = incident.node in self.watch.config.nodes
         turns = timeline(incident, alerts, notes, events, looks)
         parts = {
@@ -104,7 +104,7 @@ class IncidentList:
         found = await asyncio.to_thread(find_incidents, self.watch.store.engine, self.wanted, PAGE + 1)
         await self.dashboard.refresh()
         moment = now()
-        seen = self.dashboard.board(moment)[1]
+        seen = self.dashboard.statuses(moment)[1]
         rows = {
             f"incident-{each.id}": self.look.render("incident_row.html", moment, incident=each) for each in found[:PAGE]
         }

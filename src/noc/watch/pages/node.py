@@ -51,8 +51,8 @@ class NodeView:
         node = self.watch.config.fleet.node(self.name)
         await self.dashboard.refresh()
         moment, engine = now(), self.watch.store.engine
-        rows, seen = self.dashboard.board(moment)
-        row = next(each for each in rows if each.name == self.name)
+        nodes, seen = self.dashboard.statuses(moment)
+        row = self.dashboard.row(next(each for each in nodes if each.name == self.name), moment)
         looks = await asyncio.to_thread(sightings, engine, self.name, 1)
         own = Wanted(node=self.name)
         incidents = await asyncio.to_thread(find_incidents, engine, own, INCIDENTS_SHOWN)

@@ -41,7 +41,7 @@ class RequestView:
         self.found, trouble = asked.value, asked.error
         await self.dashboard.refresh()
         moment, request = now(), self.request
-        seen = self.dashboard.board(moment)[1]
+        seen = self.dashboard.statuses(moment)[1]
         values = {"request": request, "found": self.found, "most": self.found.plan.length}
         parts = {
             "summary": self.dashboard.strip(moment, seen),

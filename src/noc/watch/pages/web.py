@@ -20,6 +20,7 @@ from noc.watch.pages.acts import SILENCES
 from noc.watch.pages.charts import RANGES, RangeName
 from noc.watch.pages.dashboard import Dashboard
 from noc.watch.pages.incident import IncidentList, IncidentView
+from noc.watch.pages.large import LARGE, Asked, LargeView
 from noc.watch.pages.look import HEADERS, Look
 from noc.watch.pages.lookup import Standing, Wanted
 from noc.watch.pages.node import NodeView
@@ -32,7 +33,7 @@ from noc.watch.pages.waiting import Waiting
 from noc.watch.service.watch import Watch
 from noc.watch.store.records import Severity
 
-MAX_ADDRESS: Final = 300
+MAX_ADDRESS: Final = 1_000
 LARGEST_ID: Final = 2**53
 _DIGITS: Final = re.compile(r"[0-9a-f]{12,64}")
 STANDINGS: Final[dict[str, Standing]] = {"": "all", "all": "all", "open": "open", "closed": "closed"}
@@ -105,6 +106,8 @@ class Web:
             raise NotFound("there is no such page")
         query = dict(parse_qsl(parts.query, max_num_fields=10))
         match parts.path.split("/")[1:]:
+            case [""] if len(self.watch.config.nodes) > LARGE:
+                return LargeView(self.watch, self.look, self.dashboard, Asked.of(query))
             case [""]:
                 return self.dashboard
             case ["nodes", name]:

@@ -1,12 +1,13 @@
 """The map's signs: HQ, every node with a shape for its state, and the tunnel between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from noc.fleet.model import Fleet
-from noc.watch.pages.board import Row
 from noc.watch.pages.projection import HEIGHT, WIDTH, project
+from noc.watch.pages.statuses import Status
+from noc.watch.store.records import State
 
 SHAPES: Final = {
     "up": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
@@ -49,27 +50,42 @@ class WorldMap:
     signs: Sequence[Sign]
 
 
-def world_map(fleet: Fleet, rows: Sequence[Row]) -> WorldMap:
-    """Place a fleet's nodes, given as their rows, worst first."""
+@dataclass(frozen=True)
+class Spot:
+    """What has a sign: a node and its city, or a region and how many nodes it has; where it lies on the picture."""
+
+    name: str
+    city: str
+    state: State
+    x: float
+    y: float
+
+
+def node_spots(fleet: Fleet, nodes: Sequence[Status]) -> list[Spot]:
+    """A fleet's nodes at their places."""
+    places = {node.name: (node.city, *project(node.latitude, node.longitude)) for node in fleet.nodes}
+    return [Spot(node.name, places[node.name][0], node.state, *places[node.name][1:]) for node in nodes]
+
+
+def world_map(fleet: Fleet, spots: Sequence[Spot]) -> WorldMap:
+    """The picture with signs at these places, given worst first."""
     hub = project(fleet.hub.latitude, fleet.hub.longitude)
-    places = {node.name: project(node.latitude, node.longitude) for node in fleet.nodes}
-    return WorldMap(WIDTH, HEIGHT, round(hub[0], 1), round(hub[1], 1), tuple(_signs(rows[::-1], places, hub)))
+    signs = tuple(_sign(spot, hub) for spot in spots[::-1])
+    return WorldMap(WIDTH, HEIGHT, round(hub[0], 1), round(hub[1], 1), signs)
 
 
-def _signs(rows: Sequence[Row], places: dict[str, tuple[float, float]], hub: tuple[float, float]) -> Iterator[Sign]:
-    for row in rows:
-        x, y = places[row.name]
-        yield Sign(
-            name=row.name,
-            city=row.city,
-            state=row.state,
-            x=round(x, 1),
-            y=round(y, 1),
-            shape=SHAPES[row.state],
-            line=_line(hub, (x, y)) if row.state != "pending" else "",
-            label=row.state not in {"up", "pending"},
-            before=x > WIDTH - LABEL_ROOM,
-        )
+def _sign(spot: Spot, hub: tuple[float, float]) -> Sign:
+    return Sign(
+        name=spot.name,
+        city=spot.city,
+        state=spot.state,
+        x=round(spot.x, 1),
+        y=round(spot.y, 1),
+        shape=SHAPES[spot.state],
+        line=_line(hub, (spot.x, spot.y)) if spot.state != "pending" else "",
+        label=spot.state not in {"up", "pending"},
+        before=spot.x > WIDTH - LABEL_ROOM,
+    )
 
 
 def _line(start: tuple[float, float], end: tuple[float, float]) -> str:

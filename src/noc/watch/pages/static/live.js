@@ -3,6 +3,7 @@
 "use strict";
 
 const STALE_AFTER_MS = 15000;
+const SEARCH_AFTER_MS = 250;
 const root = document.documentElement;
 const filter = document.getElementById("filter");
 const help = document.getElementById("help");
@@ -117,6 +118,25 @@ function narrow() {
   if (matches.textContent !== found) matches.textContent = found;
 }
 
+// In a large fleet the server searches: what it finds takes the place of the nodes, and is followed from then on.
+let searches = 0;
+
+async function search() {
+  const words = filter.value.trim();
+  const address = words ? `/?${new URLSearchParams({ q: words })}` : "/";
+  const number = ++searches;
+  const answer = await fetch(address).catch(() => null);
+  if (!answer || !answer.ok) return;
+  const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (number !== searches || !found.getElementById("found")) return;
+  for (const name of ["found", "nodes", "older", "regions"]) {
+    swap(document.getElementById(name), found.getElementById(name).innerHTML, false);
+  }
+  history.replaceState(null, "", address);
+  root.dataset.stream = found.documentElement.dataset.stream;
+  listen();
+}
+
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
@@ -145,6 +165,13 @@ document.addEventListener("keydown", (event) => {
 if (filter && !filter.form) {
   filter.closest(".filter").hidden = false;
   filter.addEventListener("input", narrow);
+}
+if (filter && filter.form && filter.form.matches(".search")) {
+  let due = 0;
+  filter.addEventListener("input", () => {
+    clearTimeout(due);
+    due = setTimeout(search, SEARCH_AFTER_MS);
+  });
 }
 const ask = document.getElementById("ask");
 if (ask) {
