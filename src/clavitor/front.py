@@ -87,7 +87,7 @@ class Front:
         self._files, self._own, self._clock = files, own, clock
         self._thread = ThreadPoolExecutor(1, "directory")
         self._known: Known | None = None  # exchanged as a whole: it is read from the event loop, too
-        self._seen: tuple[int, ...] | None = None
+        self._seen: tuple[int, ...] | None = ()
         self._refusal, self._retry_at = "", 0.0
         self._refresh()
 

@@ -295,6 +295,13 @@ async def test_a_first_directory_counts_as_soon_as_it_is_there(tmp_path: Path) -
         assert await node.lives(JOHAN) == "virginia"
 
 
+async def test_a_node_without_a_directory_yet_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with running(tmp_path, "frankfurt", TenantDirectory(tmp_path)) as node:
+        for _ in range(3):
+            await node.where(JOHAN)
+    assert caplog.text.count("is refused, and there is none") == 1
+
+
 async def test_without_the_tenant_key_there_is_no_directory(tmp_path: Path, directory: TenantDirectory) -> None:
     directory.files.key.unlink()
     with running(tmp_path, "frankfurt", directory) as node:
