@@ -23,7 +23,7 @@ done
 for unit in clavitor.socket clavitor.service noc-watchdog.service caddy.service; do
   if systemctl --quiet is-active "$unit"; then echo "$unit still runs" >&2; exit 1; fi
 done
-rm -rf /opt/clavitor /etc/clavitor /etc/noc-node /var/lib/noc-node
+rm -rf /opt/clavitor /etc/clavitor /etc/noc-node /var/lib/noc-node /var/lib/clavitor-directory
 find /var/lib/clavitor /var/lib/caddy -mindepth 1 -delete 2>/dev/null || true
 for data in /var/lib/clavitor /var/lib/caddy; do
   if [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "$data is not empty" >&2; exit 1; fi

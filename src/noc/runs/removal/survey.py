@@ -49,7 +49,8 @@ async def _row(site: Site, number: int, node: Node, options: Options, records: S
     if records is None and record.life is Life.LIVE and not options.at_once:
         problems.append("HQ does not keep its name: take its record away, wait until that is forgotten, then --now")
     if (tenants := _tenants(site, node)) and not options.gone:
-        problems.append(f"it is the home of {tenants} tenant(s): noc tenant list --node {node.name}, and noc tenant forget")
+        fix = f"noc tenant list --node {node.name}; noc tenant forget"
+        problems.append(f"it is the home of {tenants} tenant(s). Fix: {fix}")
     held = await asyncio.to_thread(lambda: holdings(owned(site, node, lambda _: None))) if at_cloud(node) else []
     ours = record.wireguard_key is not None and not at_cloud(node) and not options.gone
     due = holds_data(record) and not (at_cloud(node) and not held) and not options.gone
