@@ -47,6 +47,16 @@ class TestRefused:
             planned(fleet, Inventory(**answers), "virginia")
         assert "noc dns apex OTHER" in raised.value.fix
 
+    def test_a_machine_that_is_gone_answers_for_nothing_any_more(self, fleet: Fleet) -> None:
+        assert planned(
+            fleet, Inventory(apex="frankfurt", answers_apex=("frankfurt", "virginia")), "virginia", gone=True
+        )
+
+    @pytest.mark.parametrize("led", [{"apex": "virginia"}, {"routed": ("virginia",)}])
+    def test_nobody_is_led_to_a_machine_that_is_gone_before_it_leaves(self, fleet: Fleet, led: dict[str, Any]) -> None:
+        with pytest.raises(StillApex):
+            planned(fleet, Inventory(answers_apex=("virginia",), **led), "virginia", gone=True)
+
     def test_one_of_several_that_the_domain_leads_to_is_first_left_out(self, fleet: Fleet) -> None:
         led = fleet.model_copy(update={"routing": Routing(method="latency")})
         with pytest.raises(StillApex) as raised:
@@ -147,7 +157,9 @@ class TestElsewhere:
 
     async def test_one_that_is_no_more_is_asked_for_nothing(self, paths: Paths, site: Site, world: World) -> None:
         world.machines["virginia"].flaw = "unreachable"
+        site.book.learn_apex(apex="frankfurt", answers_apex=("frankfurt", "virginia"))
         assert (await self.removed(paths, site, gone=True)).good
+        assert site.book.inventory.answers_apex == ("frankfurt",)
         assert world.log == []
 
     async def test_without_a_last_backup_nothing_is_given_up(self, paths: Paths, site: Site, world: World) -> None:

@@ -7,8 +7,8 @@ class StillApex(NocError):
     """The node answers for the domain itself. Whoever takes it away takes the domain away.
 
     Another node has to answer first: `noc dns apex OTHER` proves that one, moves the record, and lets the caches run
-    out, so that nobody is turned away. Where the domain leads to several nodes, `[routing]` in the fleet file has to name
-    the others before that, so that this one is withdrawn from them.
+    out, so that nobody is turned away. Where the domain leads to several nodes, `[routing]` in the fleet file has to
+    name the others before that, so that this one is withdrawn from them.
     """
 
     code, exit_code = "E767", 7

@@ -21,7 +21,9 @@ def plan_remove(fleet: Fleet, inventory: Inventory, names: Sequence[str], now: d
     if "all" in names:
         raise Usage("remove takes the names of nodes", why="all of them at once is never meant")
     nodes = fleet.select(names)
-    answering = [node.name for node in nodes if node.name in {inventory.apex, *inventory.answers_apex}]
+    # A machine that is no more answers for nothing, whatever its proxy was told.
+    told = inventory.routed if options.gone else inventory.answers_apex
+    answering = [node.name for node in nodes if node.name in {inventory.apex, *told}]
     if answering:
         fix = f"noc dns apex OTHER, which is not {answering[0]}; then give the command again"
         if fleet.routing.by_latency:

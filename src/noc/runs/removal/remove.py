@@ -164,6 +164,8 @@ class NodeRemoval:
 
     async def forget(self) -> Sequence[str]:
         """Leave nothing of it with HQ but its history, and let watch and hub know."""
+        answering = self._site.book.inventory.answers_apex
+        self._site.book.learn_apex(answers_apex=tuple(name for name in answering if name != self._node.name))
         forgotten = await self._end.forget(retire=self._options.retire)
         await self._site.watch.reload()
         return [*forgotten, "push token and tunnel key are good for nothing"]
