@@ -90,6 +90,7 @@ async def test_an_invitation_leads_from_the_domain_to_a_vault_and_back_to_it(pag
     await sign_up(page, nodes)
     await expect(page.locator("#vault")).to_be_visible()
     assert page.url == HOME
+    assert [cookie.get("domain") for cookie in await page.context.cookies()] == [f"{OTHER_NODE}.{DOMAIN}"]
     await page.get_by_role("button", name="Lock").click()
     await page.goto(APEX)
     await say_name(page, JOHAN)
@@ -128,9 +129,7 @@ async def test_one_who_has_no_vault_is_led_on_and_told_no_more_than_a_wrong_pass
     await expect(page.locator("#unlock .error")).to_have_text("Name or password is wrong.")
 
 
-async def test_a_session_is_kept_at_the_own_node_alone_and_an_old_one_leaves_the_domain(
-    page: Page, context: BrowserContext
-) -> None:
+async def test_a_session_from_before_is_taken_away_at_the_domain(page: Page, context: BrowserContext) -> None:
     old = {"name": "__Host-session", "value": "from-before", "url": APEX, "secure": True, "httpOnly": True}
     await context.add_cookies([old])  # type: ignore[list-item]
     assert len(await context.cookies(APEX)) == 1
