@@ -12,7 +12,7 @@ from noc.fleet.model import Fleet
 from noc.fleet.placing import Placement
 from noc.placement.body import check_body, read_body, write_body
 from noc.placement.errors import DirectoryFull, PlacementError
-from noc.placement.head import MAX_NODES, MAX_TENANTS, Head, ListedNode, parse_head
+from noc.placement.head import MAX_HEAD_BYTES, MAX_NODES, MAX_TENANTS, Head, ListedNode, parse_head
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,13 @@ def make(fleet: Fleet, is_open: Collection[str], placed: Mapping[str, str], vers
         at: the time, seconds since 1970.
 
     Raises:
-        DirectoryFull: more tenants, or more nodes, than a directory holds.
+        DirectoryFull: more tenants, nodes or groups than a directory holds.
         PlacementError: a tenant is placed on a node that the fleet does not have.
     """
     if len(placed) > MAX_TENANTS or len(fleet.nodes) > MAX_NODES:
         why = f"{len(placed)} tenants on {len(fleet.nodes)} nodes; {MAX_TENANTS} on {MAX_NODES} are the most"
         raise DirectoryFull("the directory is full", why=why, fix="run a second fleet beside this one")
-    position = {node.name: index for index, node in enumerate(fleet.nodes)}
-    if lost := sorted(set(placed.values()) - position.keys()):
-        why = f"fleet.toml has no node {', '.join(lost)}"
-        raise PlacementError("tenants live on nodes that are not in the fleet", why=why, fix="take the node back")
-    terms = fleet.placement or Placement()
-    body = write_body({tenant: position[node] for tenant, node in placed.items()})
+    terms, body = fleet.placement or Placement(), write_body(_positions(fleet, placed))
     head = Head(
         fleet=fleet.name,
         domain=fleet.domain,
@@ -78,7 +73,18 @@ def make(fleet: Fleet, is_open: Collection[str], placed: Mapping[str, str], vers
         at=at,
         until=at + terms.fresh_for,
     )
+    if (size := len(head.to_bytes())) > MAX_HEAD_BYTES:
+        why = f"its head has {size} bytes, and {MAX_HEAD_BYTES} are the most"
+        raise DirectoryFull("the directory is full", why=why, fix="name fewer groups in [placement.groups]")
     return Directory(head, body)
+
+
+def _positions(fleet: Fleet, placed: Mapping[str, str]) -> dict[str, int]:
+    position = {node.name: index for index, node in enumerate(fleet.nodes)}
+    if lost := sorted(set(placed.values()) - position.keys()):
+        why, fix = f"fleet.toml has no node {', '.join(lost)}", "take it back; or let them go: noc tenant forget"
+        raise PlacementError("tenants live on a node that the fleet has no more", why=why, fix=fix)
+    return {tenant: position[node] for tenant, node in placed.items()}
 
 
 def _listed(fleet: Fleet, terms: Placement, is_open: Collection[str]) -> tuple[ListedNode, ...]:

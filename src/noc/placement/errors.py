@@ -42,7 +42,7 @@ class DirectoryDamaged(PlacementError):
 
 
 class DirectoryFull(PlacementError):
-    """A directory holds 1,000,000 tenants and 2,048 nodes at most."""
+    """A directory holds 1,000,000 tenants and 2,048 nodes at most, and its head 1 MiB."""
 
     code, exit_code = "E885", 7
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from noc.fleet.placing import Placement
 from noc.hosts.node.directory import parse_head as parse_on_node
 from noc.placement.body import LINE_BYTES, read_body, write_body
 from noc.placement.directory import Directory, make
@@ -205,6 +206,14 @@ def test_no_directory_is_made_of_more_tenants_than_one_holds() -> None:
         make(FLEET, NAMES, dict.fromkeys(map(str, range(MAX_TENANTS + 1)), "frankfurt"), version=1, at=0)
 
 
+def test_no_directory_is_made_whose_head_nobody_would_read() -> None:
+    groups: dict[str, tuple[str, ...]] = {f"{'long-name-of-a-group':x<29}{number:02}": ("DE",) for number in range(64)}
+    germans = tuple(FLEET.node("frankfurt") for _ in range(500))
+    crowded = FLEET.model_copy(update={"nodes": germans, "placement": Placement(groups=groups)})
+    with pytest.raises(DirectoryFull, match="its head has"):
+        make(crowded, NAMES, {}, version=1, at=0)
+
+
 def test_no_directory_is_made_of_tenants_on_a_node_that_is_gone() -> None:
-    with pytest.raises(PlacementError, match="tenants live on nodes that are not in the fleet"):
+    with pytest.raises(PlacementError, match="has no node atlantis"):
         make(FLEET, NAMES, {A: "atlantis"}, version=1, at=0)
