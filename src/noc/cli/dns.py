@@ -14,7 +14,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 def plan(*, as_json: JsonOption = False) -> None:
     """Show which records would be made, changed and removed, and change nothing.
 
-    Exit: 0 nothing to do, 3 work, 1 blocked. Records without the fleet's mark are never touched.
+    Where the domain is led to several nodes, the load balancer before it as well, with what it costs a month. Exit: 0
+    nothing to do, 3 work, 1 blocked. What does not carry the fleet's mark is never touched.
     """
     from noc.cli.following import execute  # noqa: PLC0415 - help stays light
 
@@ -23,7 +24,10 @@ def plan(*, as_json: JsonOption = False) -> None:
 
 @app.command()
 def apply(*, override_freeze: OverrideOption = "", wait: WaitOption = 0, as_json: JsonOption = False) -> None:
-    """Bring the fleet's records to what it needs, in one batch, and see that the zone's name servers show them."""
+    """Bring the fleet's records to what it needs, in one batch, and see that the zone's name servers show them.
+
+    What a load balancer before the domain needs follows, one part after the other.
+    """
     from noc.cli.following import execute  # noqa: PLC0415
 
     request = {"action": "dns", "nodes": ["all"], "options": {"override_freeze": override_freeze}}
@@ -43,6 +47,9 @@ def apex(
 
     HQ gets the certificate by a proof in the zone. The record is changed once the node has answered for the domain at
     its own address, over strict TLS; the node that answered before goes on until no cache can lead to it.
+
+    With routing by latency the other nodes that the domain is to be led to are proven likewise, and the DNS provider's
+    load balancer follows the record.
     """
     from noc.cli.following import execute  # noqa: PLC0415
 
