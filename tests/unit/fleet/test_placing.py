@@ -9,6 +9,7 @@ from noc.fleet.errors import FleetProblems
 from noc.fleet.load import load
 from noc.fleet.placing import Limits, Placement
 
+ROOT = Path(__file__).parents[3]
 END = 'subdomain = "frankfurt"\n'
 Written = Callable[..., Path]
 
@@ -69,3 +70,11 @@ def test_a_country_that_is_none_is_answered_with_how_one_is_written(fleet_file: 
     with pytest.raises(FleetProblems) as caught:
         placement_of(fleet_file, 'groups = { eu = ["Germany"] }')
     assert [problem.fix for problem in caught.value.problems] == ['countries, such as eu = ["DE", "FR"]']
+
+
+def test_what_the_page_shows_can_be_written_into_the_plans_fleet(tmp_path: Path) -> None:
+    shown = (ROOT / "docs" / "placement.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "fleet.toml").write_text(f"{(ROOT / 'fleet' / 'fleet.toml').read_text()}\n{shown}")
+    placement = load(tmp_path).placement
+    assert placement is not None
+    assert (placement.limits("frankfurt").max_sessions, placement.residencies("FR")) == (2_000, ("FR", "eu"))
