@@ -187,6 +187,12 @@ def test_the_domain_has_to_lead_to_the_chosen_node() -> None:
     assert found("M7", "Domain", replace(all_well(), addresses=elsewhere)) is Verdict.FAILED
 
 
+def test_a_domain_that_is_led_to_several_nodes_may_lead_to_any_of_them() -> None:
+    seen, nearest = all_well(), {**all_well().addresses, "clavitor.com": (str(address("paris")),)}
+    led = seen.inventory.model_copy(update={"routed": ("virginia", "paris")})
+    assert found("M7", "Domain", replace(seen, inventory=led, addresses=nearest)) is Verdict.PASSED
+
+
 def test_no_other_milestone_is_known() -> None:
     with pytest.raises(NoMilestone):
         milestone("M8")

@@ -151,12 +151,12 @@ def decided(seen: Seen, milestone: str) -> Line:
 
 
 def apex(seen: Seen) -> Line:
-    """The domain itself leads to the node that was chosen for it."""
+    """The domain itself leads to the node that was chosen for it, or to one of those that its balancer leads to."""
     chosen, accepted = seen.inventory.apex, f"{seen.fleet.domain} is routed to a live node"
     if chosen is None:
         return line("Domain", accepted, (NOT_RUN, "no node was chosen yet: noc dns apex NODE"))
-    record = seen.inventory.record(chosen)
-    known = {str(each) for each in (record.address, record.address6) if each is not None}
+    records = [seen.inventory.record(name) for name in (chosen, *seen.inventory.routed)]
+    known = {str(each) for record in records for each in (record.address, record.address6) if each is not None}
     found = seen.addresses.get(seen.fleet.domain)
     if found is None:
         return line("Domain", accepted, (NOT_RUN, seen.trouble.get(seen.fleet.domain, "it was not looked up")))
