@@ -1,10 +1,11 @@
 """`[store]`: where the watch keeps what it hears: in a SQLite file beside it, or in PostgreSQL."""
 
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from noc.fleet.part import Part
 
+PORT: Final = 5432
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 SETTINGS: Final = frozenset({"host", "sslrootcert"})
 """What may stand behind the `?`: where the server is, and whose certificates are trusted. The rest is ours to say."""
@@ -36,6 +37,15 @@ class Address(Part):
     name: str
     root: str = ""
 
+    def __str__(self) -> str:
+        """The address as it is written."""
+        socket = self.host.startswith("/")
+        host = "" if socket else f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == PORT else f":{self.port}"
+        settings = ({"host": self.host} if socket else {}) | ({"sslrootcert": self.root} if self.root else {})
+        query = f"?{urlencode(settings, safe='/')}" if settings else ""
+        return f"postgresql://{quote(self.user, safe='')}@{host}{port}/{quote(self.name, safe='')}{query}"
+
     @property
     def remote(self) -> bool:
         """Whether the way there leaves the machine, so that it has to be encrypted."""
@@ -50,7 +60,7 @@ def read_address(text: str) -> Address:
     """
     try:
         parts = urlsplit(text)
-        port = parts.port or 5432
+        port = parts.port or PORT
         settings = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
     except ValueError:
         raise ValueError("is none") from None

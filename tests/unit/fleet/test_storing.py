@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from noc.fleet.errors import FleetProblems
 from noc.fleet.load import load
@@ -34,6 +36,15 @@ def with_database(folder: Path, address: str) -> Path:
 )
 def test_an_address_is_read_as_libpq_writes_it(text: str, address: Address) -> None:
     assert read_address(text) == address
+
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cc", "Cs"]), min_size=1)
+hosts = st.sampled_from(["/run/postgresql", "/tmp/a b", "db.example", "127.0.0.1", "::1"])
+
+
+@given(st.builds(Address, user=names, host=hosts, port=st.integers(1, 65_535), name=names, root=st.just("") | names))
+def test_an_address_that_is_written_is_read_as_the_same(address: Address) -> None:
+    assert read_address(str(address)) == address
 
 
 @pytest.mark.parametrize(

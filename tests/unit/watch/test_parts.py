@@ -138,6 +138,7 @@ def test_a_year_of_a_node_is_predicted_from_what_its_parts_measure(store: Store,
     assert (heartbeat.rows, heartbeat.oldest, found.nodes) == (480, TODAY, 1)
     assert found.node_year["heartbeats"] == pytest.approx(heartbeat.bytes / 480 * 2_880 * 7, rel=0.01)
     assert set(found.node_year) == {"heartbeats", "minutes", "hours", "days"}
+    assert [table.name for table in found.tables if not table.bytes] == ["probes"], "no look, so no part"
     assert found.bytes >= sum(table.bytes for table in found.tables)
 
 

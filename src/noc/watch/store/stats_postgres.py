@@ -15,7 +15,10 @@ from noc.watch.store.rollups import GRAINS
 from noc.watch.store.schema import heartbeats, metadata, rollups
 from noc.watch.store.stats import Stats, TableSize, kept_days, node_year
 
-_SIZE: Final = text("SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(:name)")
+_SIZE: Final = text(
+    "SELECT pg_total_relation_size(CAST(:name AS regclass)) + coalesce(sum(pg_total_relation_size(relid)), 0)"
+    " FROM pg_partition_tree(CAST(:name AS regclass)) WHERE level > 0"
+)
 
 
 def measure(address: Address, keep: Keep) -> Stats:
@@ -50,13 +53,17 @@ def _table(connection: Connection, table: Table, keep: Keep) -> TableSize:
     when = next((table.c[name] for name in ("at", "started", "created") if name in table.c), None)
     oldest = None if when is None else connection.scalar(select(func.min(when)))
     rows = connection.scalar(select(func.count()).select_from(table)) or 0
-    size = int(connection.scalar(_SIZE, {"name": table.name}) or 0)
+    size = _size(connection, table.name)
     return TableSize(table.name, rows, size, oldest, kept_days(keep).get(table.name, ()))
+
+
+def _size(connection: Connection, table: str) -> int:
+    return int(connection.scalar(_SIZE, {"name": table}) or 0)
 
 
 def _buckets(connection: Connection) -> dict[int, float]:
     """The bytes of each grain's rows: each has parts of its own."""
     counts = select(rollups.c.grain, func.count()).group_by(rollups.c.grain)
     rows = {grain: count for grain, count in connection.execute(counts) if grain in GRAINS}
-    sizes = {grain: int(connection.scalar(_SIZE, {"name": f"rollups_{grain}"}) or 0) for grain in rows}
+    sizes = {grain: _size(connection, f"rollups_{grain}") for grain in rows}
     return {grain: sizes[grain] / count for grain, count in rows.items()}
