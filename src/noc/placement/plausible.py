@@ -5,9 +5,10 @@ together take at least what light in glass takes between the two places and back
 the two. A round trip that is too long cannot be told from a bad line; it only makes a node look farther than it is.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 from statistics import median
 
 from noc.fleet.great_circle import Place, round_trip_ms
@@ -64,19 +65,17 @@ def _contradicted(places: Mapping[str, Place], trips: Mapping[str, float]) -> di
     """Leave out what contradicts most, until nothing does; of several that contradict as much, all."""
     doubts: dict[str, str] = {}
     while clashes := list(_clashes(places, {node: trips[node] for node in trips if node not in doubts})):
-        count: dict[str, int] = {}
-        for node in (each for pair in clashes for each in pair):
-            count[node] = count.get(node, 0) + 1
+        count = Counter(node for node, _ in clashes)
         most = max(count.values())
-        for one, other in clashes:
-            for node, against in ((one, other), (other, one)):
-                if count[node] == most:
-                    doubts.setdefault(node, _against(places, trips, node, against))
+        for node, other in clashes:
+            if count[node] == most:
+                doubts.setdefault(node, _against(places, trips, node, other))
     return doubts
 
 
 def _clashes(places: Mapping[str, Place], trips: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    for one, other in combinations(sorted(trips), 2):
+    """Every two that cannot both be true, each in both orders."""
+    for one, other in permutations(sorted(trips), 2):
         if trips[one] + trips[other] < round_trip_ms(places[one], places[other]):
             yield one, other
 
