@@ -59,7 +59,7 @@ class Book:
         return True
 
     def learn_apex(self, **changes: Any) -> bool:  # noqa: ANN401 - the inventory's own fields
-        """Write down who answers for the domain itself: `apex`, `answers_apex`. Returns whether anything was new."""
+        """Write down who answers for the domain: `apex`, `answers_apex`, `routed`. Returns whether anything was new."""
         inventory = Inventory.model_validate({**self._inventory.model_dump(), **changes})
         if inventory == self._inventory:
             return False
