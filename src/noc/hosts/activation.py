@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -208,11 +208,14 @@ class Activator:
         """Which directory of tenants the node has."""
         return self._read(Held, await self._ask("directory", refusable=True))
 
-    async def take_directory(self, head: bytes, signature: bytes, body: bytes) -> Held:
-        """Bring the node a directory: the body only where it has another one, and only what of it is not there yet.
+    async def take_directory(
+        self, head: bytes, signature: bytes, body: bytes, changes: Callable[[Held], bytes] = lambda _: b""
+    ) -> Held:
+        """Bring the node a directory: of the body only what has changed, where that can be told and does.
 
         Args:
             head, signature, body: as HQ has signed them (`noc.placement.directory`).
+            changes: what makes this body of the one that the node has, as its program merges it; none for the whole.
 
         Returns:
             What it has now.
@@ -221,14 +224,22 @@ class Activator:
             ActivationRefused: the signature does not hold, or the directory is older than what the node has seen.
             DiskFull: it has no room.
         """
-        held, digest = await self.held_directory(), hashlib.sha256(body).hexdigest()
-        name = hashlib.sha256(head).hexdigest()
+        held, name = await self.held_directory(), hashlib.sha256(head).hexdigest()
         await self._shell.put(head, f"{held.place}/{name}.json", mode=0o600)
         await self._shell.put(signature, f"{held.place}/{name}.sig", mode=0o600)
+        digest = hashlib.sha256(body).hexdigest()
+        asked = ("directory", name)
+        if held.sha256 != digest and (changed := changes(held)):
+            await self._shell.put(changed, f"{held.place}/{digest}.changes", mode=0o600)
+            try:
+                return self._read(Held, await self._ask(*asked, refusable=True))
+            except ActivationRefused as refusal:
+                if refusal.reason != "missing":
+                    raise
         if held.sha256 != digest:
             place = f"{held.place}/{digest}.body"
             await self._shell.put(body, place, mode=0o600, timeout_s=_DIRECTORY_WITHIN_S, resume=True)
-        return self._read(Held, await self._ask("directory", name, refusable=True))
+        return self._read(Held, await self._ask(*asked, refusable=True))
 
     async def verify(self, release: str | None, config: str | None = None, system: str | None = None) -> Verification:
         """Whether the node would take what is staged, and if not, why.

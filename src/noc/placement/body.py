@@ -10,6 +10,7 @@ from noc.placement.handles import ID_DIGITS
 from noc.placement.head import Head
 
 INDEX_DIGITS = 4
+GONE = "-" * INDEX_DIGITS
 LINE_BYTES = ID_DIGITS + 1 + INDEX_DIGITS + 1
 _LINES = re.compile(rb"(?:[0-9a-f]{32} [0-9]{4}\n)*")
 
@@ -24,6 +25,22 @@ def write_body(placed: Mapping[str, int]) -> bytes:
         `<id> <position, 4 digits>\\n` for each, in the order of the ids.
     """
     return "".join(f"{tenant} {placed[tenant]:0{INDEX_DIGITS}}\n" for tenant in sorted(placed)).encode()
+
+
+def write_changes(changed: Mapping[str, int | None]) -> bytes:
+    """What a node's program makes another body with, of the one that it has.
+
+    Args:
+        changed: tenant id → position of the node; None for who is in the directory no more.
+
+    Returns:
+        A line for each, `----` in the place of the position for those that go.
+    """
+    lines = (
+        f"{tenant} {GONE if position is None else f'{position:0{INDEX_DIGITS}}'}\n"
+        for tenant, position in changed.items()
+    )
+    return "".join(lines).encode()
 
 
 def read_body(body: bytes) -> dict[str, int]:

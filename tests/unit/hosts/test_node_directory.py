@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from noc.hosts.activation import Activator
 from noc.hosts.errors import ActivationRefused
 from noc.hosts.node import directory as program
+from noc.hosts.node.directory_body import merged
 from noc.hosts.sshshell import SSHShell
+from noc.placement.body import write_body, write_changes
 from node_tree import Tree
 
 NOW = int(time.time())
@@ -223,6 +227,42 @@ async def test_hq_sends_no_body_that_is_there(
         head = sender.head(at=at)
         await activator.take_directory(head, sender.signed(head), LINES)
     assert sent == [".json", ".sig", ".body", ".json", ".sig"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sent"),
+    [
+        (b"f" * 32 + b" 0000\n", [".json", ".sig", ".changes"]),
+        (b"e" * 32 + b" 0000\n", [".json", ".sig", ".changes", ".body"]),
+    ],
+    ids=["that fit", "that do not"],
+)
+async def test_hq_sends_changes_alone_and_the_whole_where_they_do_not_make_it(
+    activator: Activator, sender: Sender, monkeypatch: pytest.MonkeyPatch, changes: bytes, sent: list[str]
+) -> None:
+    head = sender.head()
+    await activator.take_directory(head, sender.signed(head), LINES)
+    told, put = list[str](), SSHShell.put
+
+    async def noted(self: SSHShell, content: bytes, path: str, **more: Any) -> int:
+        told.append(Path(path).suffix)
+        return await put(self, content, path, **more)
+
+    monkeypatch.setattr(SSHShell, "put", noted)
+    body = LINES + b"f" * 32 + b" 0000\n"
+    head = sender.head(body, version=2)
+    held = await activator.take_directory(head, sender.signed(head), body, lambda _: changes)
+    assert (held.version, (sender.home / "tenants-2").read_bytes(), told) == (2, body, sent)
+
+
+PLACES = st.dictionaries(st.integers(0, 30), st.integers(0, 3), max_size=20)
+
+
+@given(PLACES, PLACES)
+def test_changes_make_one_body_of_another(before: dict[int, int], after: dict[int, int]) -> None:
+    old, new = ({f"{each:032x}": at for each, at in places.items()} for places in (before, after))
+    changed = {each: new.get(each) for each in old.keys() | new.keys() if old.get(each) != new.get(each)}
+    assert merged(write_body(old), write_changes(changed)) == write_body(new)
 
 
 async def test_hq_hears_the_refusal(activator: Activator, sender: Sender) -> None:

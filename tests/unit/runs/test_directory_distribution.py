@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from noc.runs.tenants.handing import hand
 from noc.runs.tenants.registry import Registry, Tenant
 from noc.runs.tenants.signing import sign
 from runs_kit import NAMES, World
-from tenant_kit import TenantNodes
+from tenant_kit import NodeShell, TenantNodes
 
 MIA, NOA = "a" * 32, "b" * 32
 
@@ -142,6 +143,24 @@ async def test_a_change_is_brought_in_the_background_as_soon_as_it_is_told(hq: H
     await reach(hq, 2)
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_of_a_large_directory_only_what_changed_is_sent(hq: Hq, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        hq.place(f"{number:032x}")
+    await hq.distribution.look()
+    sent, put = list[int](), NodeShell.put
+
+    async def noted(self: NodeShell, content: bytes, path: str, **more: Any) -> int:
+        sent.append(0 if path.endswith((".json", ".sig")) else len(content))
+        return await put(self, content, path, **more)
+
+    monkeypatch.setattr(NodeShell, "put", noted)
+    hq.place(MIA, "frankfurt")
+    hq.registry.forget(f"{3:032x}")
+    await hq.distribution.look()
+    assert {nodes[1] for nodes in map(hq.nodes.held, NAMES)} == {hq.distribution.newest.body}  # type: ignore[union-attr]
+    assert sum(sent) == 3 * 2 * 38
 
 
 async def test_one_node_is_brought_it_at_once(hq: Hq) -> None:

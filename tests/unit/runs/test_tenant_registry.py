@@ -115,6 +115,31 @@ def test_tenants_are_counted_by_node_and_since_when(registry: Registry) -> None:
     assert (registry.counts(), registry.counts(150)) == ({"virginia": 2}, {"virginia": 1})
 
 
+def test_what_changed_between_two_versions_is_told(registry: Registry) -> None:
+    registry.place(MIA, lambda _: tenant())
+    registry.place(NOA, lambda _: tenant(NOA))
+    registry.forget(MIA)
+    assert registry.changes(1, 4) == {MIA: None, NOA: "virginia"}
+    assert registry.changes(3, 4) == {MIA: None}
+
+
+def test_changes_that_are_not_remembered_are_not_told(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("noc.runs.tenants.registry.KEPT_CHANGES", 2)
+    for number in range(4):
+        registry.place(f"{number:032x}", lambda _, n=number: tenant(f"{n:032x}"))  # type: ignore[misc]
+    assert registry.changes(2, 5) is None
+    assert len(registry.changes(3, 5) or ()) == 2
+    assert registry.changes(0, 5) is None
+
+
+def test_a_version_that_rose_by_the_order_of_nodes_is_no_change_of_a_tenant(registry: Registry, fleet: Fleet) -> None:
+    issued(registry, fleet)
+    registry.place(MIA, lambda _: tenant())
+    issued(registry, fleet)
+    issued(registry, fleet.model_copy(update={"nodes": fleet.nodes[::-1]}))
+    assert registry.changes(2, registry.version) is None
+
+
 def test_the_registry_is_for_its_owner_alone(registry: Registry, tmp_path: Path) -> None:
     registry.place(MIA, lambda _: tenant())
     assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("tenants.db*")} == {0o600}

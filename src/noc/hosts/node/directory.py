@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .directory_body import MOST_CHANGES, is_body, merged
 from .layout import Layout
 from .signature import keygen
 from .state import Refused, locked, read_json, sync_directory, write_json
@@ -21,8 +22,8 @@ NAMESPACE, PRINCIPAL = "noc-directory", "directory"
 HOME, INCOMING, FLOOR = "var/lib/clavitor-directory", "directory", "directory.json"
 SIGNERS, IDENTITY = "etc/noc-node/directory-signers", "etc/noc-node/node.json"
 GROUP = "clavitor"
-FORMAT, LINE, MOST_TENANTS, MOST_NODES, MOST_HEAD = 1, 38, 1_000_000, 2_048, 1 << 20
-"""The format that is read; bytes of a line of the body; bounds of a directory."""
+FORMAT, MOST_TENANTS, MOST_NODES, MOST_HEAD = 1, 1_000_000, 2_048, 1 << 20
+"""The format that is read, and the bounds of a directory."""
 KEPT_BODIES = 2
 """The one that the head names, and the one before, which a reader may just be opening."""
 _LONGEST_SIGNATURE = 4096
@@ -43,6 +44,10 @@ class Head(NamedTuple):
     def body(self) -> str:
         """The name of the file of its body."""
         return f"tenants-{self.version}"
+
+    def is_body(self, path: Path) -> bool:
+        """Whether a file is the body of this head."""
+        return is_body(path, self.tenants, self.sha256)
 
 
 def directory(layout: Layout, sha: str | None, now: float) -> dict[str, Any]:
@@ -84,10 +89,11 @@ def _take(layout: Layout, place: Path, sha: str, now: float) -> None:
     _check(layout, head, now)
     home = _home(layout)
     body, sent = home / head.body, place / f"{head.sha256}.body"
-    if not is_body(body, head):
+    if not head.is_body(body):
+        _merge(layout, place, sent, head)
         if not sent.is_file():
             raise Refused("missing", f"the body {head.sha256[:12]} is not on the node")
-        if not is_body(sent, head):
+        if not head.is_body(sent):
             sent.unlink()
             raise Refused("content", "the body that was sent is not the one that the head names")
         _put(body, sent.read_bytes())
@@ -96,6 +102,18 @@ def _take(layout: Layout, place: Path, sha: str, now: float) -> None:
     _put(home / "head.sig", signature)
     _put(home / "head.json", content)
     _tidy(home, place, head)
+
+
+def _merge(layout: Layout, place: Path, sent: Path, head: Head) -> None:
+    """Make the body of the one that is here and what has changed since, where HQ has sent only that."""
+    changes, here = place / f"{head.sha256}.changes", _whole(layout)
+    if here is None or not changes.is_file():
+        return
+    with changes.open("rb") as file:
+        content = merged((layout.path(HOME) / here.body).read_bytes(), file.read(MOST_CHANGES))
+    changes.unlink()
+    if hashlib.sha256(content).hexdigest() == head.sha256:
+        sent.write_bytes(content)
 
 
 def _authentic(layout: Layout, place: Path, sha: str) -> tuple[bytes, bytes]:
@@ -148,17 +166,6 @@ def _check(layout: Layout, head: Head, now: float) -> None:
         raise Refused("forked", f"version {head.version} was another one before")
 
 
-def is_body(path: Path, head: Head) -> bool:
-    """Whether a file is the body that a head names, to the byte."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size != head.tenants * LINE:
-                return False
-            return hashlib.file_digest(file, "sha256").hexdigest() == head.sha256
-    except FileNotFoundError:
-        return False
-
-
 def _whole(layout: Layout) -> Head | None:
     """The head in its place, where its body is the one that it names; None for anything else."""
     home = layout.path(HOME)
@@ -166,7 +173,7 @@ def _whole(layout: Layout) -> Head | None:
         head = parse_head((home / "head.json").read_bytes())
     except (FileNotFoundError, Refused):
         return None
-    return head if is_body(home / head.body, head) else None
+    return head if head.is_body(home / head.body) else None
 
 
 def _home(layout: Layout) -> Path:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from noc.errors import NocError
@@ -12,6 +13,7 @@ from noc.fleet.inventory import Life
 from noc.fleet.model import Node
 from noc.hosts.activation import Held
 from noc.hosts.errors import ActivationRefused
+from noc.placement.body import write_changes
 from noc.placement.directory import Directory, make
 from noc.runs.paths import Paths
 from noc.runs.site.environment import is_placing
@@ -27,6 +29,8 @@ ASKED_WITHIN_S = 20.0
 RENEWED_AT = 0.5
 """The share of its time after which a proof of freshness is renewed: the other half is for HQ to be away."""
 AT_ONCE = 16
+CHANGED_SHARE = 0.25
+"""Of more tenants than that share the changes are not worth to be sent alone."""
 
 log = logging.getLogger(__name__)
 
@@ -215,12 +219,20 @@ class Distribution:
             if standing.held is not None and has(standing.held, signed):
                 return
             try:
-                standing.has_now(await hand(site, node, signed))
+                standing.has_now(await hand(site, node, signed, partial(self._changes, site, signed.directory)))
             except NocError as error:
                 before = standing.trouble
                 standing.failed(await self._explained(site, node, signed, error), time.monotonic())
                 if standing.trouble != before:
                     log.info("%s does not have the newest directory: %s", node.name, standing.trouble)
+
+    def _changes(self, site: Site, directory: Directory, held: Held) -> bytes:
+        """What makes the newest body of the one that a node has; none to send the whole."""
+        found = self._registry.changes(held.version, directory.head.version)
+        if not found or len(found) > directory.head.count * CHANGED_SHARE:
+            return b""
+        position = {node.name: index for index, node in enumerate(site.fleet.nodes)}
+        return write_changes({tenant: None if node is None else position[node] for tenant, node in found.items()})
 
     async def _explained(self, site: Site, node: Node, signed: SignedDirectory, error: NocError) -> NocError:
         """What a refusal means; a node that is ahead of us lets us ask all of them again before we sign anything."""

@@ -1,5 +1,7 @@
 """A directory on its way to one node, and back from one that has a newer one than HQ."""
 
+from collections.abc import Callable
+
 from noc.errors import NocError
 from noc.fleet.model import Node
 from noc.hosts.activation import Held
@@ -34,8 +36,16 @@ async def held_by(site: Site, node: Node) -> Held:
     return held
 
 
-async def hand(site: Site, node: Node, signed: SignedDirectory) -> Held:
+async def hand(
+    site: Site, node: Node, signed: SignedDirectory, changes: Callable[[Held], bytes] = lambda _: b""
+) -> Held:
     """Bring a node a directory. Returns what it has now.
+
+    Args:
+        site: the fleet.
+        node: the node.
+        signed: the directory.
+        changes: as `Activator.take_directory` takes it.
 
     Raises:
         ActivationRefused: "old" or "forked" where the node has a newer one than HQ, or another one of that version.
@@ -43,7 +53,9 @@ async def hand(site: Site, node: Node, signed: SignedDirectory) -> Held:
     """
     link, head = site.link(node), signed.directory.head.to_bytes()
     try:
-        held = await link.ask(lambda activator: activator.take_directory(head, signed.signature, signed.directory.body))
+        held = await link.ask(
+            lambda activator: activator.take_directory(head, signed.signature, signed.directory.body, changes)
+        )
     except NocError:
         await link.close()
         raise

@@ -17,6 +17,8 @@ from noc.runs.tenants.errors import RegistryUnusable
 
 BUSY_S = 10.0
 MOST_LISTED = 1_000
+KEPT_CHANGES = 1_000
+"""Changes that are remembered, so that a node that has a directory from before them is sent them alone."""
 _COLUMNS = "id, node, residency, at, by"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS tenants (
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS directory (
     issued_sha256 TEXT NOT NULL,
     issued_at INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS changes (version INTEGER PRIMARY KEY, id TEXT NOT NULL, node TEXT) STRICT;
 INSERT OR IGNORE INTO directory VALUES (1, 1, 0, '', 0);
 """
 
@@ -113,6 +116,17 @@ class Registry:
         with self._open() as database:
             return _issued(database)
 
+    def changes(self, since: int, until: int) -> dict[str, str | None] | None:
+        """What became of tenants from one version to another: id → node, None for who was forgotten.
+
+        Returns:
+            None where that is not remembered.
+        """
+        asked = "SELECT id, node FROM changes WHERE version > ? AND version <= ? ORDER BY version"
+        with self._open() as database:
+            rows = database.execute(asked, (since, until)).fetchall()
+        return dict(rows) if since > 0 and len(rows) == until - since else None
+
     def place(self, tenant: str, decide: Callable[[Tenant | None], Tenant]) -> Tenant:
         """Place a tenant; nobody else changes the registry meanwhile.
 
@@ -131,7 +145,7 @@ class Registry:
                 return known
             values = (decided.id, decided.node, decided.residency, decided.at, decided.by)
             database.execute("INSERT INTO tenants VALUES (?, ?, ?, ?, ?)", values)
-            _raise_version(database)
+            _remember(database, decided.id, decided.node)
             return decided
 
     def forget(self, tenant: str) -> bool:
@@ -139,7 +153,7 @@ class Registry:
         with self._changing() as database:
             gone = database.execute("DELETE FROM tenants WHERE id = ?", (tenant,)).rowcount == 1
             if gone:
-                _raise_version(database)
+                _remember(database, tenant, None)
         return gone
 
     def issue(self, make: Callable[[Mapping[str, str], int, int], Directory]) -> Directory:
@@ -186,6 +200,7 @@ class Registry:
             rows = [(tenant, node, "", head.at, by) for tenant, node in others.items()]
             database.executemany("INSERT OR REPLACE INTO tenants VALUES (?, ?, ?, ?, ?)", rows)
             database.executemany("DELETE FROM tenants WHERE id = ?", [(tenant,) for tenant in gone])
+            database.execute("DELETE FROM changes")
             database.execute("UPDATE directory SET version = ?", (head.version + (len(missing) > len(gone)),))
             _note(database, Issued.of(directory))
         return len(others) + len(gone)
@@ -237,6 +252,13 @@ def _issued(database: sqlite3.Connection) -> Issued:
 
 def _note(database: sqlite3.Connection, issued: Issued) -> None:
     database.execute("UPDATE directory SET issued_version = ?, issued_sha256 = ?, issued_at = ?", issued)
+
+
+def _remember(database: sqlite3.Connection, tenant: str, node: str | None) -> None:
+    """A tenant's change, which raises the version."""
+    version = _raise_version(database)
+    database.execute("INSERT INTO changes VALUES (?, ?, ?)", (version, tenant, node))
+    database.execute("DELETE FROM changes WHERE version <= ?", (version - KEPT_CHANGES,))
 
 
 def _raise_version(database: sqlite3.Connection) -> int:
