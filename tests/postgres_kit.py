@@ -71,9 +71,9 @@ class Cluster:
         ]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._as)
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        settings = SETTINGS | {"unix_socket_directories": str(self.socket)}
+    def start(self, **more: str) -> None:
+        """Start it, with `more` settings, and wait until it answers."""
+        settings = SETTINGS | {"unix_socket_directories": str(self.socket)} | more
         command = [program("postgres"), "-D", str(self.data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         ends_with_us = ["setpriv", "--pdeathsig", "INT", *command]
@@ -105,6 +105,14 @@ class Cluster:
         if self.runs:
             self.stop(signal.SIGQUIT)
         shutil.rmtree(self.socket)
+
+    def give(self, file: Path) -> Path:
+        """Copy a file to where the server can read it, and nobody else."""
+        copy = self.socket / file.name
+        copy.write_bytes(file.read_bytes())
+        copy.chmod(0o600)
+        os.chown(copy, self.socket.stat().st_uid, -1)
+        return copy
 
     def run(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement outside of a transaction; its rows."""
