@@ -16,6 +16,7 @@ from noc.runs.record.events import Event, State
 from noc.runs.rollout.prospect import Answer, Headquarters, completed
 from noc.runs.runner.broadcast import MOST_SHOWN, as_shown
 from noc.runs.runner.view import View, advance
+from noc.watch.pages.asked import Plan as Shown
 from runs_kit import MANIFESTS, NOW, OLD, manifest
 
 TAGS = ("americas", "europe", "asia-pacific", "africa")
@@ -92,6 +93,15 @@ def test_each_region_has_a_canary_then_batches_that_end_with_it(large: Fleet, in
         assert len({plan.region_of[name] for name in wave}) == 1
         assert len(wave) <= 100
         assert not first & set(wave) or len(wave) == 1
+
+
+def test_who_approves_sees_the_canary_of_each_region(large: Fleet, inventory: Inventory) -> None:
+    plan = asked(deploy(large, inventory, batch="5%", waves="region"))
+    shown = Shown.model_validate(plan.model_dump(mode="json")).waves
+    assert {name for name, wave in shown.items() if wave.startswith("canary of ")} == canaries(
+        plan.rows, plan.region_of
+    )
+    assert shown[plan.nodes[1]] == f"1 of {plan.regions[1]}"
 
 
 def test_a_regions_canary_soaks_as_long_as_the_fleets(large: Fleet, inventory: Inventory) -> None:

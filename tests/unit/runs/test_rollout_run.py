@@ -1,5 +1,6 @@
 """Waves, failures, nodes that are down, rollbacks and lost leases, over machines behind the seam; see runs_kit."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,20 @@ async def test_waves_are_told(paths: Paths, site: Site) -> None:
     await deploy(run, site)
     told = [(event.detail["number"], event.detail["nodes"]) for event in run.events if event.step == "wave"]
     assert told == [(0, ["virginia"]), (1, ["frankfurt", "singapore"])]
+
+
+async def test_waves_of_regions_say_whose_they_are_and_which_is_a_canary(paths: Paths, site: Site) -> None:
+    countries = dict(zip(NAMES, ("US", "DE", "DE"), strict=True))
+    nodes = tuple(node.model_copy(update={"country": countries[node.name]}) for node in site.fleet.nodes)
+    there = replace(site, fleet=site.fleet.model_copy(update={"nodes": nodes}))
+    run = a_run(paths, there, batch=2, waves="region")
+    assert words(await deploy(run, there)) == ["confirmed"] * 3
+    told = [event.detail for event in run.events if event.step == "wave"]
+    assert [(each["region"], each["canary"], each["nodes"]) for each in told] == [
+        ("US", True, ["virginia"]),
+        ("DE", True, ["frankfurt"]),
+        ("DE", False, ["singapore"]),
+    ]
 
 
 async def test_in_a_batch_the_next_is_switched_while_one_soaks(paths: Paths, site: Site) -> None:

@@ -144,6 +144,14 @@ def test_where_there_is_no_room_for_all_failed_nodes_and_those_in_hand_are_shown
     [
         (event("wave", State.STARTED, None, number=0, nodes=["virginia"]), "canary: virginia"),
         (
+            event("wave", State.STARTED, None, number=4, nodes=["paris"], region="europe", canary=True),
+            "canary of europe: paris",
+        ),
+        (
+            event("wave", State.STARTED, None, number=5, nodes=["london"], region="europe", canary=False),
+            "wave 5 of europe: london",
+        ),
+        (
             event("wave", State.STARTED, None, number=2, nodes=["a", "b", "c", "d", "e"]),
             "wave 2: a, b, c, d and 1 more",
         ),

@@ -155,7 +155,8 @@ class Deployment:
     def _announce(self, act: Act) -> None:
         """A record of the run as a whole."""
         if act.step is Step.WAVE:
-            self._record(act.step, State.PROGRESS, number=self._rollout.number + 1, nodes=list(act.nodes))
+            detail = {"number": self._rollout.number + 1, "nodes": list(act.nodes), **self._rollout.named(act.nodes[0])}
+            self._record(act.step, State.PROGRESS, None, **detail)
         else:
             why = self._reasons.first or "too many nodes have failed"
             self._record(act.step, State.STARTED, why=why, nodes=list(act.nodes))

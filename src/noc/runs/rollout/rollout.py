@@ -93,6 +93,16 @@ class Rollout:
         own = self.regions.get(node)
         return not any(known.confirmed for name, known in self.nodes.items() if self.regions.get(name) == own)
 
+    def named(self, first: str) -> dict[str, object]:
+        """What a wave says of itself beside its nodes: its region, and whether it is that region's canary.
+
+        Args:
+            first: its first node.
+        """
+        if not self.regions:
+            return {}
+        return {"region": self.regions[first], "canary": self.is_canary(first)}
+
     def called_off(self, node: str) -> bool:
         """Whether an unproven node in hand is to go back though nothing is wrong with it. A way back is not."""
         return self.over and not self.nodes[node].returning and not (self.lenient and not self.failed)

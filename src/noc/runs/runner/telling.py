@@ -9,8 +9,10 @@ def notice(event: Event) -> str:
     """What a record of the run as a whole says, in one line."""
     detail = event.detail
     if event.step == "wave":
-        nodes = detail.get("nodes", [])
-        return f"wave {detail.get('number', '?')}: {_few(nodes)}" if detail.get("number") else f"canary: {_few(nodes)}"
+        alone = detail.get("canary", not detail.get("number"))
+        wave = "canary" if alone else f"wave {detail.get('number', '?')}"
+        place = f" of {detail['region']}" if "region" in detail else ""
+        return f"{wave}{place}: {_few(detail.get('nodes', []))}"
     told = {RESUMED: f"gone on with by {detail.get('by', '?')}", "rollback-fleet": "turning the whole fleet back"}
     said = words(event)
     return ": ".join(filter(None, [told.get(event.step, event.step), said]))

@@ -118,11 +118,23 @@ class Plan(Read):
 
     action: Text
     nodes: tuple[Text, ...]
+    regions: tuple[Text, ...] = ()
     options: Options = Options()
     rows: tuple[Row, ...] = ()
     records: tuple[Text, ...] = ()
     faults: tuple[Fault, ...] = ()
     estimate: Estimate | None = None
+
+    @property
+    def waves(self) -> Mapping[str, str]:
+        """The wave of each node that changes, in words: `canary`, `3`, `canary of europe`."""
+        regions, begun, found = dict(zip(self.nodes, self.regions, strict=False)), set(), {}
+        for row in self.rows:
+            if row.state == "change":
+                own = regions.get(row.node, "")
+                found[row.node] = (str(row.wave) if own in begun else "canary") + (f" of {own}" if own else "")
+                begun.add(own)
+        return found
 
     @property
     def length(self) -> int:
