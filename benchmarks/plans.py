@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Measured:
-    """One size: CPU seconds of each part and of all, medians; the plan's waves and bytes, and the seconds it predicts."""
+    """One size: CPU seconds of its parts and of all, medians; waves and bytes of the plan, seconds that it predicts."""
 
     nodes: int
     parts: dict[str, float]
