@@ -12,6 +12,7 @@ from noc.watch.judge.case import Case
 from noc.watch.judge.judge import Judge
 from noc.watch.service.restore import restore
 from noc.watch.store.database import Store
+from noc.watch.store.engine import Where
 from noc.watch.store.records import Alive, Beat, Deployment, Event, Incident, IncidentSaved, Window
 from watch_kit import NAMES, write_fleet
 
@@ -21,8 +22,8 @@ OPEN = Incident(1, "frankfurt", "death", "killed", EPOCH)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "watch.db")
+def store(where: Where) -> Iterator[Store]:
+    store = Store(where)
     yield store
     store.close()
 

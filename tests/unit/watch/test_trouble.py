@@ -16,6 +16,7 @@ from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
 from noc.watch.service.watch import Watch
 from noc.watch.store import unstored
+from noc.watch.store.engine import Where
 from noc.watch.store.records import Alive, Beat, Event, Incident, IncidentSaved
 from noc.watch.store.unstored import Unstored
 from rollup_kit import from_scratch, stored
@@ -123,9 +124,9 @@ def test_a_server_that_starts_on_a_full_disk_judges_and_tells(tmp_path: Path, di
 
 
 @pytest.fixture
-async def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
+async def watch(tmp_path: Path, where: Where, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
     monkeypatch.setattr("noc.watch.service.watch.REBUILD_PAUSE_S", 0.05)
-    async with watching(tmp_path) as watch:
+    async with watching(tmp_path, where=where) as watch:
         yield watch
 
 
@@ -151,7 +152,7 @@ async def test_a_push_that_was_lost_counts_when_it_comes_again(watch: Watch) -> 
     assert watch.store.past().counted["frankfurt"] == [("b", 1)]
 
 
-async def test_a_death_that_was_lost_is_stored_when_it_is_reported_again(watch: Watch, tmp_path: Path) -> None:
+async def test_a_death_that_was_lost_is_stored_when_it_is_reported_again(watch: Watch, where: Where) -> None:
     death = Beat("frankfurt", now().wall, up=False, msg="killed-KILL", boot="b")
     rename(watch, "heartbeats", "away")
     with pytest.raises(StoreTrouble):
@@ -159,7 +160,7 @@ async def test_a_death_that_was_lost_is_stored_when_it_is_reported_again(watch: 
     rename(watch, "away", "heartbeats")
     await until_async(lambda: not watch.broken)
     await watch.take(death, now())
-    assert {deaths for _, deaths, _ in stored(tmp_path / "watch.db").values()} == {1}
+    assert {deaths for _, deaths, _ in stored(where).values()} == {1}
     assert [incident.cause for incident in watch.store.past().open] == ["death"]
 
 
@@ -176,7 +177,7 @@ async def test_what_was_kept_and_cannot_be_stored_is_given_up_and_the_state_read
 
 @pytest.mark.parametrize("step_s", [3_600, -3_600])
 async def test_a_step_of_the_clock_opens_nothing_and_every_push_is_counted_once(
-    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: int
+    watch: Watch, where: Where, monkeypatch: pytest.MonkeyPatch, step_s: int
 ) -> None:
     real, offset, sent = time.time_ns, [0], list[Beat]()
     monkeypatch.setattr("noc.watch.clock.time.time_ns", lambda: real() + offset[0] * 1_000_000_000)
@@ -188,18 +189,18 @@ async def test_a_step_of_the_clock_opens_nothing_and_every_push_is_counted_once(
             await watch.take(sent[-1], moment)
         await until_async(lambda: watch.judge.nodes["virginia"].heard + 0.1 < now().mono)
     assert watch.store.past().open == []
-    assert stored(tmp_path / "watch.db") == from_scratch(sent)
+    assert stored(where) == from_scratch(sent)
 
 
 async def test_an_incident_that_starts_under_a_stepped_clock_is_opened_once_and_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, where: Where, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time_ns
 
     def opened(watch: Watch) -> list[str]:
         return [each.node for each in watch.store.past().open if each.node == "frankfurt"]
 
-    async with watching(tmp_path, push_interval=0.3) as watch:
+    async with watching(tmp_path, where=where, push_interval=0.3) as watch:
         await watch.take(Beat("frankfurt", now().wall), now())
         monkeypatch.setattr("noc.watch.clock.time.time_ns", lambda: real() - 3_600 * 1_000_000_000)
         await until_async(lambda: opened(watch) == ["frankfurt"])
