@@ -13,9 +13,7 @@ from noc.watch.store.database import Store
 from noc.watch.store.postgres import connect
 from postgres_kit import Cluster
 
-ELSEWHERE = (
-    "127.84.9.1"  # loopback, and none of the names of it that need no encryption
-)
+ELSEWHERE = "127.84.9.1"  # loopback, and none of the names of it that need no encryption
 OTHER_NAME = "127.84.9.2"  # the same server, by an address that its certificate does not name
 
 
@@ -72,9 +70,14 @@ def test_a_server_with_the_certificate_of_another_authority_gets_no_password(rem
 
 
 @pytest.mark.usefixtures("password")
-def test_without_a_file_of_roots_the_machines_own_are_asked(remote: Address) -> None:
+def test_without_a_file_of_roots_those_that_the_machine_trusts_are_asked(
+    remote: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnamed = remote.model_copy(update={"root": ""})
     with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
-        connect(remote.model_copy(update={"root": ""}))
+        connect(unnamed)
+    monkeypatch.setenv("SSL_CERT_FILE", remote.root)
+    connect(unnamed).close()
 
 
 @pytest.mark.usefixtures("password")

@@ -1,5 +1,6 @@
 """Opening the watch's PostgreSQL database: how careful it is, and that a server which hangs is trouble, not silence."""
 
+import ssl
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -17,6 +18,9 @@ PATIENCE_S: Final = 10.0
 """So long one statement may take. A node waits as long for its answer, and pushes again."""
 SILENCE_S: Final = PATIENCE_S + 2
 """So long we wait for a server that should have ended a statement by itself."""
+
+ROOTS: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""Debian's, which the package ca-certificates keeps."""
 
 Answer = TypeVar("Answer")
 
@@ -76,11 +80,17 @@ def connect(address: Address, *, patience_s: float | None = PATIENCE_S) -> Patie
         options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
         application_name="noc watch",
         sslmode="verify-full" if address.remote else "prefer",
-        sslrootcert=(address.root or "system") if address.remote else None,
+        sslrootcert=(address.root or _roots()) if address.remote else None,
+        gssencmode="disable",
     )
     connection.silence_s = SILENCE_S if patience_s else None
     connection.adapters.register_dumper(str, _Words)
     return connection
+
+
+def _roots() -> str:
+    """The file of the certificates that this machine trusts: the driver's own OpenSSL does not know where that is."""
+    return ssl.get_default_verify_paths().cafile or ROOTS
 
 
 def open_postgres(address: Address, *, patience_s: float | None = PATIENCE_S) -> Engine:
