@@ -16,6 +16,8 @@ Refuse = Callable[[int, int, str], Exception]
 """Makes what is raised, of the HTTP status, the error's code and its message."""
 
 KINDS = ("monitors", "pools", "balancers")
+PLAIN: Row = {"enabled": True, "weight": 1, "port": 0, "header": {}, "flatten_cname": True}
+"""What an origin is where nothing else is said."""
 MOST_POOLS, LEAST_INTERVAL, MOST_INTERVAL = 20, 15, 3600
 
 
@@ -66,7 +68,8 @@ class BalancingAccount:
         checks = {"monitors": self._check_monitor, "pools": self._check_pool, "balancers": self._check_balancer}
         checks[kind](id_, row)
         places: Row = {name: as_kept(row[name]) for name in ("latitude", "longitude") if name in row}
-        self.rows[kind][id_] = {"enabled": True, **row, **places, "id": id_}
+        told: Row = {"origins": [{**PLAIN, **each} for each in row["origins"]]} if "origins" in row else {}
+        self.rows[kind][id_] = {"enabled": True, **row, **places, **told, "id": id_}
         return self.rows[kind][id_]
 
     def _check_monitor(self, _id: str, row: Row) -> None:

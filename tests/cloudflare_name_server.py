@@ -28,12 +28,14 @@ class NameServer:
         account: what it answers of.
         down: addresses that the account's monitors see as dead.
         behind: names for which it answers nothing yet, as one that has not heard of a change.
+        held: by name, the address that a stranger's own resolver still holds from before.
     """
 
     account: Account
     port: int
     down: set[str] = field(default_factory=set)
     behind: set[str] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)
 
     @property
     def server(self) -> str:

@@ -26,7 +26,8 @@ OWN = "b" * 32
 MOST_IN_A_BATCH = 200
 MOST_IN_A_COMMENT = 100
 ORDER = ("deletes", "patches", "puts", "posts")
-BALANCING = r"/(?P<of>zones|accounts)/(?P<owner>[0-9a-f]{32})/load_balancers(/(?P<kind>monitors|pools))?(/(?P<id>[0-9a-f]{32}))?"
+OBJECT = r"(/(?P<kind>monitors|pools))?(/(?P<id>[0-9a-f]{32}))?"
+BALANCING = rf"/(?P<of>zones|accounts)/(?P<owner>[0-9a-f]{{32}})/load_balancers{OBJECT}"
 
 Row = dict[str, Any]
 Fault = Callable[[BaseHTTPRequestHandler], None]

@@ -96,16 +96,26 @@ class RoutedWeb(FakeWeb):
         super().__init__(world)
         self._names, self._server, self._authority = names, server, authority
 
+    def face(self, hostname: str, *, keep: bool = True) -> Any:
+        return FakeWeb(self._world).face(hostname, keep=keep)
+
     async def health(self, hostname: str, address: IPv4Address | None = None) -> Health:
         if hostname != DOMAIN:
-            return await super().health(hostname)
+            return await self._of(hostname.partition(".")[0])
         where = str(address) if address else await self._led()
         node = next((name for name, each in ADDRESSES.items() if each == where), None)
         if node is None or not self._answers(node):
             return Health(trouble="no certificate for that name", stage="certificate")
-        return await super().health(f"{node}.{DOMAIN}")
+        return await self._of(node)
+
+    async def _of(self, node: str) -> Health:
+        """What a node answers; no two of them name the same process."""
+        found = await super().health(f"{node}.{DOMAIN}")
+        return replace(found, boot_id=f"{node} {found.boot_id}")
 
     async def _led(self) -> str:
+        if held := self._server.held.get(DOMAIN):
+            return held
         query = dns.message.make_query(DOMAIN, "A")
         answer = await dns.asyncquery.udp(query, "127.0.0.1", 5, self._server.port)
         return next((row.to_text() for rows in answer.answer for row in rows), "")

@@ -149,6 +149,14 @@ async def test_a_batch_that_is_too_large_makes_nothing(account: Account) -> None
     assert "200" in (await refused(account, *many)).why
 
 
+async def test_a_quota_of_records_is_no_matter_of_balancing(account: Account) -> None:
+    known = zone(account)
+    await known.records()
+    account.faults = [answers(400, b'{"errors": [{"code": 81045, "message": "The record quota has been exceeded."}]}')]
+    with pytest.raises(DnsRefused, match="answered 400"):
+        await known.apply([create(A)])
+
+
 async def test_a_rate_limit_is_waited_out_as_long_as_the_provider_says(account: Account) -> None:
     account.add(A.name, A.content, comment=MARK)
     account.faults = [too_often("0.1"), too_often("0.1")]

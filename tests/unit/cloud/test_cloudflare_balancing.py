@@ -112,6 +112,8 @@ async def test_without_a_balancer_nothing_of_ours_is_left_and_all_of_others(acco
         ("pools", {"monitor": None}),
         ("pools", {"origins": [{"address": "192.0.2.1"}, {"address": "192.0.2.66"}]}),
         ("pools", {"origins": [{"address": "192.0.2.1", "enabled": False}]}),
+        ("pools", {"origins": [{"address": "192.0.2.1", "port": 8443}]}),
+        ("pools", {"origins": [{"address": "192.0.2.1", "header": {"Host": ["elsewhere.org"]}}]}),
         ("pools", {"latitude": None, "longitude": None}),
         ("balancers", {"proxied": True}),
         ("balancers", {"enabled": False}),

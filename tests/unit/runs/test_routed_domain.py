@@ -106,6 +106,28 @@ async def test_where_no_node_is_seen_to_work_the_chosen_one_is_answered_with(fle
     assert fleet.server.addresses(DOMAIN) == [ADDRESSES["frankfurt"]]
 
 
+async def test_who_asks_is_answered_by_another_node_once_the_chosen_one_is_seen_to_be_dead(fleet: Routed) -> None:
+    await apex(fleet, "virginia")
+    web = fleet.site().web
+    assert (await web.health(DOMAIN)).boot_id == (await web.health(f"virginia.{DOMAIN}")).boot_id
+    fleet.server.down = {ADDRESSES["virginia"]}
+    assert (await web.health(DOMAIN)).boot_id == (await web.health(f"frankfurt.{DOMAIN}")).boot_id
+
+
+async def test_a_domain_is_not_taken_for_led_while_another_node_answers(
+    fleet: Routed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.routing('method = "single"')
+    await apex(fleet, "virginia")
+    monkeypatch.setattr("noc.runs.naming.apex.RESOLVED_S", 0.3)
+    monkeypatch.setattr(ApexMove, "_ttl", 0.1)
+    fleet.routing(f'{LATENCY}\nnodes = ["frankfurt", "singapore"]')
+    fleet.server.held[DOMAIN] = ADDRESSES["virginia"]
+    _, verdicts = await apex(fleet, "frankfurt")
+    assert (f"{DOMAIN} is not answered by frankfurt, singapore yet" in verdicts["frankfurt"].why) is True
+    assert words(verdicts)["virginia"] == "untouched"
+
+
 async def test_the_price_is_told_before_anything_is_made(fleet: Routed) -> None:
     site = fleet.site()
     plan = await survey_apex(site, plan_apex(site.fleet, site.book.inventory, ["frankfurt"], datetime.now(UTC)))

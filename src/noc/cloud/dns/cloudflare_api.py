@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from noc.cloud.errors import BalancingOff, DnsRefused, DnsUnreachable
+from noc.cloud.errors import DnsRefused, DnsUnreachable
 
 if TYPE_CHECKING:
     from cloudflare import AsyncCloudflare
@@ -15,9 +15,6 @@ SERVER_ERROR, TOO_OFTEN = 500, 429
 BAD_HEADERS: Final = "6003"
 FIX: Final = "make a token that may edit the DNS of this zone alone: noc hub secret set dns_token"
 LOOK: Final = "noc dns plan shows what stands"
-OFF: Final = ("load balancing not enabled", "access failed", "quota", "interval is not in range")
-"""What Cloudflare's words have in them where a subscription does not hold what is asked for."""
-SUBSCRIBE: Final = "subscribe to load balancing with that many endpoints at Cloudflare, or name fewer: [routing] nodes"
 
 
 class CloudflareApi:
@@ -56,7 +53,7 @@ class CloudflareApi:
         """A client; what it raises becomes an error of ours, and never carries the token.
 
         Raises:
-            DnsRefused, BalancingOff: Cloudflare said no.
+            DnsRefused: Cloudflare said no.
             DnsUnreachable: it did not answer, or nothing that can be read.
         """
         import cloudflare  # noqa: PLC0415 - it is large, and only these commands pay for it
@@ -81,12 +78,9 @@ class CloudflareApi:
             why = f"it is not what the API is described to answer: {type(error).__name__}"
             raise DnsUnreachable("Cloudflare's answer cannot be read", why=why, fix=LOOK) from None
 
-    def _refused(self, status: int, why: str) -> DnsRefused | DnsUnreachable | BalancingOff:
-        what = f"Cloudflare answered {status} for {self._domain}"
-        if any(words in why.lower() for words in OFF):
-            return BalancingOff(what, why=why, fix=SUBSCRIBE)
+    def _refused(self, status: int, why: str) -> DnsRefused | DnsUnreachable:
         kind = DnsUnreachable if status >= SERVER_ERROR else DnsRefused
-        return kind(what, why=why, fix=self._mended(status, why))
+        return kind(f"Cloudflare answered {status} for {self._domain}", why=why, fix=self._mended(status, why))
 
     def _mended(self, status: int, why: str) -> str:
         if status in {401, 403} or why.startswith(BAD_HEADERS):

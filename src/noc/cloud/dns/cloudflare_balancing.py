@@ -5,19 +5,21 @@ on; others, such as the regions from which pools are looked at, stay as a person
 https://developers.cloudflare.com/api/resources/load_balancers/
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from noc.cloud.dns.balancer import PATH, Balancer, Monitor, Part, Pool
 from noc.cloud.dns.balancing import FoundPart, PartChange
 from noc.cloud.dns.cloudflare_api import CloudflareApi
-from noc.cloud.errors import DnsRefused
+from noc.cloud.errors import BalancingOff, DnsRefused
 
 if TYPE_CHECKING:
     from cloudflare import AsyncCloudflare
     from cloudflare._base_client import AsyncPaginator
     from cloudflare.types.load_balancers import LoadBalancer as SeenBalancer
     from cloudflare.types.load_balancers import Monitor as SeenMonitor
+    from cloudflare.types.load_balancers import Origin as SeenOrigin
     from cloudflare.types.load_balancers import Pool as SeenPool
 
 MOST_PARTS: Final = 5_000
@@ -25,6 +27,9 @@ FIX: Final = (
     "make a token that may edit the DNS and the load balancers of this zone, and the monitors and pools of its "
     "account: noc hub secret set dns_token"
 )
+OFF: Final = ("load balancing not enabled", "access failed", "quota", "interval is not in range")
+"""What Cloudflare's words have in them where a subscription does not hold what is asked for."""
+SUBSCRIBE: Final = "subscribe to as much load balancing at Cloudflare, or ask for less: nodes and interval of [routing]"
 PROBE: Final[Mapping[str, str | int]] = {
     "type": "https",
     "method": "GET",
@@ -50,19 +55,30 @@ class CloudflareBalancing:
 
     async def parts(self) -> Sequence[FoundPart]:
         """See Balancing."""
-        async with self._api.client() as client:
+        async with self._client() as client:
             return await self._parts(client)
 
     async def apply(self, changes: Sequence[PartChange]) -> None:
         """See Balancing."""
         if not changes:
             return
-        async with self._api.client() as client:
+        async with self._client() as client:
             there = [each for each in await self._parts(client) if each.ours]
             ids = {each.part.key: each.id for each in sorted(there, key=lambda each: each.id, reverse=True)}
             once = client.with_options(max_retries=0)
             for change in changes:
                 await self._make(once, change, ids)
+
+    @asynccontextmanager
+    async def _client(self) -> "AsyncIterator[AsyncCloudflare]":
+        """A client, whose refusals tell a subscription that does not suffice from what is wrong with a request."""
+        try:
+            async with self._api.client() as client:
+                yield client
+        except DnsRefused as refused:
+            if any(words in refused.why.lower() for words in OFF):
+                raise BalancingOff(refused.what, why=refused.why, fix=SUBSCRIBE) from None
+            raise
 
     async def _parts(self, client: "AsyncCloudflare") -> list[FoundPart]:
         account, zone = await self._api.account_id(client), await self._api.zone_id(client)
@@ -115,7 +131,7 @@ class CloudflareBalancing:
     def _pool(self, each: "SeenPool", monitor: str | None) -> FoundPart:
         origins = each.origins or []
         part = Pool.at(each.name or "", origins[0].address or "" if origins else "", each.latitude, each.longitude)
-        one = len(origins) == 1 and origins[0].enabled is not False and not origins[0].port and not origins[0].header
+        one = len(origins) == 1 and _is_plain(origins[0])
         altered = not one or each.enabled is False or each.monitor != monitor or None in (each.latitude, each.longitude)
         return self._found(part, each, altered=altered)
 
@@ -130,6 +146,11 @@ class CloudflareBalancing:
         if not each.id:
             raise TypeError("no identifier")
         return FoundPart(part, each.id, each.description == self._mark, altered)
+
+
+def _is_plain(origin: "SeenOrigin") -> bool:
+    """Whether it is on, and reached as its address alone says."""
+    return origin.enabled is not False and not origin.port and not (origin.header and origin.header.host)
 
 
 def _id(ids: Ids, kind: str, name: str) -> str:
