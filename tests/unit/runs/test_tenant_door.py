@@ -186,6 +186,7 @@ def test_whoever_lives_on_a_node_that_the_fleet_file_lost_can_be_forgotten_so_th
     file.write_text(head + rest[rest.index("[[nodes]]") :])
     assert refused(door, "tenant-place", handle="noa", days=0) == "E880"
     assert door.client.ask("tenant-show", handle="mia")["tenant"]["url"] is None
+    assert len(door.client.ask("tenant-list", node="virginia")["tenants"]) == 1
     door.client.ask("tenant-forget", handle="mia")
     assert place(door, "noa")["tenant"]["node"] in NAMES[1:]
 

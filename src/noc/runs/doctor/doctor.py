@@ -16,6 +16,7 @@ from noc.runs.doctor.chats import chat_lines
 from noc.runs.doctor.hubkey import hub_key_lines
 from noc.runs.doctor.line import Line, State
 from noc.runs.doctor.second import second_lines
+from noc.runs.doctor.tenants import tenant_lines
 from noc.runs.site.site import Site
 
 LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (
@@ -23,6 +24,7 @@ LINES: Final[tuple[Callable[[Care], Iterable[Line]], ...]] = (
     second_lines,
     chat_lines,
     hub_key_lines,
+    tenant_lines,
     rotation_lines,
     file_lines,
     age_lines,

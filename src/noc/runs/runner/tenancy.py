@@ -90,13 +90,14 @@ class Tenancy:
         check_may_act(caller, site.fleet)
         _check_placing(site)
         node, after = request.get("node"), str(request.get("after", ""))[:64]
-        if node is not None:
+        counts = await asyncio.to_thread(self._registry.counts)
+        if node is not None and node not in counts:
             site.fleet.node(str(node)[:64])
         limit = max(1, min(int(request.get("limit", MOST_LISTED)), MOST_LISTED))
         found = await asyncio.to_thread(self._registry.listed, None if node is None else str(node), after, limit)
         yield {
-            "directory": await asyncio.to_thread(self._directory),
-            "nodes": self._nodes(site, await asyncio.to_thread(self._registry.counts)),
+            "directory": self._directory(counts),
+            "nodes": self._nodes(site, counts),
             "tenants": [row(site, each) for each in found],
             "after": found[-1].id if len(found) == limit else None,
         }
@@ -140,11 +141,10 @@ class Tenancy:
         key = read_key(credential(self._paths.credentials, TENANT_KEY).decode(errors="replace"))
         return site, tenant_id(key, handle[:MOST_HANDLE])
 
-    def _directory(self) -> dict[str, Any]:
+    def _directory(self, counts: Mapping[str, int]) -> dict[str, Any]:
         """What there is to tell of the directory that was signed last; `at` and `until` are null before the first."""
         newest = self.distribution.newest
         head = newest.head if newest else None
-        counts = self._registry.counts()
         return {
             "version": self._registry.version,
             "tenants": sum(counts.values()),
