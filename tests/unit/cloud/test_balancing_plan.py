@@ -114,6 +114,33 @@ def test_what_others_lean_on_is_made_first_and_removed_last(there: list[FoundPar
     assert ranks == sorted(ranks, key=lambda rank: (rank[0], -rank[1] if rank[0] else rank[1]))
 
 
+def whole(fleet: Fleet, known: Inventory) -> list[FoundPart]:
+    """What the provider holds once it was brought to what a fleet needs."""
+    return after([], plan_parts([], wanted_parts(fleet, known)))
+
+
+@given(FLEETS, INVENTORIES, FLEETS, INVENTORIES, st.integers(0, 20))
+def test_cut_off_anywhere_the_next_plan_ends_where_the_whole_would_have(
+    before: Fleet, known: Inventory, now: Fleet, then: Inventory, count: int
+) -> None:
+    there, wanted = whole(before, known), wanted_parts(now, then)
+    cut = after(there, plan_parts(there, wanted)[:count])
+    ended = after(cut, plan_parts(cut, wanted))
+    assert sorted(str(each.part) for each in ended) == sorted(map(str, wanted))
+
+
+@given(FLEETS, INVENTORIES, FLEETS, INVENTORIES)
+def test_at_no_moment_is_anybody_led_to_a_pool_that_is_not_there(
+    before: Fleet, known: Inventory, now: Fleet, then: Inventory
+) -> None:
+    there = whole(before, known)
+    changes = plan_parts(there, wanted_parts(now, then))
+    for count in range(len(changes) + 1):
+        moment = [each.part for each in after(there, changes[:count])]
+        named = {name for part in moment if isinstance(part, Balancer) for name in (*part.pools, part.fallback)}
+        assert named <= set(pools(moment))
+
+
 @given(THERE)
 def test_nothing_of_others_is_ever_changed(there: list[FoundPart]) -> None:
     others = [FoundPart(each.part, each.id, ours=False, altered=each.altered) for each in there]
