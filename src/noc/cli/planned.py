@@ -1,6 +1,8 @@
 """A plan on the terminal: what would happen to each node, what is in the way, and how long it would take."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from noc.cli.output import err, mark, out, plain, print_json, print_table
@@ -9,6 +11,9 @@ from noc.runs.admission.clock import lasting
 from noc.runs.plan.plan import Estimate, NodePlan, Plan, canaries
 
 NOTHING_TO_DO, BLOCKED, WORK = 0, 1, 3
+MOST_ROWS = 60
+"""Nodes that are shown one by one; of more, each wave is, and the nodes that people look at: canaries, and what is in
+the way."""
 _MARKS = {"change": "info", "unchanged": "ok", "down": "warn", "blocked": "fail"}
 
 
@@ -57,12 +62,26 @@ def _rows(plan: Plan, labels: Mapping[str, str]) -> None:
     regions = plan.region_of
     first = canaries(plan.rows, regions)
     waves = {row.node: " ".join(filter(None, (_wave(row, first), regions.get(row.node)))) for row in plan.rows}
-    print_table(headings, [_cells(row, waves[row.node], labels) for row in plan.rows])
-    for row in plan.rows:
+    shown = plan.rows
+    if len(plan.rows) > MOST_ROWS:
+        print_table(("wave", "nodes", "what", "to send", "from", "to"), _by_wave(plan.rows, waves))
+        shown = tuple(row for row in plan.rows if row.node in first or row.state in ("down", "blocked"))
+    print_table(headings, [_cells(row, waves[row.node], labels) for row in shown])
+    for row in shown:
         if row.differences:
             out.print(plain(f"{row.node} differs: {', '.join(row.differences)}"))
         if row.packages:
             out.print(plain(f"{row.node} updates: {_packages(row)}"))
+
+
+def _by_wave(rows: Sequence[NodePlan], waves: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """One line a wave: how many nodes, what becomes of them, bytes for all of them, the first and the last one."""
+    for _, found in groupby(rows, key=lambda row: row.wave):
+        wave = list(found)
+        counts = Counter(row.state for row in wave)
+        named = next((waves[row.node] for row in wave if row.state == "change"), "-")
+        what = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+        yield named, str(len(wave)), what, _size(sum(row.bytes for row in wave)), wave[0].node, wave[-1].node
 
 
 def _wave(row: NodePlan, canaries: frozenset[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from noc.cli import planned
-from noc.cli.planned import show_plan
+from noc.cli.planned import MOST_ROWS, show_plan
 from noc.runs.plan.plan import Estimate, NodePlan, Options, Plan, Rules
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -51,6 +51,27 @@ def test_a_row_tells_what_would_happen_to_its_node(capsys: pytest.CaptureFixture
         "-",
         "7 s",
     ]
+
+
+def test_a_long_plan_is_shown_wave_by_wave_with_canaries_and_what_is_in_the_way(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [row(f"node-{n}", wave=n and 1 + (n - 1) // 50, bytes=1 << 20) for n in range(MOST_ROWS + 1)]
+    rows[7] = row("node-7", "down", wave=1)
+    show_plan(answer(*rows), as_json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:4] == [
+        ["canary", "1", "1", "change", "1.0", "MiB", "node-0", "node-0"],
+        ["1", "50", "49", "change,", "1", "down", "49.0", "MiB", "node-1", "node-50"],
+        ["2", "10", "10", "change", "10.0", "MiB", "node-51", "node-60"],
+    ]
+    assert [line[2] for line in lines[5:7]] == ["node-0", "node-7"]
+    assert lines[7][0] == "deploy"
+
+
+def test_of_a_long_plan_the_document_has_every_node(capsys: pytest.CaptureFixture[str]) -> None:
+    show_plan(answer(*(row(f"node-{n}") for n in range(MOST_ROWS + 1))), as_json=True)
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == MOST_ROWS + 1
 
 
 def test_the_summary_has_digest_phrase_risk_and_the_time_beside_its_bound(capsys: pytest.CaptureFixture[str]) -> None:

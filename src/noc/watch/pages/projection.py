@@ -4,6 +4,7 @@ Tom Patterson's projection in the polynomial form of B. Šavrič, B. Jenny, T. P
 polynomial equation for the Natural Earth projection", Cartography and Geographic Information Science 38 (2011).
 """
 
+from functools import lru_cache
 from math import pi, radians
 from typing import Final
 
@@ -15,6 +16,7 @@ SOUTH: Final = -56.0
 _SCALE: Final = WIDTH / (2 * pi * 0.8707)
 
 
+@lru_cache(maxsize=4096)
 def project(latitude: float, longitude: float) -> tuple[float, float]:
     """A place (degrees) as x and y on the picture; y grows southwards from the northern edge."""
     x, y = _plane(latitude, longitude)
