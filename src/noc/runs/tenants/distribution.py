@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,8 +22,9 @@ from noc.runs.tenants.handing import fetch, hand, has, held_by, is_ahead
 from noc.runs.tenants.registry import Registry
 from noc.runs.tenants.seen import open_nodes
 from noc.runs.tenants.signing import SignedDirectory, sign
+from noc.runs.tenants.standing import Standing
 
-LOOK_S, FIRST_RETRY_S, LAST_RETRY_S = 15.0, 15.0, 60.0
+LOOK_S = 15.0
 ASKED_WITHIN_S = 20.0
 RENEWED_AT = 0.5
 """The share of its time after which a proof of freshness is renewed: the other half is for HQ to be away."""
@@ -35,35 +35,6 @@ CHANGED_SHARE = 0.25
 log = logging.getLogger(__name__)
 
 Adopting = Callable[[str, Directory], Awaitable[None]]
-
-
-@dataclass
-class Standing:
-    """How one node stands.
-
-    Attributes:
-        held: what it has, as it said last; None while it was not heard.
-        trouble: why it was not brought the newest, "" where it was.
-        retry_s: seconds until it is tried again after a failure.
-        next_try: when that is, monotonic seconds.
-        machine: the tunnel key of the machine that said so: another one has nothing yet.
-    """
-
-    held: Held | None = None
-    trouble: str = ""
-    retry_s: float = FIRST_RETRY_S
-    next_try: float = 0.0
-    machine: str | None = None
-    one: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def failed(self, error: NocError, now: float) -> None:
-        """Try again later, and later still."""
-        self.trouble = ": ".join(filter(None, (error.what, error.why)))
-        self.next_try, self.retry_s = now + self.retry_s, min(2 * self.retry_s, LAST_RETRY_S)
-
-    def has_now(self, held: Held) -> None:
-        """What the node said; whatever was wrong before is over."""
-        self.held, self.trouble, self.retry_s, self.next_try = held, "", FIRST_RETRY_S, 0.0
 
 
 class Distribution:
