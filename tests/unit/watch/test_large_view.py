@@ -176,6 +176,26 @@ async def test_a_node_is_found_by_what_is_known_of_it(tmp_path: Path, directory:
             assert list(rendered.rows) == [f"node-{name_of(1)}"], words
 
 
+async def test_an_open_page_is_told_of_a_node_that_dies_in_a_message_that_stays_small(
+    tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("noc.watch.pages.stream.LOOK_EVERY_S", 0.02)
+    async with watching(tmp_path, fleet=directory) as watch:
+        web = await web_of(watch)
+        messages = web.stream.follow("root", "/", web.view("/"))
+        try:
+            assert f'id=\\"node-{name_of(200)}\\"' not in await anext(messages)
+            moment = now()
+            await watch.take(Beat(name_of(200), moment.wall, up=False, msg="killed-KILL"), moment)
+            async with asyncio.timeout(30):
+                while f'id=\\"node-{name_of(200)}\\"' not in (message := await anext(messages)):
+                    pass
+            assert len(message) < MOST_BYTES
+        finally:
+            web.stream.stop()
+            await messages.aclose()
+
+
 async def test_what_is_searched_for_is_shown_as_text(tmp_path: Path, directory: Path) -> None:
     async with watching(tmp_path, fleet=directory) as watch:
         web = await web_of(watch)

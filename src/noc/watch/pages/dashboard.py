@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from noc.fleet.freezing import Frozen, frozen
@@ -79,9 +80,7 @@ class Dashboard:
 
     async def _refill(self) -> None:
         interval, engine, wall = self._watch.config.rules.interval, self._watch.store.engine, now().wall
-        self._bars, self._trails = Bars(interval), Trails(interval)
-        self._bars.fill(await asyncio.to_thread(pushes_since, engine, wall - self._bars.span_ms))
-        self._trails.fill(await asyncio.to_thread(minutes_since, engine, wall - self._trails.span_ms))
+        self._bars, self._trails = await asyncio.to_thread(_filled, engine, interval, wall)
 
     async def refresh(self) -> None:
         """Read what has changed, in the database and at the runner; another push interval begins the bars anew."""
@@ -204,6 +203,14 @@ class Dashboard:
         self._alerts = dict(await asyncio.to_thread(alerts_of, engine, numbers))
         self._closed = await asyncio.to_thread(find_incidents, engine, Wanted("closed"), CLOSED_SHOWN)
         self._events = await asyncio.to_thread(last_events, engine, EVENTS_SHOWN)
+
+
+def _filled(engine: Engine, interval_s: float, wall: int) -> tuple[Bars, Trails]:
+    """Bars and lines of what is stored; in a thread, because two hours of a large fleet take their time."""
+    bars, trails = Bars(interval_s), Trails(interval_s)
+    bars.fill(pushes_since(engine, wall - bars.span_ms))
+    trails.fill(minutes_since(engine, wall - trails.span_ms))
+    return bars, trails
 
 
 def title(seen: Summary, words: str) -> str:
