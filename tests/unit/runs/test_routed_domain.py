@@ -32,8 +32,9 @@ PROOF = ["certificate", "alias", "face"]
 def fleet(paths: Paths, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Routed]:
     """Three live nodes; the domain leads nowhere yet, and `[routing]` wants it led to all of them."""
     proxy_storage(tmp_path, monkeypatch)
-    monkeypatch.setattr("noc.runs.naming.apex._POLL_S", 0.01)
-    monkeypatch.setattr("noc.runs.naming.apex.FACE_S", 0.3)
+    monkeypatch.setattr("noc.runs.naming.apex.POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.naming.proof.POLL_S", 0.01)
+    monkeypatch.setattr("noc.runs.naming.proof.FACE_S", 0.3)
     monkeypatch.setattr("noc.runs.naming.balance.SHOWN_WITHIN_S", 0.3)
     monkeypatch.setattr("noc.cloud.dns.authority.POLL_S", 0.02)
     with stand_in() as account, name_server(account) as server:

@@ -15,25 +15,19 @@ from noc.cloud.dns.records import Record, wanted
 from noc.cloud.errors import ForeignRecord
 from noc.errors import NocError
 from noc.fleet.model import Node
-from noc.hosts.certificates import put_certificate
 from noc.hosts.web import Health
 from noc.runs.errors import RunCut
 from noc.runs.naming.balance import in_words, is_balanced, make_balance, plan_balance
-from noc.runs.naming.certificates import certificate_there
-from noc.runs.naming.errors import ApexNotProven
-from noc.runs.naming.issue import certificate_of
+from noc.runs.naming.proof import POLL_S, ApexProof, check_in_time, is_answered, own
 from noc.runs.naming.shown import missing, not_shown
 from noc.runs.naming.survey import FOREIGN
 from noc.runs.record.events import Verdict
 from noc.runs.record.run import Run
 from noc.runs.record.steps import Step, walk
-from noc.runs.rollout.bringing import bring
 from noc.runs.site.names import zone
 from noc.runs.site.site import Site
 
-FACE_S = 60.0
 RESOLVED_S = 60.0
-_POLL_S = 0.5
 
 
 async def move_apex(run: Run, site: Site) -> list[Verdict]:
@@ -48,7 +42,7 @@ async def move_apex(run: Run, site: Site) -> list[Verdict]:
     verdicts: dict[str, Verdict] = {}
     try:
         for node in wanted_too:
-            verdicts[node.name] = await _verdict(run, site, node, ApexMove(run, site, node).proof, "routed")
+            verdicts[node.name] = await _verdict(run, site, node, ApexProof(run, site, node).steps, "routed")
         proven = [node for node in wanted_too if verdicts[node.name].good]
         move = ApexMove(run, site, first, proven)
         verdicts[first.name] = await _verdict(run, site, first, move.steps, "apex")
@@ -88,24 +82,15 @@ class ApexMove:
     def __init__(self, run: Run, site: Site, node: Node, others: Sequence[Node] = ()) -> None:
         """Prepare; nothing is asked yet. The others are those that a balancer is to lead to beside the node."""
         self._run, self._site, self._node, self._others = run, site, node, others
-        self._domain = site.fleet.domain
+        self._domain, self._proof = site.fleet.domain, ApexProof(run, site, node)
         self._changed_at = self._held_s = 0.0
 
     @property
-    def proof(self) -> tuple[Step, ...]:
-        """What makes the node answer for the domain, and proves it; each step looks first, and may be taken again."""
-        return (
-            Step("certificate", 300, self.certificate),
-            Step("alias", self._switch_s, self.alias),
-            Step("face", FACE_S + 10, self.face),
-        )
-
-    @property
     def steps(self) -> tuple[Step, ...]:
-        """What makes the node the one that the domain's record leads to; likewise."""
+        """What makes the node the one that answers; each step looks first, and may be taken again."""
         return (
             Step("zone", 60, self.look),
-            *self.proof,
+            *self._proof.steps,
             Step("record", 120, self.record),
             *([Step("balance", 180, self.balance)] if is_balanced(self._site) else []),
             Step("resolved", self._ttl + RESOLVED_S + 10, self.resolved),
@@ -114,12 +99,8 @@ class ApexMove:
     def withdrawal(self, node: Node) -> tuple[Step, ...]:
         """What lets a node that answered for the domain answer no more, once nobody can be led to it."""
         drain = Step("drain", max(self._ttl, self._held_s) + 30, self.drain)
-        return (drain, Step("alias", self._switch_s, lambda: self._withdraw(node)))
-
-    @property
-    def _switch_s(self) -> float:
-        policy = self._site.fleet.policy
-        return 4 * (policy.confirm_deadline + policy.health_deadline) + 120
+        proof = ApexProof(self._run, self._site, node)
+        return (drain, Step("alias", proof.switch_s, proof.withdraw))
 
     @property
     def _ttl(self) -> float:
@@ -132,41 +113,6 @@ class ApexMove:
         there = await zone(self._site).records()
         if strange := foreign_names(there, self._wanted()):
             raise ForeignRecord(FOREIGN.format(", ".join(strange)), fix="then give the command again")
-        return []
-
-    async def certificate(self) -> Sequence[str]:
-        """Put a certificate for the domain where the node's proxy will look for it."""
-        link, authority = self._site.link(self._node), self._site.fleet.acme.authority
-        try:
-            shell = await link.shell()
-            own = await certificate_there(shell, authority, self._domain)
-            made, new = await certificate_of(self._site, self._domain, own)
-            if own == made:
-                return []
-            await put_certificate(shell, authority, self._domain, (made.chain, made.key))
-        finally:
-            await link.close()
-        return [f"{'new ' if new else ''}certificate of {self._domain}, until {made.ends:%Y-%m-%d}"]
-
-    async def alias(self) -> Sequence[str]:
-        """Let the node's proxy answer for the domain. Raises what `bring` raises; then it does not."""
-        before = self._site.book.inventory.answers_apex
-        if self._node.name not in before:
-            self._site.book.learn_apex(answers_apex=(*before, self._node.name))
-        try:
-            return await self._reconfigure(self._node)
-        except NocError:
-            self._site.book.learn_apex(answers_apex=before)
-            raise
-
-    async def face(self) -> Sequence[str]:
-        """See the domain answered at the node's own address, over strict TLS. Raises ApexNotProven."""
-        address = self._site.book.record(self._node.name).address
-        assert address is not None  # or it would be asked by name, which the planner refuses
-        end = time.monotonic() + FACE_S
-        while not self._is_node(seen := await self._site.web.health(self._domain, address), await self._own()):
-            self._expect(seen, end, f"{self._node.name} does not answer for {self._domain} at {address}")
-            await asyncio.sleep(_POLL_S)
         return []
 
     async def record(self) -> Sequence[str]:
@@ -205,9 +151,9 @@ class ApexMove:
         end = time.monotonic() + self._ttl + RESOLVED_S
         nodes = routed(self._site.fleet, self._site.book.inventory) or (self._node,)
         names = ", ".join(node.name for node in nodes)
-        while not await self._is_one_of(seen := await self._site.web.health(self._domain), nodes):
-            self._expect(seen, end, f"{self._domain} is not answered by {names} yet")
-            await asyncio.sleep(_POLL_S)
+        while not await self._is_answered(seen := await self._site.web.health(self._domain), nodes):
+            check_in_time(seen, end, f"{self._domain} is not answered by {names} yet")
+            await asyncio.sleep(POLL_S)
         return []
 
     async def drain(self) -> Sequence[str]:
@@ -219,40 +165,12 @@ class ApexMove:
             return []
         raise RunCut("the old answer may still be held", why="the run was asked to stop", fix="give the command again")
 
-    async def _withdraw(self, node: Node) -> Sequence[str]:
-        before = self._site.book.inventory.answers_apex
-        self._site.book.learn_apex(answers_apex=tuple(name for name in before if name != node.name))
-        try:
-            return [*await self._reconfigure(node), f"{self._domain} no more"]
-        except NocError:
-            self._site.book.learn_apex(answers_apex=before)
-            raise
-
-    async def _reconfigure(self, node: Node) -> Sequence[str]:
-        brought = await bring(self._run, self._site, node, soak_s=self._site.fleet.policy.soak)
-        return [f"names of {node.name}'s proxy"] if brought else []
-
     def _wanted(self) -> list[Record]:
         """The domain's records as they are to be."""
         inventory = self._site.book.inventory.model_copy(update={"apex": self._node.name})
         return [each for each in wanted(self._site.fleet, inventory) if each.name == self._domain]
 
-    async def _own(self) -> Health:
-        return await self._health(self._node)
-
-    async def _health(self, node: Node) -> Health:
-        return await self._site.web.health(self._site.fleet.hostname(node))
-
-    async def _is_one_of(self, seen: Health, nodes: Sequence[Node]) -> bool:
-        own = await asyncio.gather(*(self._health(node) for node in nodes))
-        return any(self._is_node(seen, each) for each in own)
-
-    @staticmethod
-    def _is_node(seen: Health, own: Health) -> bool:
-        return seen.status == own.status == 200 and seen.boot_id is not None and seen.boot_id == own.boot_id
-
-    @staticmethod
-    def _expect(seen: Health, end: float, what: str) -> None:
-        if time.monotonic() >= end:
-            why = seen.trouble or f"HTTPS answers {seen.status}, from another process"
-            raise ApexNotProven(what, why=why, fix="the record was not changed by this; give the command again")
+    async def _is_answered(self, seen: Health, nodes: Sequence[Node]) -> bool:
+        """Whether one of these nodes has answered."""
+        found = await asyncio.gather(*(own(self._site, node) for node in nodes))
+        return any(is_answered(seen, each) for each in found)
