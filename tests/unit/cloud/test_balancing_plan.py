@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from noc.fleet.routing import Routing
 
 PLAN = load(Path(__file__).parents[3] / "fleet")
 NAMES = tuple(node.name for node in PLAN.nodes[:5])
-LIVES = st.sampled_from(list(Life))
+LIVES = st.sampled_from([Life.LIVE] * len(Life) + list(Life))
 
 
 def led(**routing: object) -> Fleet:
@@ -33,15 +34,17 @@ def inventory(
     return Inventory(nodes=nodes, routed=tuple(routed), apex=apex, answers_apex=tuple(routed))
 
 
+NUMBERS = count()
+"""No two objects have one identifier."""
 LIVE = dict.fromkeys(NAMES, Life.LIVE)
 INVENTORIES = st.builds(
     inventory,
-    st.dictionaries(st.sampled_from(NAMES), LIVES),
-    routed=st.sets(st.sampled_from(NAMES)),
+    st.fixed_dictionaries(dict.fromkeys(NAMES, LIVES)),
+    routed=st.sets(st.sampled_from(NAMES), min_size=2),
     apex=st.none() | st.sampled_from(NAMES),
-    bare=st.sets(st.sampled_from(NAMES)),
+    bare=st.sets(st.sampled_from(NAMES), max_size=2),
 )
-FLEETS = st.builds(led, nodes=st.lists(st.sampled_from(NAMES), unique=True).map(tuple))
+FLEETS = st.builds(led, nodes=st.just(()) | st.lists(st.sampled_from(NAMES), min_size=2, unique=True).map(tuple))
 POOLS = st.builds(Pool.at, st.sampled_from("abc"), st.sampled_from(["192.0.2.1", "192.0.2.2"]), st.just(1), st.just(2))
 BALANCERS = st.builds(Balancer, st.just("x.org"), st.just(("a",)), st.just("a"), st.just("proximity"), st.just(30))
 MONITORS = st.builds(Monitor, st.just("x.org"), st.sampled_from([30, 60]))
@@ -60,7 +63,7 @@ def after(there: Sequence[FoundPart], changes: Iterable[PartChange]) -> list[Fou
     made = list(changes)
     gone = {change.before.id for change in made if change.before}
     return [each for each in there if each.id not in gone] + [
-        FoundPart(change.after, f"new-{number}", ours=True) for number, change in enumerate(made) if change.after
+        FoundPart(change.after, f"new-{next(NUMBERS)}", ours=True) for change in made if change.after
     ]
 
 
@@ -121,10 +124,10 @@ def whole(fleet: Fleet, known: Inventory) -> list[FoundPart]:
 
 @given(FLEETS, INVENTORIES, FLEETS, INVENTORIES, st.integers(0, 20))
 def test_cut_off_anywhere_the_next_plan_ends_where_the_whole_would_have(
-    before: Fleet, known: Inventory, now: Fleet, then: Inventory, count: int
+    before: Fleet, known: Inventory, now: Fleet, then: Inventory, made: int
 ) -> None:
     there, wanted = whole(before, known), wanted_parts(now, then)
-    cut = after(there, plan_parts(there, wanted)[:count])
+    cut = after(there, plan_parts(there, wanted)[:made])
     ended = after(cut, plan_parts(cut, wanted))
     assert sorted(str(each.part) for each in ended) == sorted(map(str, wanted))
 
@@ -135,8 +138,8 @@ def test_at_no_moment_is_anybody_led_to_a_pool_that_is_not_there(
 ) -> None:
     there = whole(before, known)
     changes = plan_parts(there, wanted_parts(now, then))
-    for count in range(len(changes) + 1):
-        moment = [each.part for each in after(there, changes[:count])]
+    for made in range(len(changes) + 1):
+        moment = [each.part for each in after(there, changes[:made])]
         named = {name for part in moment if isinstance(part, Balancer) for name in (*part.pools, part.fallback)}
         assert named <= set(pools(moment))
 
