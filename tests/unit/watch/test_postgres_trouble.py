@@ -242,8 +242,21 @@ def test_an_empty_database_is_migrated_by_a_process_of_its_own(postgres: Cluster
     assert postgres.run("SELECT count(*) FROM heartbeats", database=address.name) == [(0,)]
 
 
-def test_a_character_that_postgresql_cannot_hold_stops_nothing(database: Address) -> None:
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("a\0b", "a\ufffdb"),
+        ("\0\0", "\ufffd\ufffd"),
+        (r"a\u0000", r"a\u0000"),
+        ("\\\0", "\\\ufffd"),
+        ("\\\\\0", "\\\\\ufffd"),
+    ],
+)
+def test_a_character_that_postgresql_cannot_hold_stops_nothing_and_any_other_is_kept(
+    database: Address, sent: str, kept: str
+) -> None:
     store = Store(database)
-    store.write([Beat("virginia", NOW, msg="a\0b", telemetry={"x\0y": 1})])
-    assert [beat["msg"] for beat in read_heartbeats(store.engine, "virginia", 9)] == ["a\ufffdb"]
+    store.write([Beat("virginia", NOW, msg=sent, telemetry={sent: 1, "db_integrity": sent})])
+    [beat] = read_heartbeats(store.engine, "virginia", 9)
     store.close()
+    assert (beat["msg"], beat["telemetry"]) == (kept, {kept: 1, "db_integrity": kept})

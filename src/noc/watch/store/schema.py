@@ -72,7 +72,6 @@ Index(
     incidents.c.topic,
     unique=True,
     sqlite_where=incidents.c.ended.is_(None),
-    postgresql_where=incidents.c.ended.is_(None),
 )
 Index("incidents_by_start", incidents.c.started)
 
@@ -121,7 +120,6 @@ Index(
     outbox.c.channel,
     outbox.c.created,
     sqlite_where=outbox.c.outcome == "",
-    postgresql_where=outbox.c.outcome == "",
 )
 Index("outbox_by_incident", outbox.c.incident)
 
