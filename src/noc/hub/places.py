@@ -26,7 +26,7 @@ SSH_SETTINGS = Path("/etc/ssh/sshd_config.d/10-noc.conf")
 
 HUB_KEY, SSH_KEY, HOST_CA = "hub_wg_key", "ssh_key", "host_ca"
 NTFY_TOKEN, DEAD_MAN_URL = "ntfy_token", "dead_man_url"
-DATABASE_PASSWORD = "database_password"
+DATABASE_PASSWORD = "database_password"  # noqa: S105 - the name of its file
 ESCROW_KEY, BACKUP_KEY = "escrow_key", "backup_key"
 SECOND_KEY = "second_key"
 TENANT_KEY, DIRECTORY_KEY = "tenant_key", "directory_key"
