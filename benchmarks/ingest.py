@@ -3,9 +3,10 @@
 The peers, in the same run, by the same load (`push_load.c`): the same server without its storage, and nginx with a
 static answer. Needs a C compiler and nginx: sh tools/packages.sh bench
 
-    .venv/bin/python benchmarks/ingest.py [--seconds S] [--nodes N] [--only PART] [--json]
+    .venv/bin/python benchmarks/ingest.py [--seconds S] [--nodes N] [--only PART] [--database URL] [--json]
 
-Parts: rates, detection. Exit 1 where a target was missed.
+Parts: rates, detection. With an empty database of PostgreSQL the same server on that is measured, too. Exit 1 where a
+target was missed.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 from ingestion.detection import Detection, measure_detection
 from ingestion.fleet import BenchFleet
 from ingestion.load import Load, compile_load
-from ingestion.servers import Server, nginx, watch, without_storage
+from ingestion.servers import Server, in_postgres, nginx, watch, without_storage
 
 CONNECTIONS = (1, 8, 64)
 RATES = {"get": 8_000, "json": 4_000}
@@ -29,9 +30,11 @@ CPU_MS, P99_MS, RSS_MB, DETECTED_MS = 0.15, 50, 90, 100
 
 
 @contextmanager
-def servers(folder: Path, fleet: BenchFleet) -> Iterator[list[Server]]:
-    """The watch and its two peers, all running, on ports of their own."""
+def servers(folder: Path, fleet: BenchFleet, database: str) -> Iterator[list[Server]]:
+    """The watch and its peers, all running, on ports of their own."""
     started = [make(folder, fleet) for make in (watch, without_storage, nginx)]
+    if database:
+        started.append(in_postgres(folder, fleet, database))
     try:
         yield started
     finally:
@@ -39,11 +42,11 @@ def servers(folder: Path, fleet: BenchFleet) -> Iterator[list[Server]]:
             each.stop()
 
 
-def measure_rates(folder: Path, nodes: int, seconds: float) -> list[Load]:
+def measure_rates(folder: Path, nodes: int, seconds: float, database: str = "") -> list[Load]:
     """Every server with every kind of push and number of connections, in turn, with the watch's dashboard open."""
     fleet, program = BenchFleet(folder / "fleet", nodes), compile_load(folder)
     loads: list[Load] = []
-    with servers(folder, fleet) as running:
+    with servers(folder, fleet, database) as running:
         running[0].open_dashboard()
         for mode in RATES:
             for connections in CONNECTIONS:
@@ -101,6 +104,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--nodes", type=int, default=64, help="64: a node a connection; 21: three connections a node")
     parser.add_argument("--only", choices=["rates", "detection"])
+    parser.add_argument("--database", default="", metavar="URL", help="an empty one of PostgreSQL, as in fleet.toml")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     loads: list[Load] = []
@@ -108,7 +112,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="noc-ingest-") as name:
         if options.only != "detection":
-            loads = measure_rates(Path(name), options.nodes, options.seconds)
+            loads = measure_rates(Path(name), options.nodes, options.seconds, options.database)
         if options.only != "rates":
             found = measure_detection(Path(name))
     if options.json:

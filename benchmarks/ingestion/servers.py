@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -104,6 +105,18 @@ def watch(folder: Path, fleet: BenchFleet, *, program: str = RUN, name: str = "n
     own.mkdir()
     argv = [sys.executable, "-c", program, "watch", "serve", "-C", str(fleet.directory), "--db", str(own / "watch.db")]
     return Server(name, [*argv, "--push-listen", f"{HUB}:{port}", "--local", f"unix:{own / 'watch.sock'}"], port, own)
+
+
+def in_postgres(folder: Path, fleet: BenchFleet, database: str) -> Server:
+    """The same server with its database in PostgreSQL."""
+    directory = shutil.copytree(fleet.directory, folder / "fleet-in-postgres")
+    with (directory / "fleet.toml").open("a") as file:
+        file.write(f'\n[store]\ndatabase = "{database}"\n')
+    own, port = folder / "in-postgres", free_port()
+    own.mkdir()
+    argv = [sys.executable, "-c", RUN, "watch", "serve", "-C", str(directory), "--db", str(own / "watch.db")]
+    argv += ["--push-listen", f"{HUB}:{port}", "--local", f"unix:{own / 'watch.sock'}"]
+    return Server("in PostgreSQL", argv, port, own)
 
 
 def without_storage(folder: Path, fleet: BenchFleet) -> Server:
