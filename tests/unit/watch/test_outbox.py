@@ -18,6 +18,7 @@ from noc.watch.alerts.outboxes import Outboxes
 from noc.watch.clock import now
 from noc.watch.errors import StoreTrouble
 from noc.watch.store.database import Store
+from noc.watch.store.engine import Where
 from noc.watch.store.outbox import Router
 from noc.watch.store.queries import read_events
 from noc.watch.store.records import Event, Incident, IncidentSaved, MessageQueued, Record
@@ -75,8 +76,8 @@ class Post:
 
 
 @asynccontextmanager
-async def posting(tmp_path: Path, fleet: Fleet, *channels: Channel, route: Router | None = None) -> AsyncIterator[Post]:
-    store = Store(tmp_path / "watch.db", route or to(*(channel.name for channel in channels)))
+async def posting(where: Where, fleet: Fleet, *channels: Channel, route: Router | None = None) -> AsyncIterator[Post]:
+    store = Store(where, route or to(*(channel.name for channel in channels)))
 
     def committed(records: Sequence[Record]) -> None:
         outboxes.wake(records)
@@ -111,10 +112,10 @@ def texts(receiver: Receiver) -> list[str]:
 
 
 async def test_after_an_outage_one_message_tells_of_all_that_waited(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     receiver.stop()
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         for record in opened(20):
             await post.write(record)
         over = replace(OPEN, id=3, node="node-3", ended=AT + 60_000, end_reason="heartbeats returned")
@@ -129,10 +130,10 @@ async def test_after_an_outage_one_message_tells_of_all_that_waited(
 
 
 async def test_a_storm_that_comes_in_drops_is_gathered(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    where: Where, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("noc.watch.alerts.deliveries.GATHER_S", 0.5)
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         for number, record in enumerate(opened(12), 1):
             await post.write(record)
             await soon(lambda: len(texts(receiver)) >= min(number, 3))  # noqa: B023 - awaited here
@@ -142,10 +143,10 @@ async def test_a_storm_that_comes_in_drops_is_gathered(
 
 
 async def test_a_message_that_is_refused_holds_up_no_other_and_goes_out_bare_in_the_end(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     picky = PickyReceiver(receiver)
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         await post.write(IncidentSaved(replace(OPEN, detail="a colon: ☠"), "opened"))
         await soon(lambda: picky.refused >= 1)
         await post.write(IncidentSaved(replace(OPEN, id=2, node="virginia"), "opened"))
@@ -170,11 +171,11 @@ class PickyReceiver:
 
 
 async def test_a_channel_that_says_when_to_come_back_is_left_alone_until_then(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     statuses = iter([429])
     receiver.behave = lambda: (next(statuses, 200), {"Retry-After": "1"}, 0)
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         started = asyncio.get_running_loop().time()
         await post.write(*opened(1))
         await soon(lambda: receiver.refused)
@@ -185,12 +186,12 @@ async def test_a_channel_that_says_when_to_come_back_is_left_alone_until_then(
 
 
 async def test_a_slow_channel_holds_up_no_other(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    where: Where, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 2)
     receiver.behave = lambda: (200, {}, 3.0)
     with receiving() as quick:
-        async with posting(tmp_path, fleet, ntfy(receiver), ntfy(quick, "quick")) as post:
+        async with posting(where, fleet, ntfy(receiver), ntfy(quick, "quick")) as post:
             await post.write(*opened(1))
             await soon(lambda: texts(quick))
             await soon(lambda: any("no answer within" in row["last_error"] for row in post.rows()))
@@ -199,21 +200,21 @@ async def test_a_slow_channel_holds_up_no_other(
 
 
 async def test_a_slow_channel_that_took_the_message_gets_the_same_id_again(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    where: Where, fleet: Fleet, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("noc.watch.alerts.outbox.SEND_DEADLINE_S", 2)
     delays = iter([3.0])
     receiver.behave = lambda: (200, {}, next(delays, 0.0))
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         await post.write(*opened(1))
         await soon(lambda: len(receiver.messages()) >= 2)
         assert len(set(receiver.messages())) == 1
 
 
 async def test_with_the_database_unreadable_alerts_from_memory_go_out_and_say_so(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         with post.store.engine.begin() as connection:
             connection.execute(text("ALTER TABLE outbox RENAME TO away"))
         post.outboxes.tell(OPEN, "opened")
@@ -227,7 +228,7 @@ async def test_with_the_database_unreadable_alerts_from_memory_go_out_and_say_so
 async def test_a_message_that_could_not_be_written_down_as_sent_is_not_sent_again(
     tmp_path: Path, fleet: Fleet, receiver: Receiver
 ) -> None:
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(tmp_path / "watch.db", fleet, ntfy(receiver)) as post:
         with post.store.engine.begin() as connection:
             connection.execute(
                 text("CREATE TRIGGER stuck BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -243,10 +244,10 @@ async def test_a_message_that_could_not_be_written_down_as_sent_is_not_sent_agai
 
 
 async def test_what_waits_on_a_channel_that_is_gone_goes_out_on_the_default_one(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     gone = Receiver()
-    async with posting(tmp_path, fleet, ntfy(receiver), ntfy(gone, "gone"), route=to("gone")) as post:
+    async with posting(where, fleet, ntfy(receiver), ntfy(gone, "gone"), route=to("gone")) as post:
         await post.write(*opened(1))
         await soon(lambda: any(row["attempts"] for row in post.rows()))
         assert texts(receiver) == []
@@ -256,11 +257,9 @@ async def test_what_waits_on_a_channel_that_is_gone_goes_out_on_the_default_one(
         await soon(lambda: post.outcomes() == {f"1-{AT // 1000}-opened ntfy": "sent"})
 
 
-async def test_a_channel_that_was_added_gets_what_waits_for_it(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
-) -> None:
+async def test_a_channel_that_was_added_gets_what_waits_for_it(where: Where, fleet: Fleet, receiver: Receiver) -> None:
     with receiving() as other:
-        async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+        async with posting(where, fleet, ntfy(receiver)) as post:
             post.channels.append(ntfy(other, "other"))
             post.outboxes.refresh()
             result = await post.outboxes.test("other", "mia")
@@ -271,9 +270,9 @@ async def test_a_channel_that_was_added_gets_what_waits_for_it(
 
 
 async def test_a_channel_that_cannot_be_relied_on_is_named_at_the_start_and_once(
-    tmp_path: Path, fleet: Fleet, caplog: pytest.LogCaptureFixture
+    where: Where, fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with posting(tmp_path, fleet, NtfyChannel("ntfy", "https://ntfy.sh", "alerts")) as post:
+    async with posting(where, fleet, NtfyChannel("ntfy", "https://ntfy.sh", "alerts")) as post:
         await soon(lambda: "anybody can read and write https://ntfy.sh/alerts" in caplog.text)
         post.outboxes.refresh()
         await post.write(Event("boot", "virginia", AT))
@@ -281,10 +280,10 @@ async def test_a_channel_that_cannot_be_relied_on_is_named_at_the_start_and_once
 
 
 async def test_a_briefing_that_nobody_can_use_any_more_is_not_sent(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     message = {"title": "20 of 20 nodes up", "text": "no incident within the day"}
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         await post.write(
             MessageQueued("briefing-1", "ntfy", "briefing", message, AT, AT + 1),
             MessageQueued("briefing-2", "ntfy", "briefing", message, AT, FAR),
@@ -293,10 +292,10 @@ async def test_a_briefing_that_nobody_can_use_any_more_is_not_sent(
         assert [document["priority"] for _, document, _ in receiver.got] == [2]
 
 
-async def test_what_waits_for_its_hours_goes_out_in_them(tmp_path: Path, fleet: Fleet, receiver: Receiver) -> None:
+async def test_what_waits_for_its_hours_goes_out_in_them(where: Where, fleet: Fleet, receiver: Receiver) -> None:
     due: list[int] = []
     route: Router = lambda _incident, _kind, _before: {"ntfy": due[0]}  # noqa: E731
-    async with posting(tmp_path, fleet, ntfy(receiver), route=route) as post:
+    async with posting(where, fleet, ntfy(receiver), route=route) as post:
         due.append(now().wall + 700)
         await post.write(*opened(1))
         assert texts(receiver) == []
@@ -306,12 +305,13 @@ async def test_what_waits_for_its_hours_goes_out_in_them(tmp_path: Path, fleet: 
 
 
 async def test_each_refusal_and_each_message_is_an_event_of_its_incident(
-    tmp_path: Path, fleet: Fleet, receiver: Receiver
+    where: Where, fleet: Fleet, receiver: Receiver
 ) -> None:
     refusals = iter([500, 500])
     receiver.behave = lambda: (next(refusals, 200), {}, 0)
-    async with posting(tmp_path, fleet, ntfy(receiver)) as post:
+    async with posting(where, fleet, ntfy(receiver)) as post:
         await post.write(*opened(1))
         await soon(lambda: set(post.outcomes().values()) == {"sent"})
+        await soon(lambda: len(read_events(post.store.engine, after=0, limit=100)) == 2)
         found = read_events(post.store.engine, after=0, limit=100)
     assert [(each["kind"], each["incident"]) for each in found] == [("alert-failed", 1), ("alert-sent", 1)]
