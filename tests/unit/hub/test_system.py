@@ -10,6 +10,7 @@ import pytest
 
 from noc.errors import TimedOut
 from noc.fleet.load import load
+from noc.fleet.storing import Store
 from noc.fleet.telling import Channel
 from noc.hub.doors import in_ssh_session
 from noc.hub.errors import BadRoot, BadSecret, NoTrust, StepFailed, UnknownSecret
@@ -163,6 +164,13 @@ def test_the_watch_gets_the_secrets_of_its_channels_and_never_a_key_of_hq() -> N
     channels = tuple(Channel(name=f"c{n}", kind="apprise", credential=name) for n, name in enumerate(named))
     fleet = load(SOURCE).model_copy(update={"channel": channels})
     assert watch_secrets(fleet) == ("ntfy_token", "dead_man_url", "chat_url")
+
+
+def test_the_watch_gets_a_databases_password_where_its_fleet_file_names_a_database() -> None:
+    database = Store(database="postgresql://noc-watch@db.example/noc")
+    fleet = load(SOURCE).model_copy(update={"store": database})
+    assert "database_password" in watch_secrets(fleet)
+    assert "database_password" not in watch_secrets(load(SOURCE))
 
 
 def test_tokens_of_chats_and_the_models_key_are_known_before_the_fleet_file_is() -> None:
