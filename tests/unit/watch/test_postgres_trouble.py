@@ -40,9 +40,9 @@ def frail(to_be_harmed: Cluster) -> Iterator[Cluster]:
 
 
 @contextmanager
-def serving(tmp_path: Path, address: Address, receiver: Receiver) -> Iterator[Server]:
+def serving(tmp_path: Path, address: Address, receiver: Receiver, **policy: float) -> Iterator[Server]:
     """A server whose fleet file names the database in one line; frankfurt and virginia are live."""
-    fleet = write_fleet(tmp_path / "fleet", live=["frankfurt", "virginia"], ntfy=receiver.url, **FAST)
+    fleet = write_fleet(tmp_path / "fleet", live=["frankfurt", "virginia"], ntfy=receiver.url, **FAST | policy)
     with (fleet / "fleet.toml").open("a") as file:
         file.write(f'[store]\ndatabase = "{address}"\n')
     with Server(tmp_path, fleet) as server:
@@ -94,7 +94,7 @@ def test_while_the_server_is_gone_pushes_are_refused_nobody_is_blamed_and_nothin
 ) -> None:
     with (
         receiving() as receiver,
-        serving(tmp_path, frail.database(), receiver) as server,
+        serving(tmp_path, frail.database(), receiver, push_interval=2.0) as server,
         Node(server, "virginia") as virginia,
         Node(server, "frankfurt") as frankfurt,
     ):
@@ -103,7 +103,7 @@ def test_while_the_server_is_gone_pushes_are_refused_nobody_is_blamed_and_nothin
         until(lambda: virginia.last() == {503}, what=seen_by(virginia))
         assert int(virginia.answers[-1][1]) > 0, "Retry-After says when to come again"
         refused = len(virginia.answers)
-        until(lambda: len(virginia.answers) > refused + 30, what="pushes are refused for longer than a deadline")
+        until(lambda: len(virginia.answers) > refused + 50, what="pushes are refused for longer than a deadline")
         frail.start()
         until(lambda: virginia.last() == frankfurt.last() == {200}, what=seen_by(virginia))
         assert about(receiver, "virginia") == about(receiver, "frankfurt") == []
