@@ -67,7 +67,7 @@ def connect(address: Address, *, patience_s: float | None = PATIENCE_S) -> Patie
         "synchronous_commit": "on",
         "statement_timeout": f"{(patience_s or 0) * 1000:.0f}",
         "lock_timeout": f"{(patience_s or 0) * 500:.0f}",
-        "idle_in_transaction_session_timeout": "60000",
+        "idle_in_transaction_session_timeout": "60000" if patience_s else "0",
         "timezone": "UTC",
     }
     connection = Patient.connect(
