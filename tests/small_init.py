@@ -25,6 +25,7 @@ class Manager:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.process: subprocess.Popen[bytes] | None = None
         self.wanted, self.code, self.status, self.start_at = False, 0, 0, 0.0
+        self.over = False
         self.log = (root / "log").open("ab")
 
     def restart(self) -> str:
@@ -74,7 +75,7 @@ class Manager:
         control.listen(16)
         selector = selectors.DefaultSelector()
         selector.register(control, selectors.EVENT_READ)
-        while os.getppid() != 1:
+        while os.getppid() != 1 and not self.over:
             self.reap()
             if self.wanted and self.process is None and time.monotonic() >= self.start_at:
                 self.start()
@@ -85,12 +86,16 @@ class Manager:
                     connection.sendall(getattr(self, connection.recv(64).decode())().encode())
         self.stop()
 
+    def end(self, *_: object) -> None:
+        """Let the loop end; to wait for a process here could be in the middle of another wait for it."""
+        self.over = True
+
 
 def main() -> None:
     verb, root = sys.argv[1], Path(sys.argv[2])
     if verb == "serve":
         manager = Manager(root)
-        signal.signal(signal.SIGTERM, lambda *_: (manager.stop(), sys.exit(0)))
+        signal.signal(signal.SIGTERM, manager.end)
         Path(sys.argv[3]).write_text(json.dumps(manager.listener.getsockname()[1]))
         with contextlib.suppress(KeyboardInterrupt):
             manager.serve()

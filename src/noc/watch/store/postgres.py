@@ -44,6 +44,11 @@ class Patient(psycopg.Connection[Any]):
                 raise psycopg.OperationalError(f"the server has been silent for {self.silence_s:g} s") from None
             raise
 
+    def __del__(self, *_: object) -> None:
+        """Close what a reader still had in hand when the store was closed: nobody is left to give it back to."""
+        if hasattr(self, "pgconn"):
+            self.pgconn.finish()
+
 
 class _Words(StrDumper):
     """Text without the one character that PostgreSQL cannot hold: a push must not stop the watch with it."""
