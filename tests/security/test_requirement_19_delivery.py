@@ -15,7 +15,7 @@ async def test_what_waited_out_an_outage_comes_once_each_and_in_order(
     tmp_path: Path, watched_fleet: Fleet, receiver: Receiver
 ) -> None:
     receiver.stop()
-    async with posting(tmp_path, watched_fleet, ntfy(receiver)) as post:
+    async with posting(tmp_path / "watch.db", watched_fleet, ntfy(receiver)) as post:
         for record in opened(3):
             await post.write(record)
         await soon(lambda: len(post.rows()) == 3 and any(row["attempts"] for row in post.rows()))
@@ -30,7 +30,7 @@ async def test_what_waited_out_an_outage_comes_once_each_and_in_order(
 async def test_21_nodes_down_at_once_are_one_message_that_names_them_all(
     tmp_path: Path, watched_fleet: Fleet, receiver: Receiver
 ) -> None:
-    async with posting(tmp_path, watched_fleet, ntfy(receiver)) as post:
+    async with posting(tmp_path / "watch.db", watched_fleet, ntfy(receiver)) as post:
         await post.write(*opened(21))
         await soon(lambda: len(post.rows()) == 21 and set(post.outcomes().values()) <= {"sent", "told"})
         [said] = texts(receiver)
@@ -42,7 +42,7 @@ async def test_an_end_that_comes_during_the_outage_is_told_instead_of_its_beginn
     tmp_path: Path, watched_fleet: Fleet, receiver: Receiver
 ) -> None:
     receiver.stop()
-    async with posting(tmp_path, watched_fleet, ntfy(receiver)) as post:
+    async with posting(tmp_path / "watch.db", watched_fleet, ntfy(receiver)) as post:
         await post.write(IncidentSaved(OPEN, "opened"))
         over = replace(OPEN, ended=AT + 60_000, end_reason="heartbeats returned")
         await post.write(IncidentSaved(over, "closed"))
