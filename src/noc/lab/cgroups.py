@@ -86,13 +86,32 @@ def sweep_all() -> None:
     remove(list(Path("/sys/fs/cgroup").rglob(f"{PREFIX}*")))
 
 
-def first_process(groups: Iterable[Path]) -> int | None:
-    """The process id, as this process sees it, of a machine's init; None where it is off."""
+def first_process(groups: Iterable[Path], proc: Path = Path("/proc")) -> int | None:
+    """The process id, as this process sees it, of a machine's init; None where it is off.
+
+    Beside it lies, for a moment, what it has just forked and not yet moved to a group of its own. The lowest number
+    is no mark of it, since numbers begin anew; being the first of a namespace is (`NSpid` of proc_pid_status(5)).
+
+    Args:
+        groups: the machine's.
+        proc: where processes are looked at.
+    """
     for group in groups:
         file = group / "payload/init.scope/cgroup.procs"
-        if file.exists() and (pids := [int(pid) for pid in file.read_text().split()]):
-            return min(pids)
+        if file.exists():
+            for pid in map(int, file.read_text().split()):
+                if _number_inside(proc / str(pid) / "status") == 1:
+                    return pid
     return None
+
+
+def _number_inside(status: Path) -> int | None:
+    """The number that a process has in the innermost of its namespaces; None for one that is gone."""
+    try:
+        found = re.search(r"^NSpid:.*\t(\d+)$", status.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
 
 
 def kill(groups: Iterable[Path]) -> None:

@@ -24,14 +24,27 @@ def test_on_a_unified_machine_there_is_one() -> None:
     assert cgroups.bases(UNIFIED, "0::/user.slice/x\n") == (Path("/sys/fs/cgroup/user.slice/x"),)
 
 
-def test_the_first_process_of_a_machine_is_its_init(tmp_path: Path) -> None:
+def test_the_first_process_of_a_machine_is_its_init_whatever_numbers_others_beside_it_have(tmp_path: Path) -> None:
     scope = tmp_path / "payload/init.scope"
     assert cgroups.first_process([tmp_path]) is None
     scope.mkdir(parents=True)
     (scope / "cgroup.procs").write_text("")
     assert cgroups.first_process([tmp_path]) is None
-    (scope / "cgroup.procs").write_text("417\n42\n")
-    assert cgroups.first_process([tmp_path]) == 42
+    for pid, inside in (("417", "1"), ("42", "31"), ("5", "7")):
+        (tmp_path / "proc" / pid).mkdir(parents=True)
+        (tmp_path / "proc" / pid / "status").write_text(f"Name:\tx\nNSpid:\t{pid}\t{inside}\nThreads:\t1\n")
+    (scope / "cgroup.procs").write_text("5\n417\n42\n9\n")
+    assert cgroups.first_process([tmp_path], tmp_path / "proc") == 417
+
+
+def test_the_kernel_tells_which_process_is_the_first_of_its_namespace(tmp_path: Path) -> None:
+    scope = tmp_path / "payload/init.scope"
+    scope.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (scope / "cgroup.procs").write_text(str(other.pid))
+        found = cgroups.first_process([tmp_path])
+        other.kill()
+    assert found is None
 
 
 def test_removing_goes_from_the_inside_out_and_bears_with_what_is_gone(tmp_path: Path) -> None:
