@@ -11,7 +11,7 @@ from typing import NoReturn
 import asyncssh
 
 from noc.hosts.errors import AuthRefused, HostKeyMismatch, KeyUnusable, NoTrust, Unreachable
-from noc.hosts.sshshell import SSHShell
+from noc.hosts.sshshell import SSHShell, let_go
 from noc.hosts.trust import is_fingerprint
 
 # One family first and then the others: a machine shows one key a handshake, and the pinned one may be any of them. To
@@ -190,6 +190,7 @@ async def _open(
             keepalive_count_max=3,
         )
     except (asyncssh.Error, OSError) as error:
+        await let_go()
         raise _explain(target, error, doorkeeper.seen, timeout_s) from None
 
 

@@ -47,6 +47,12 @@ Feed = Callable[["asyncssh.SSHReader[bytes]"], Awaitable[Iterable[bytes]]]
 """Given what a command says, the bytes to feed it."""
 
 
+async def let_go() -> None:
+    """Wait until the socket of a connection that ended is closed: asyncssh leaves that to two turns of the loop."""
+    for _ in range(2):
+        await asyncio.sleep(0)
+
+
 class SSHShell:
     """One connection, used for everything: commands run side by side on channels of their own. Implements Shell."""
 
@@ -135,8 +141,7 @@ class SSHShell:
             await session.close()
         self._connection.close()
         await self._connection.wait_closed()
-        # The transport closes its socket one turn of the loop after the connection calls itself closed.
-        await asyncio.sleep(0)
+        await let_go()
 
     async def _execute(self, argv: tuple[str, ...], feed: Feed, timeout_s: float) -> Result:
         try:
